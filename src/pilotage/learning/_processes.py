@@ -72,3 +72,8 @@ def joined(device: torch.device) -> Iterator[Processes]:
     finally:
         if mine:
             distributed.destroy_process_group()
+
+
+def rank() -> int:
+    """The number of this process among those that train together."""
+    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0

@@ -11,11 +11,13 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from ..core import PilotageError, Rng, SettingError, ShapeError, seeded
+from ..core import Rng, SettingError, ShapeError, seeded
 from ..core.settings import positive, whole
 from ._threads import threads_for, weights
 from .border import array, tensor
 from .dynamics import LearnedDynamics
+from .records import Record
+from .regression import Regression
 from .residual import ResidualDynamics
 from .scaling import Scaling
 
@@ -126,16 +128,20 @@ def fit(
     phi = torch.cat([model.state.features(x), model.action.features(u)], -1)
     scaling = Scaling.of(phi[kept], v[kept])
     network = copy.deepcopy(model.network)
+    order_seed = int(generator.integers(2**63))
+    examples = Regression(network, scaling, phi, v, kept, held, batch=batch, seed=order_seed)
+
+    def epoch(record: Record) -> Epoch:
+        return Epoch(examples.epoch_of(record), epochs, record.loss, record.score)
+
     with threads_for(batch * weights(network)):
-        course, best = train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
-    if not any(math.isfinite(epoch.validation) for epoch in course):
-        raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
-    network.load_state_dict(best)
+        report = None if progress is None else lambda record: progress(epoch(record))
+        course = tuple(map(epoch, examples.fitted(epochs, rate, report).records))
     trained = model.refined(network, scaling, 0.0)
     with torch.no_grad():
         unexplained = array(v[held] - trained.correction(x[held], u[held]))
     noise = np.sqrt((unexplained**2).mean(0) * dt)
-    return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
+    return Fit(model.refined(network, scaling, noise.tolist()), course, seed)
 
 
 def transitions(
@@ -152,35 +158,3 @@ def transitions(
     u = us.reshape(-1, model.action.size)
     v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
     return tensor(x), tensor(u), tensor(v)
-
-
-def train(
-    network: torch.nn.Module, scaling: Scaling, phi: torch.Tensor, v: torch.Tensor, kept: Any, held: Any,
-    epochs: int, batch: int, rate: float, generator: np.random.Generator, progress: Callable[[Epoch], None] | None,
-) -> tuple[list[Epoch], dict[str, Any]]:  # fmt: skip
-    """The history of training, and the weights with the smallest error on the held-out transitions."""
-    kind = next(network.parameters())
-    inputs, targets = scaling.inward(phi).to(kind), (v / scaling.scale).to(kind)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs))
-    course: list[Epoch] = []
-    best, least = copy.deepcopy(network.state_dict()), math.inf
-    for number in range(1, epochs + 1):
-        losses: list[float] = []
-        shuffled = generator.permutation(kept)
-        for start in range(0, len(shuffled), batch):
-            rows = torch.as_tensor(shuffled[start : start + batch])
-            loss = (network(inputs[rows]) - targets[rows]).pow(2).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
-        schedule.step()
-        with torch.no_grad():
-            validation = float((network(inputs[held]) - targets[held]).pow(2).mean())
-        if validation < least:
-            best, least = copy.deepcopy(network.state_dict()), validation
-        course.append(Epoch(number, epochs, float(np.mean(losses)), validation))
-        if progress is not None:
-            progress(course[-1])
-    return course, best
