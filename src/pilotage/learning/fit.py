@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-import numpy as np
-import torch
-
-from ..core import Rng, SettingError, ShapeError, seeded
+from ..core import Rng, SettingError, seeded
 from ..core.settings import positive, whole
-from ._threads import threads_for, weights
-from .border import array, tensor
-from .dynamics import LearnedDynamics
 from .records import Record
-from .regression import Regression
-from .residual import ResidualDynamics
-from .scaling import Scaling
-
-Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
+from .transitions import Learned, Transitions
 
 
 @dataclass(frozen=True)
@@ -53,6 +42,8 @@ class Fit(Generic[Learned]):
         seed: seed that replays the training; None if a running generator was given.
 
     Example:
+        >>> import numpy as np
+        >>> from pilotage.learning import ResidualDynamics
         >>> from pilotage.models import pendulum
         >>> us = np.zeros((8, 5, 1))
         >>> found = fit(ResidualDynamics(pendulum()), pendulum().rollout([0.5, 0.0], us, 0.1), us, 0.1, epochs=3, rng=0)
@@ -106,7 +97,9 @@ def fit(
         PilotageError: if a setting is out of its range, or training diverges.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.core import Space
+        >>> from pilotage.learning import LearnedDynamics
         >>> space, push = Space("x [m]"), Space("v [m/s]")
         >>> us = np.random.default_rng(0).normal(size=(200, 1, 1))
         >>> xs = np.concatenate([np.zeros((200, 1, 1)), 0.1 * us], axis=1)
@@ -118,43 +111,12 @@ def fit(
     epochs, batch = whole(epochs, "epochs"), whole(batch, "batch")
     if not 0.0 < held_out < 1.0:
         raise SettingError(f"held_out is {held_out}; expected a share of the transitions, between 0 and 1")
-    x, u, v = transitions(model, states, actions, dt)
     generator, seed = seeded(rng)
-    order = generator.permutation(len(x))
-    cut = max(1, round(held_out * len(x)))
-    if len(x) - cut < 1:
-        raise ShapeError(f"{len(x)} transitions are too few to train on and hold out; give at least two")
-    held, kept = order[:cut], order[cut:]
-    phi = torch.cat([model.state.features(x), model.action.features(u)], -1)
-    scaling = Scaling.of(phi[kept], v[kept])
-    network = copy.deepcopy(model.network)
-    order_seed = int(generator.integers(2**63))
-    examples = Regression(network, scaling, phi, v, kept, held, batch=batch, seed=order_seed)
+    data = Transitions(model, states, actions, dt, batch=batch, held_out=held_out, generator=generator)
 
     def epoch(record: Record) -> Epoch:
-        return Epoch(examples.epoch_of(record), epochs, record.loss, record.score)
+        return Epoch(record.step // data.examples.batches, epochs, record.loss, record.score)
 
-    with threads_for(batch * weights(network)):
-        report = None if progress is None else lambda record: progress(epoch(record))
-        course = tuple(map(epoch, examples.fitted(epochs, rate, report).records))
-    trained = model.refined(network, scaling, 0.0)
-    with torch.no_grad():
-        unexplained = array(v[held] - trained.correction(x[held], u[held]))
-    noise = np.sqrt((unexplained**2).mean(0) * dt)
-    return Fit(model.refined(network, scaling, noise.tolist()), course, seed)
-
-
-def transitions(
-    model: ResidualDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
-    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
-    if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
-        raise ShapeError(
-            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {model.state.size}) "
-            f"and (..., T, {model.action.size})"
-        )
-    x, y = xs[..., :-1, :].reshape(-1, model.state.size), xs[..., 1:, :].reshape(-1, model.state.size)
-    u = us.reshape(-1, model.action.size)
-    v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
-    return tensor(x), tensor(u), tensor(v)
+    report = None if progress is None else lambda record: progress(epoch(record))
+    course = data.examples.fitted(epochs, rate, report).records
+    return Fit(data.model(), tuple(map(epoch, course)), seed)

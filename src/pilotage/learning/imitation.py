@@ -11,7 +11,6 @@ import torch
 from ..core import PilotageError, Space, Task
 from ..core.arrays import Array
 from ..core.settings import Count, Fraction, Positive, settings
-from ._threads import threads_for, weights
 from .border import tensor
 from .lessons import Lessons
 from .networks import Ensemble
@@ -60,8 +59,7 @@ class Training:
         examples = Regression(
             network, scaling, phi, v, order[cut:], order[:cut], batch=self.batch, seed=int(rng.integers(2**63))
         )
-        with threads_for(self.batch * weights(network)):
-            trained = examples.fitted(self.epochs, self.rate)
+        trained = examples.fitted(self.epochs, self.rate)
         return NetworkPolicy(
             state, action, network, scaling=scaling, limits=limits, steps=lessons.plans.shape[1], task=task,
             metrics={"loss": trained.best.score, "states": len(lessons)},

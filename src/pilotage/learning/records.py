@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from .training_settings import TrainingSettings
 
@@ -64,6 +65,11 @@ class Trained:
     end: TrainingEnd
     reason: str
     settings: TrainingSettings
+
+    def to_json(self) -> dict[str, Any]:
+        """The result without the records before the best one, for JSON."""
+        done = self.records[-1].step
+        return {"end": self.end.value, "reason": self.reason, "steps": done, "best": asdict(self.best)}
 
 
 def best_of(records: Sequence[Record]) -> int | None:

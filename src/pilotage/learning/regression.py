@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
 
 from ._processes import rank
-from .records import Record, Trained
+from ._threads import threads_for, weights
+from .records import Trained
 from .scaling import Scaling
 from .training import stream, train
 from .training_settings import TrainingSettings
@@ -65,8 +67,9 @@ class Regression:
     def fitted(self, epochs: int, rate: float, progress: Any = None) -> Trained:
         """The result of passes over all examples; the rate decays along a cosine."""
         settings = TrainingSettings(steps=epochs * self.batches, rate=rate, clip=None, validate_every=self.batches)
-        return train(self, settings, progress=progress)
+        with self.threads():
+            return train(self, settings, progress=progress)
 
-    def epoch_of(self, record: Record) -> int:
-        """The number of passes done at a record."""
-        return record.step // self.batches
+    def threads(self) -> AbstractContextManager[None]:
+        """A suitable number of threads for the batches."""
+        return threads_for(self._batch * weights(self._network))

@@ -178,6 +178,11 @@ def read_settings(folder: str | Path, kind: type[Kind]) -> Kind:
         raise FormatError(f"{folder / RUN} has settings that do not fit: {error}") from error
 
 
+def read_run_end(folder: str | Path) -> TrainingEnd | None:
+    """The reason why the run in a folder ended; None if it did not."""
+    return _snapshot(_config(Path(folder)), Path(folder)).end
+
+
 def plain(settings: TrainingSettings) -> dict[str, Any]:
     """Settings as JSON.
 
