@@ -103,7 +103,7 @@ def list_all(*, json: bool = False) -> None:
         json: Print one JSON object instead of text.
     """
     found = {
-        kind: {name: summary(each.get(name)) for name in each.names()}
+        kind: {name: each.summary(name) for name in each.names()}
         for kind, each in (("tasks", tasks), ("controllers", controllers))
     }
     if json:
