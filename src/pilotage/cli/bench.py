@@ -12,7 +12,6 @@ from pilotage.bench import Results, Row, Suite, compare, controllers, replay, re
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
 from pilotage.core.errors import PilotageError, counted, require
-from pilotage.core.registry import summary
 from pilotage.io import write_atomic
 
 from .wording import finite

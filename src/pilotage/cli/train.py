@@ -15,10 +15,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from tqdm import tqdm
 
-from pilotage.core.errors import MissingExtra, PilotageError, SettingError
-from pilotage.core.registry import summary
+from pilotage.core.errors import PilotageError, SettingError
 
-from .assign import assigned, described
+from .assign import assigned
 from .wording import finite
 
 WIDTH = 76
@@ -119,7 +118,7 @@ def listed(*, json: bool) -> None:
     """Print the worlds."""
     from pilotage.learning.worlds import worlds
 
-    lines = {name: summary(worlds.get(name)) for name in worlds.names()}
+    lines = {name: worlds.summary(name) for name in worlds.names()}
     if json:
         print(jsonlib.dumps({"worlds": lines}))
         return
@@ -129,25 +128,27 @@ def listed(*, json: bool) -> None:
 
 
 def worlds_text(words: list[str], kind: str) -> str:
-    """The worlds in the words of a command, or all, with the fields of their `settings` or `options`, for --help."""
+    """The world in the words of a command, or all, with the fields of their `settings` or `options`, for --help."""
     try:
         from pilotage.learning.worlds import worlds
-    except (MissingExtra, ImportError) as error:
-        return f"The worlds are not shown: {error.__cause__ or error}"
+    except ImportError as error:  # torch is not installed
+        return f"The worlds are not shown: {error}"
     asked = [word for word in words[1:2] if word[:1] != "-"]
-    blocks = [_world_text(name, kind) for name in asked or worlds.names()]
-    return "\n\n".join(blocks)
+    return "\n\n".join(f"```\n{_world_text(name, kind)}\n```" for name in asked or worlds.names())
 
 
 def _world_text(name: str, kind: str) -> str:
-    made = world_named(name)
-    rows = described(getattr(made, kind))
-    lines = [f"World {name}: {summary(type(made))}"]
-    for field, default, meaning in rows:
-        lines += textwrap.wrap(
-            f"{meaning} [{default}]", WIDTH, initial_indent=f"  {field:16}", subsequent_indent=" " * 18
-        )
-    return "```\n" + "\n".join(lines) + "\n```"
+    from pilotage.learning.worlds import worlds
+
+    lines = textwrap.wrap(f"World {name}: {worlds.summary(name)}", WIDTH)
+    try:
+        made = world_named(name)
+    except SettingError:  # the summary says it
+        return "\n".join(lines)
+    for field, default, meaning in described(getattr(made, kind)):
+        beginning, rest = f"  {field:15} ", " " * 18
+        lines += textwrap.wrap(f"{meaning} [{default}]", WIDTH, initial_indent=beginning, subsequent_indent=rest)
+    return "\n".join(lines)
 
 
 def told(facts: Mapping[str, Any], *, json: bool) -> None:
