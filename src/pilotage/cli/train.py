@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pilotage.core.errors import PilotageError, SettingError
 
-from .assign import assigned
+from .assign import assigned, described
 from .wording import finite
 
 WIDTH = 76
