@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +129,15 @@ def test_values_are_typed_by_their_fields() -> None:
 def test_the_command_line_starts_without_torch() -> None:
     code = "from pilotage.cli.main import main; import sys; main(['--help']); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_commands_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "train.md"
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```bash\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    commands = "".join(blocks).splitlines()
+    assert len(commands) == 3
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0
+    printed = capsys.readouterr().out
+    assert "open_loop" in printed and "of 100 (" in printed

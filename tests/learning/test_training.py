@@ -17,8 +17,7 @@ import pytest
 import torch
 
 from pilotage.core import ModelError, PilotageError, SettingError
-from pilotage.learning import Record, TrainingEnd, TrainingSettings, load_best, runs, train
-from pilotage.learning.tensorboard import TensorBoard
+from pilotage.learning import Record, TensorBoard, TrainingEnd, TrainingSettings, load_best, runs, train
 
 from .trainees import LONG, SHORT, TOGETHER, Curriculum, Halves
 

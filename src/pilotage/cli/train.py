@@ -56,6 +56,8 @@ def train(
         raise SettingError("resume=True needs the folder of the run; give folder=")
     made = world_named(world)
     given = assigned(made.settings, set, {"seed": seed, **settings})
+    first = _first_process()  # the others that torchrun starts are silent
+    quiet, tensorboard = quiet or not first, tensorboard and first
     name = f"train-{world.replace(':', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
     place = Path(name) if folder is None else folder
     if not quiet:
@@ -67,15 +69,22 @@ def train(
         raise PilotageError(
             f"interrupted; the last checkpoint is in {place}: continue with --folder {place} --resume"
         ) from None
-    told({"world": world, "folder": str(place), "settings": asdict(given), **found}, json=json)
+    if first:
+        told({"world": world, "folder": str(place), "settings": asdict(given), **found}, json=json)
     return 1 if found.get("end") == "diverged" else 0
+
+
+def _first_process() -> bool:
+    from pilotage.learning import first_process
+
+    return first_process()
 
 
 def _progress(stack: ExitStack, folder: Path, quiet: bool, tensorboard: bool) -> Callable[[Any], None]:
     """A function that shows each record on a bar and in TensorBoard, as far as they are wanted."""
     shown: list[Callable[[Any], None]] = [] if quiet else [stack.enter_context(Bar())]
     if tensorboard:
-        from pilotage.learning.tensorboard import TensorBoard
+        from pilotage.learning import TensorBoard
 
         shown.append(stack.enter_context(TensorBoard(folder / "tensorboard")))
 
