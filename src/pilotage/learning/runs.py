@@ -170,6 +170,19 @@ def read_settings(folder: str | Path, kind: type[Kind]) -> Kind:
     Raises:
         MissingFile: if there is no run in the folder.
         FormatError: if the file is damaged, or has settings that the class has not.
+
+    Example:
+        >>> from pilotage.learning import TrainingSettings, train
+        >>> import tempfile
+        >>> class Zero:
+        ...     def __init__(self):
+        ...         self.modules = {"net": torch.nn.Linear(2, 1)}
+        ...     def loss(self, step, generator):
+        ...         return self.modules["net"](torch.eye(2)).pow(2).sum(), {}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = train(Zero(), TrainingSettings(steps=10), folder)
+        ...     read_settings(folder, TrainingSettings).steps
+        10
     """
     folder = Path(folder)
     try:
