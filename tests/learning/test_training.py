@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import random
@@ -121,10 +122,24 @@ def test_a_loss_that_is_no_number_ends_with_the_best_weights(bad, tmp_path):
     trained = train(trainee, given, tmp_path)
     assert trained.end is TrainingEnd.DIVERGED and "step 26" in trained.reason
     assert trained.best.step == 10 and weight(trainee) == pytest.approx(10.0)
+    kept = json.loads((tmp_path / "run.json").read_text())
+    assert (kept["step"], kept["end"]) == (24, "diverged")  # the last checkpoint before
     again = Scripted(scores=[9.0])
     assert train(again, given, tmp_path, resume=True) == trained and weight(again) == weight(trainee)
     with pytest.raises(PilotageError, match="step 1 .*rate below 0.3"):
         train(Counting(factors=[(0, bad)]), TrainingSettings(rate=0.3))
+
+
+def test_a_gradient_that_is_no_number_ends_too():
+    class Root(Counting):
+        def loss(self, step, generator):
+            return (self.net.weight.sum() * (step != 5)).abs().sqrt(), {}
+
+    trainee = Root()
+    torch.nn.init.ones_(trainee.net.weight)
+    trained = train(trainee, TrainingSettings(steps=20, rate=1e-3, validate_every=2))
+    assert trained.end is TrainingEnd.DIVERGED and "step 6" in trained.reason and "gradient" in trained.reason
+    assert math.isfinite(weight(trainee))
 
 
 def test_the_streams_of_the_caller_are_left_alone():

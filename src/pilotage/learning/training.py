@@ -154,16 +154,18 @@ class _Loop:
         with self.cast():
             loss, metrics = _answer(self.trainee, step, generator)
         loss.backward()
-        value = self.processes.mean(loss, self.parameters)
-        if not math.isfinite(value):
-            self.snapshot.end = TrainingEnd.DIVERGED
-            self.snapshot.reason = f"training diverged: the loss of step {step + 1} is {value}"
-            return
+        metrics = {**metrics, "loss": self.processes.mean(loss, self.parameters)}
         if self.settings.clip is not None:
-            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
-            metrics = {**metrics, "gradient_norm": norm}
+            metrics["gradient_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
+        numbers = {name: _number(value) for name, value in metrics.items()}
+        if not math.isfinite(numbers["loss"] + numbers.get("gradient_norm", 0.0)):
+            self.snapshot.end = TrainingEnd.DIVERGED
+            self.snapshot.reason = f"training diverged: in step {step + 1} the loss is {numbers['loss']}" + (
+                f", and the norm of its gradient {numbers['gradient_norm']}" if "gradient_norm" in numbers else ""
+            )
+            return
         self.optimizer.step()
-        self.snapshot.count({"loss": value, **{name: _number(each) for name, each in metrics.items()}})
+        self.snapshot.count(numbers)
 
     def _ended(self, done: int, progress: Callable[[Record], None] | None) -> None:
         """Validate and save after a step, if it is time to."""
