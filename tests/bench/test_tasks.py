@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pilotage.bench import Run, benchmark_task, controllers, env_task, simulate, tasks
+from pilotage.bench import Run, RunStatus, benchmark_task, controllers, env_task, simulate, tasks
 from pilotage.bench.contestants import fits
 from pilotage.bench.stock.people import APART, Crowd, recorded, simulated
 from pilotage.bench.stock.tracks import TRACKS, centerline, track_folder
@@ -265,6 +265,14 @@ def test_a_tracker_drives_a_lap_at_the_speed_of_the_task(robot: str) -> None:
     assert row.success, row.reason
     assert row.cost < 30.0, "a car at the speed of its task is on its reference"
     assert row.best_seconds is not None and row.best_seconds < row.seconds < 1.1 * row.best_seconds
+
+
+def test_a_lap_that_is_not_driven_is_no_success() -> None:
+    """It ends where it begins."""
+    row = Run("unicycle_spielberg", "rest").execute()
+    if row.reason.startswith("MissingFile"):
+        pytest.skip(row.reason)
+    assert row.status is RunStatus.MISSED and "not done" in row.reason
 
 
 @pytest.mark.parametrize("simulate_them", [True, False])

@@ -160,3 +160,17 @@ def test_a_hitch_beyond_the_steering_stops() -> None:
     ):
         lost = long.act(x)
         assert lost.status is ActionStatus.FALLBACK and told in lost.reason and lost.u.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("x", "told"), [([10.0, 5.0, 0.0, 0.0], "m and"), ([8.0, 0.0, 0.9, 0.9], "degrees")])
+def test_an_end_beside_the_dock_is_no_success(x: Any, told: str) -> None:
+    """Too near to reach the line; with a wider tolerance, the same end counts."""
+    x, model = np.array(x), truck()
+    narrow, wide = (TrailerBacking(model, [0.0, 0.0, 0.0], tolerance=size) for size in ((0.5, 0.17), (50.0, 3.0)))
+    for k in range(600):
+        action = narrow.act(x, 0.1 * k)
+        if action.status is not ActionStatus.SOLVED:
+            break
+        x = model.step(x, action.u, 0.1)
+    assert action.status is ActionStatus.FALLBACK and told in action.reason and "beside the dock" in action.reason
+    assert wide.act(x).status is ActionStatus.DONE

@@ -68,6 +68,7 @@ class BenchmarkTask:
             known, such as the `get` of a dictionary.
         fastest: best known duration of an episode that reaches the goal [s], to be shown beside the durations of runs.
         success: function from the last state to whether the goal was reached; default: every run that ends well is one.
+        finish: True if an episode succeeds only when the task is done, such as a lap that ends where it begins.
         path: function from a seed to the points that path followers follow.
         disturbances: disturbances that make sense for the task by name, each a list as in a `Suite`.
 
@@ -94,6 +95,7 @@ class BenchmarkTask:
     optimum: Callable[[int], float | None] | None = None
     fastest: Positive | None = None
     success: Callable[[Array], Any] | None = None
+    finish: bool = False
     path: Callable[[int], Any] | None = None
     disturbances: Mapping[str, Any] | None = None
 

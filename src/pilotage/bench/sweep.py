@@ -61,10 +61,10 @@ def sweep(
     require("pyarrow.parquet", extra="bench")  # what is missing is said before the first run
     runs = suite.runs()
     with locked(folder):
-        claim(suite, folder, _cores())
         done = {row.run.key for row in read_rows(folder)}
         left = [run for run in runs if run.key not in done]
-        build_each(left)
+        build_each(left)  # before the folder is claimed, so that a corrected suite can still use it
+        claim(suite, folder, _cores())
         journal = Journal(folder)
         try:
             with tqdm(total=len(runs), initial=len(runs) - len(left), unit="run", disable=not progress) as bar:
