@@ -19,7 +19,9 @@ from .fit import fit as fit  # noqa: E402
 from .imitation import Training as Training  # noqa: E402
 from .lessons import Lessons as Lessons  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
+from .networks import DropoutMLP as DropoutMLP  # noqa: E402
 from .networks import Ensemble as Ensemble  # noqa: E402
+from .networks import GaussianHead as GaussianHead  # noqa: E402
 from .noise import Fitted as Fitted  # noqa: E402
 from .noise import NoiseFit as NoiseFit  # noqa: E402
 from .noise import fit_noise as fit_noise  # noqa: E402
@@ -31,10 +33,12 @@ from .switch import Switch as Switch  # noqa: E402
 __all__ = [
     "MLP",
     "Distilled",
+    "DropoutMLP",
     "Ensemble",
     "Epoch",
     "Fit",
     "Fitted",
+    "GaussianHead",
     "LearnedDynamics",
     "Lessons",
     "NetworkPolicy",

@@ -122,7 +122,7 @@ class LearnedDynamics(Dynamics):
 
         Args:
             folder: folder of the model.
-            network: a module for the weights, if the network is not an `MLP`.
+            network: a module for the weights, if the network is no block of `pilotage.learning.networks`.
 
         Raises:
             MissingFile: if there is no model in the folder.

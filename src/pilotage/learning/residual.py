@@ -188,7 +188,7 @@ class ResidualDynamics(Dynamics):
         Args:
             folder: folder of the model.
             prior: the model to correct.
-            network: a module for the weights, if the network is not an `MLP`.
+            network: a module for the weights, if the network is no block of `pilotage.learning.networks`.
 
         Raises:
             MissingFile: if there is no model in the folder.
