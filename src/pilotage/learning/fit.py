@@ -16,6 +16,7 @@ from ..core.settings import positive, whole
 from ._threads import threads_for, weights
 from .border import array, tensor
 from .dynamics import LearnedDynamics
+from .networks.gaussian_head import loss_of
 from .residual import ResidualDynamics
 from .scaling import Scaling
 
@@ -28,7 +29,8 @@ class Epoch:
 
     Attributes:
         number, of: number of this epoch, and of all epochs.
-        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions.
+        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions; of a
+            `GaussianHead`, the negative log-likelihood.
 
     Example:
         >>> Epoch(3, 200, loss=0.5, validation=0.6)
@@ -83,9 +85,12 @@ def fit(
 ) -> Fit[Learned]:
     """Fit the network of a model to transitions, by least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``.
 
+    A network with a `GaussianHead` is fitted by maximum likelihood instead, see `loss_of`.
+
     The optimiser is Adam. Inputs and outputs are scaled to unit size, the learning rate decays along a cosine, and the
     network with the smallest error on the held-out transitions is kept. The noise of the model is set to the residual
-    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``.
+    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``, in units of the standard deviation that a
+    `GaussianHead` gives, which calibrates it on data that it has not seen.
 
     Args:
         model: the model to train; it is not changed.
@@ -132,10 +137,18 @@ def fit(
         raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
     network.load_state_dict(best)
     trained = model.refined(network, scaling, 0.0)
-    with torch.no_grad():
-        unexplained = array(v[held] - trained.correction(x[held], u[held]))
-    noise = np.sqrt((unexplained**2).mean(0) * dt)
+    noise = _unexplained(trained, x[held], u[held], v[held]) * math.sqrt(dt)
     return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
+
+
+def _unexplained(
+    model: ResidualDynamics | LearnedDynamics, x: torch.Tensor, u: torch.Tensor, v: torch.Tensor
+) -> np.ndarray[Any, Any]:
+    """The standard deviation of velocities ``(dim,)`` about the model's, in units of those of its head, if any."""
+    with torch.no_grad():
+        error, out = v - model.correction(x, u), model.members(x, u)
+        variance = torch.ones_like(error) if out.log_variance is None else out.log_variance.exp().mean(0)
+        return array((error.square() / variance).mean(0).sqrt())
 
 
 def transitions(
@@ -170,14 +183,16 @@ def train(
         shuffled = generator.permutation(kept)
         for start in range(0, len(shuffled), batch):
             rows = torch.as_tensor(shuffled[start : start + batch])
-            loss = (network(inputs[rows]) - targets[rows]).pow(2).mean()
+            loss = loss_of(network, inputs[rows], targets[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(float(loss.detach()))
         schedule.step()
+        network.eval()
         with torch.no_grad():
-            validation = float((network(inputs[held]) - targets[held]).pow(2).mean())
+            validation = float(loss_of(network, inputs[held], targets[held]))
+        network.train()
         if validation < least:
             best, least = copy.deepcopy(network.state_dict()), validation
         course.append(Epoch(number, epochs, float(np.mean(losses)), validation))

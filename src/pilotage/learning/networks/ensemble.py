@@ -76,11 +76,11 @@ class Ensemble(Perceptrons):
                     a[0].copy_(b[i])
         return alone
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **given: Any) -> None:
         """Weights that were saved member by member are stacked."""
         for k in range(len(self.weights)):
             names = [f"{prefix}members.{i}.layers.{2 * k}." for i in range(self.settings["members"])]
             if all(f"{name}weight" in state_dict for name in names):
                 state_dict[f"{prefix}weights.{k}"] = torch.stack([state_dict.pop(f"{name}weight").mT for name in names])
                 state_dict[f"{prefix}biases.{k}"] = torch.stack([state_dict.pop(f"{n}bias")[None] for n in names])
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        super()._load_from_state_dict(state_dict, prefix, *args, **given)

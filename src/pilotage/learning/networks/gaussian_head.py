@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ...core import SettingError
 from ...core.settings import Fraction
+from .ensemble import Ensemble
 from .network import Network, Outputs, predictions, recorded
 
 BOUNDS = 0.01
@@ -34,8 +37,7 @@ class GaussianHead(Network):
     heteroscedastic uncertainty estimation with probabilistic neural networks", ICLR 2022, equation 5.
 
     Example:
-        >>> from pilotage.learning import Ensemble
-        >>> network = GaussianHead(Ensemble(5, inputs=3, outputs=4, bounded=False))
+        >>> network = GaussianHead.ensemble(5, inputs=3, outputs=2, hidden=(32, 32))
         >>> network(torch.ones(7, 3, dtype=torch.float64)).log_variance.shape
         torch.Size([5, 7, 2])
     """
@@ -52,6 +54,11 @@ class GaussianHead(Network):
         self.body, self.beta = body, beta
         self.low = torch.nn.Parameter(torch.full((outputs // 2,), -10.0))
         self.high = torch.nn.Parameter(torch.full((outputs // 2,), 0.5))
+
+    @classmethod
+    def ensemble(cls, members: int, inputs: int, outputs: int, *, beta: float = 0.0, **settings: Any) -> GaussianHead:
+        """The head of an `Ensemble` with these settings."""
+        return cls(Ensemble(members, inputs, 2 * outputs, bounded=False, **settings), beta=beta)
 
     def forward(self, features: torch.Tensor) -> Outputs:
         """Mean and log variance, with the axes of the body's outputs."""

@@ -119,7 +119,9 @@ def rebuilt(settings: Mapping[str, Any]) -> Network:
         >>> rebuilt(described(MLP(3, 2, hidden=(8,)))).settings["hidden"]
         [8]
     """
-    given = {name: rebuilt(value) if isinstance(value, Mapping) else value for name, value in settings.items()}
+    given: dict[str, Any] = {
+        name: rebuilt(value) if isinstance(value, Mapping) else value for name, value in settings.items()
+    }
     kind = given.pop("kind", "Ensemble" if "members" in given else "MLP")
     if kind not in Network.kinds:
         raise SettingError(f"there is no network {kind!r}; there are {', '.join(Network.kinds)}")
