@@ -9,6 +9,8 @@ from ..core.names import absent
 
 require("torch", extra="learning")
 
+from .calibration import Calibration as Calibration  # noqa: E402
+from .calibration import calibrate as calibrate  # noqa: E402
 from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
@@ -25,13 +27,17 @@ from .networks import GaussianHead as GaussianHead  # noqa: E402
 from .noise import Fitted as Fitted  # noqa: E402
 from .noise import NoiseFit as NoiseFit  # noqa: E402
 from .noise import fit_noise as fit_noise  # noqa: E402
+from .parameter_fit import fit_parameters as fit_parameters  # noqa: E402
+from .parametric import ParametricDynamics as ParametricDynamics  # noqa: E402
 from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
+from .prediction import Prediction as Prediction  # noqa: E402
 from .residual import ResidualDynamics as ResidualDynamics  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
 from .switch import Switch as Switch  # noqa: E402
 
 __all__ = [
     "MLP",
+    "Calibration",
     "Distilled",
     "DropoutMLP",
     "Ensemble",
@@ -43,14 +49,18 @@ __all__ = [
     "Lessons",
     "NetworkPolicy",
     "NoiseFit",
+    "ParametricDynamics",
+    "Prediction",
     "ResidualDynamics",
     "Round",
     "Scaling",
     "Switch",
     "Training",
+    "calibrate",
     "distill",
     "fit",
     "fit_noise",
+    "fit_parameters",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

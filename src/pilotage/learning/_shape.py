@@ -119,6 +119,13 @@ def prefix(prior: TracedDynamics | None) -> str:
     return next(name for name in names if f"{name}_scale" not in taken)
 
 
+def mean_of(rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """The mean of the members, component by component."""
+    return [
+        sum(column[1:], column[0]) / len(rows) if len(rows) > 1 else column[0] for column in zip(*rows, strict=True)
+    ]
+
+
 def _between(s: Any, low: Any, high: Any, m: Any) -> Any:
     """The log variance between its soft bounds; see `GaussianHead`."""
     return low + _softplus(high - _softplus(high - s, m) - low, m)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from ..core import Dynamics, Space
 from ..core.settings import instance
 from ..models.trace.dynamics import TracedDynamics
+from ._network_dynamics import Make
 from .checkpoint import load, save
 from .emission import emitted
 from .networks import Outputs
@@ -46,7 +47,7 @@ class LearnedDynamics(Dynamics):
         self,
         state: Space,
         action: Space,
-        network: torch.nn.Module | Callable[[int, int], torch.nn.Module] | None = None,
+        network: Make = None,
         *,
         scaling: Scaling | None = None,
         noise: float | Sequence[float] | None = None,
@@ -92,10 +93,6 @@ class LearnedDynamics(Dynamics):
     def members(self, x: torch.Tensor, u: torch.Tensor) -> Outputs:
         """The velocity of each member ``(members, ..., dim)`` per second, and its log variance."""
         return self._model.members(x, u)
-
-    def variance_density(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-        """The variance of the noise per second ``(..., dim)``."""
-        return self._model.variance_density(x, u)
 
     def predict(self, x: Any, u: Any, dt: float) -> Prediction:
         """The next state with its epistemic and aleatoric covariance; see `ResidualDynamics`."""

@@ -9,7 +9,7 @@ from ..core import Dynamics, ModelError, Space
 from ..models import discrete_dynamics
 from ..models.trace.dynamics import DynamicsFamily, TracedDynamics
 from ..models.trace.portable import variants
-from ._shape import Shape, prefix
+from ._shape import Shape, mean_of, prefix
 
 if TYPE_CHECKING:
     from .residual import ResidualDynamics
@@ -81,13 +81,6 @@ def _family(
         params, noise, action_noise = params | {f"{shape.name}_noise": [0.0] * state.dim}, spread, None
     made: Any = discrete_dynamics(state=state, action=action, params=params, noise=noise, action_noise=action_noise)
     return made(learned)
-
-
-def mean_of(rows: Sequence[Sequence[Any]]) -> list[Any]:
-    """The mean of the members, component by component."""
-    return [
-        sum(column[1:], column[0]) / len(rows) if len(rows) > 1 else column[0] for column in zip(*rows, strict=True)
-    ]
 
 
 def covariance(errors: Sequence[Sequence[Any]], noise: Sequence[Any]) -> list[list[Any]]:

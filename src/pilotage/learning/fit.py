@@ -11,9 +11,11 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from ..core import PilotageError, Rng, SettingError, ShapeError, seeded
+from ..core import Dynamics, PilotageError, Rng, SettingError, ShapeError, seeded
 from ..core.settings import positive, whole
+from ._network_dynamics import NetworkDynamics
 from ._threads import threads_for, weights
+from ._transitions import steps_of
 from .border import array, tensor
 from .dynamics import LearnedDynamics
 from .networks.gaussian_head import loss_of
@@ -21,6 +23,7 @@ from .residual import ResidualDynamics
 from .scaling import Scaling
 
 Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
+Model = TypeVar("Model", bound=Dynamics)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Fit(Generic[Learned]):
+class Fit(Generic[Model]):
     """The result of training: the trained model and the history.
 
     Attributes:
@@ -60,7 +63,7 @@ class Fit(Generic[Learned]):
         (3, 3, 0)
     """
 
-    model: Learned
+    model: Model
     epochs: tuple[Epoch, ...]
     seed: int | None
 
@@ -123,11 +126,7 @@ def fit(
         raise SettingError(f"held_out is {held_out}; expected a share of the transitions, between 0 and 1")
     x, u, v = transitions(model, states, actions, dt)
     generator, seed = seeded(rng)
-    order = generator.permutation(len(x))
-    cut = max(1, round(held_out * len(x)))
-    if len(x) - cut < 1:
-        raise ShapeError(f"{len(x)} transitions are too few to train on and hold out; give at least two")
-    held, kept = order[:cut], order[cut:]
+    kept, held = split(len(x), held_out, generator)
     phi = torch.cat([model.state.features(x), model.action.features(u)], -1)
     scaling = Scaling.of(phi[kept], v[kept])
     network = copy.deepcopy(model.network)
@@ -141,6 +140,15 @@ def fit(
     return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
 
 
+def split(count: int, held_out: float, generator: np.random.Generator) -> tuple[Any, Any]:
+    """Which transitions to train on, and which to hold out."""
+    order = generator.permutation(count)
+    cut = max(1, round(held_out * count))
+    if count - cut < 1:
+        raise ShapeError(f"{count} transitions are too few to train on and hold out; give at least two")
+    return order[cut:], order[:cut]
+
+
 def _unexplained(
     model: ResidualDynamics | LearnedDynamics, x: torch.Tensor, u: torch.Tensor, v: torch.Tensor
 ) -> np.ndarray[Any, Any]:
@@ -152,17 +160,10 @@ def _unexplained(
 
 
 def transitions(
-    model: ResidualDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
+    model: NetworkDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
-    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
-    if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
-        raise ShapeError(
-            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {model.state.size}) "
-            f"and (..., T, {model.action.size})"
-        )
-    x, y = xs[..., :-1, :].reshape(-1, model.state.size), xs[..., 1:, :].reshape(-1, model.state.size)
-    u = us.reshape(-1, model.action.size)
+    x, u, y = steps_of(model, states, actions)
     v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
     return tensor(x), tensor(u), tensor(v)
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from ..core import Dynamics, ModelError, ShapeError
-from ..core.diffusion import densities, diffusion
+from ..core import Dynamics, ModelError
 from ..core.seconds import seconds
-from ..core.settings import instance, setting
+from ..core.settings import instance
 from ..models.trace.dynamics import TracedDynamics
-from ._threads import threads_for, weights
+from ._network_dynamics import Make, NetworkDynamics, given, tangent_rows, together
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
 from .emission import emitted
-from .networks import MLP, Ensemble, Outputs
-from .networks.network import predictions
-from .prediction import Prediction, disagreement
+from .networks import Outputs
+from .prediction import disagreement
 from .scaling import Scaling
 
 
-class ResidualDynamics(Dynamics):
+class ResidualDynamics(NetworkDynamics):
     """Residual dynamics ``x' = prior.step(x, u, dt) (+) dt g(phi(x, u))``: a network corrects the velocity of a model.
 
     The features phi are the continuous features of state and action, scaled to unit size; `scaling` also scales the
@@ -59,65 +54,24 @@ class ResidualDynamics(Dynamics):
     def __init__(
         self,
         prior: Dynamics,
-        network: torch.nn.Module | Callable[[int, int], torch.nn.Module] | None = None,
+        network: Make = None,
         *,
         scaling: Scaling | None = None,
         noise: float | Sequence[float] | None = None,
         epistemic: bool = False,
     ) -> None:
-        self.prior = instance(prior, Dynamics, "ResidualDynamics")
-        self.state, self.action, self.takes_tensors = prior.state, prior.action, prior.takes_tensors
-        inputs = self.state.width + self.action.width
-        made = MLP if network is None else network
-        self.network: torch.nn.Module = made if isinstance(made, torch.nn.Module) else made(inputs, self.state.dim)
-        self.epistemic = setting(epistemic, bool, "epistemic")
-        self._weights = weights(self.network)
-        self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
-        if self.scaling.widths != (inputs, self.state.dim):
-            raise ModelError(
-                f"the scaling is for (features, outputs) {self.scaling.widths}; expected {(inputs, self.state.dim)}"
-            )
-        self.noise_density = None if noise is None else densities(noise, self.state)
-        self._varying = self._check_network(inputs).log_variance is not None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.prior!r}, {type(self.network).__name__})"
+        instance(prior, Dynamics, "ResidualDynamics")
+        sizes = prior.state.width + prior.action.width, prior.state.dim
+        words = f"the tangent of {', '.join(prior.state.tangent_names)}"
+        self._hold(prior, network, sizes, scaling, noise, epistemic=epistemic, outputs=words)
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The corrected step of the prior."""
-        x, u = self._given(x, u)
+        x, u = given(self.state, self.action, x, u)
         with self._threads(x, u):
             y = self.prior.step(x, u, seconds(dt, backward=True))
             d = across(lambda a, b: dt * self.correction(a, b), x, u)
             return self.state.plus(y, d)
-
-    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """The states ``(..., T+1, n)``; arrays are converted to tensors once if the prior supports tensors."""
-        if is_tensor(x0, us) or not self.prior.takes_tensors:
-            return super().rollout(x0, us, dt)
-        x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
-        with torch.no_grad(), self._threads(x0, us[..., :1, :]):
-            return array(super().rollout(tensor(x0), tensor(us), dt))
-
-    def _given(self, x: Any, u: Any) -> tuple[Any, Any]:
-        """State and action, both as arrays or both as tensors, with the right lengths."""
-        if not is_tensor(x, u):
-            return self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
-        like = x if isinstance(x, torch.Tensor) else u
-        x, u = tensor(x, like), tensor(u, like)
-        for value, space, name in ((x, self.state, "state"), (u, self.action, "action")):
-            if value.ndim == 0 or value.shape[-1] != space.size:
-                raise ShapeError(
-                    f"{name} has shape {tuple(value.shape)}; expected (..., {space.size}) "
-                    f"holding {', '.join(space.names)}"
-                )
-        return x, u
-
-    def _threads(self, *values: Any) -> AbstractContextManager[None]:
-        """A suitable number of threads for arrays; callers with tensors choose their own."""
-        if is_tensor(*values):
-            return nullcontext()
-        return threads_for(self._weights * max(math.prod(value.shape[:-1]) for value in values))
 
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         """The correction of the velocity, ``g(phi(x, u))``, ``(..., dim)`` per second: the mean of all members."""
@@ -128,51 +82,32 @@ class ResidualDynamics(Dynamics):
 
         The variance is in units of that of `noise`; a network that is not probabilistic has none.
         """
-        batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
-        x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
-        phi = torch.cat([self.state.features(x), self.action.features(u)], -1)
-        first = next(self.network.parameters(), phi)
-        mean, log_variance = predictions(self.network, self.scaling.inward(phi).to(first))
-        return Outputs(self.scaling.outward(mean.to(x)), None if log_variance is None else log_variance.to(x))
+        x, u = together(x, u)
+        return self._outputs(torch.cat([self.state.features(x), self.action.features(u)], -1))
 
-    def predict(self, x: Any, u: Any, dt: float) -> Prediction:
-        """The next state with its epistemic and aleatoric covariance; the mean is that of `step`.
-
-        ::
-
-            epistemic = mean_i e_i e_i',   e_i = (y (+) dt g_i) (-) (y (+) dt g)     over the members i
-            aleatoric = diag(noise^2 mean_i exp(s_i)) dt                             s: the head's log variance
-        """
-        x, u = self._given(x, u)
-        with self._threads(x, u):
-            y = self.prior.step(x, u, seconds(dt, backward=True))
-            mean, epistemic = across(lambda y, x, u: self._spread(y, x, u, dt), y, x, u)
-        return Prediction(self.state, mean, epistemic, self._aleatoric(x, u, dt))
-
-    def _spread(
-        self, y: torch.Tensor, x: torch.Tensor, u: torch.Tensor, dt: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _moments(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         """The next state, and the covariance of those of the members about it."""
-        g = self.members(x, u).mean
-        mean = self.state.plus(y, dt * g.mean(0))
-        return mean, disagreement(self.state, self.state.plus(y.expand(*g.shape[:-1], y.shape[-1]), dt * g), mean)
+        y = self.prior.step(x, u, seconds(dt, backward=True))
+
+        def spread(y: torch.Tensor, x: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            g = self.members(x, u).mean
+            mean = self.state.plus(y, dt * g.mean(0))
+            return mean, disagreement(self.state, self.state.plus(y.expand(*g.shape[:-1], y.shape[-1]), dt * g), mean)
+
+        return across(spread, y, x, u)
 
     def _aleatoric(self, x: Any, u: Any, dt: float) -> Any:
         """The noise that remains with any number of data."""
-        if self.noise_density is None:
-            return self.prior.noise(x, u, dt)
-        if not self._varying:
-            Q = diffusion(self.noise_density, x, u, dt)
-            return tensor(Q, x) if is_tensor(x) else Q
-        with self._threads(x, u):
-            return across(lambda x, u: torch.diag_embed(seconds(dt) * self.variance_density(x, u)), x, u)
+        density = self.noise_density
+        if density is None or not self._varying:
+            return super()._aleatoric(x, u, dt)
 
-    def variance_density(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-        """The variance of the noise per second ``(..., dim)``, ``noise^2 mean_i exp(s_i)``."""
-        density = x.new_tensor(np.zeros(self.state.dim) if self.noise_density is None else self.noise_density)
-        s = self.members(x, u).log_variance
-        batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
-        return density.square().expand(*batch, -1) if s is None else density.square() * s.exp().mean(0)
+        def varying(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+            s = self.members(x, u).log_variance
+            assert s is not None
+            return torch.diag_embed(x.new_tensor(density**2 * seconds(dt)) * s.exp().mean(0))
+
+        return across(varying, x, u)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         """The Jacobians ``F = J_y F_prior + J_x`` and ``B = J_y B_prior + J_u``, by the chain rule.
@@ -180,7 +115,7 @@ class ResidualDynamics(Dynamics):
         The prior computes its own Jacobians; autograd computes those of ``y (+) dt g(x, u)`` by y, x and u.
         """
         inside = is_tensor(x, u)
-        x, u = self._given(x, u)
+        x, u = given(self.state, self.action, x, u)
         with self._threads(x, u):
             return self._linearized(x, u, dt, inside=inside)
 
@@ -188,9 +123,8 @@ class ResidualDynamics(Dynamics):
         dtype, dt = x.dtype if inside else torch.float64, seconds(dt, backward=True)
         F, B = (tensor(J) for J in self.prior.linearize(x, u, dt))
         y, x, u = tensor(self.prior.step(x, u, dt)), tensor(x), tensor(u)
-        batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         with torch.enable_grad():
-            x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
+            x, u = together(x, u)
             J = self._partials(y, x, u, dt, graph=inside)
         J_y, J_x, J_u = J.split((self.state.dim, self.state.dim, self.action.dim), -1)
         F, B = J_y @ F + J_x, J_y @ B + J_u
@@ -203,15 +137,7 @@ class ResidualDynamics(Dynamics):
         e_y, e_x, e_u = e.split((d, d, self.action.dim), -1)
         change = dt * self.correction(space.plus(x, e_x), self.action.plus(u, e_u))
         moved = space.plus(space.plus(y, e_y), change)
-        away = space.minus(moved, moved.detach())
-        rows = [torch.autograd.grad(away[..., i].sum(), e, retain_graph=True, create_graph=graph)[0] for i in range(d)]
-        return torch.stack(rows, -2)
-
-    def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """The aleatoric covariance, or that of the prior; with ``epistemic=True`` the total covariance."""
-        if self.epistemic:
-            return self.predict(x, u, dt).cov
-        return self._aleatoric(x, u, dt) if self.noise_density is None else self._aleatoric(*self._given(x, u), dt)
+        return tangent_rows(space, moved, e, graph=graph)
 
     def refined(
         self, network: torch.nn.Module, scaling: Scaling, noise: float | Sequence[float] | None
@@ -263,20 +189,3 @@ class ResidualDynamics(Dynamics):
             )
         epistemic = kept.extra.get("epistemic", False)
         return cls(prior, kept.network, scaling=kept.scaling, noise=kept.noise, epistemic=epistemic)
-
-    def _check_network(self, inputs: int) -> Outputs:
-        """The outputs of the network for zeros, if it has the right sizes."""
-        first = next(self.network.parameters(), torch.zeros(0, dtype=torch.float64))
-        with torch.no_grad():
-            try:
-                out = predictions(self.network, first.new_zeros(1, inputs))
-            except RuntimeError as error:
-                raise ModelError(f"the network does not take {inputs} features: {error}") from error
-        if tuple(out.mean.shape[1:]) != (1, self.state.dim):
-            raise ModelError(
-                f"the network turned features (1, {inputs}) into {tuple(out.mean.shape[1:])}; (1, {self.state.dim}) "
-                f"was expected, the tangent of {', '.join(self.state.tangent_names)}"
-            )
-        if isinstance(self.network, Ensemble) and self.network.bounded:
-            raise ModelError("the outputs of the ensemble are bounded; expected Ensemble(..., bounded=False)")
-        return out
