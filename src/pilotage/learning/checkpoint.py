@@ -19,7 +19,7 @@ import torch
 
 from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
 from ..io import write_atomic
-from .networks import MLP, Ensemble
+from .networks.network import described, rebuilt
 from .scaling import Scaling
 
 VERSION = 1
@@ -50,7 +50,7 @@ def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | N
         "weights": content_name("model", weights),
         "state": space_to_json(model.state),
         "action": space_to_json(model.action),
-        "network": getattr(model.network, "settings", None),
+        "network": described(model.network),
         "noise": None if model.noise_density is None else [float(v) for v in model.noise_density],
         **({} if extra is None else {"extra": extra}),
     }
@@ -161,8 +161,10 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
     if given is not None:
         return given
     if settings is None:
-        raise FormatError(f"the network in {folder} is not an MLP; pass a module of its class as `network`")
-    return Ensemble(**settings) if "members" in settings else MLP(**settings)
+        raise FormatError(
+            f"the network in {folder} is no block of this package; pass a module of its class as `network`"
+        )
+    return rebuilt(settings)
 
 
 def tensors_of(path: Path) -> dict[str, torch.Tensor]:
