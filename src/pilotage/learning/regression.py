@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from ._processes import rank
+from ._streams import stream
 from ._threads import threads_for, weights
 from .networks.gaussian_head import loss_of
 from .records import Trained
 from .scaling import Scaling
-from .training import stream, train
+from .training import train
 from .training_settings import TrainingSettings
 
 
