@@ -10,12 +10,12 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.errors import PilotageError, SettingError
+from ..core.registry import Registry
 from ..core.sensor import Sensor
 from ..core.settings import Fraction, NonNegative, Positive, instance, setting, settings
 from ..core.streams import generator
 from ..core.task import Task
 from .disturbances import Disturbance, disturbance_of, disturbed
-from .registry import Registry
 
 tasks = Registry("task", "pilotage.bench.tasks")
 """The tasks by name: functions without arguments that return a `BenchmarkTask`, or such tasks themselves."""

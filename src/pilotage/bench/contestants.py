@@ -25,11 +25,11 @@ from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.errors import PilotageError
 from ..core.protocols import Controller
+from ..core.registry import Registry
 from ..core.results import Action, ActionStatus
 from ..core.space import Space
 from ..core.states import state_of
 from .benchmark_task import BenchmarkTask
-from .registry import Registry
 
 controllers = Registry("controller", "pilotage.bench.controllers")
 """The controllers by name: functions ``(benchmark_task, model, seed, **settings) -> Controller``.

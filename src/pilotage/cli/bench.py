@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import math
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,8 @@ from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
 from pilotage.core.errors import PilotageError, counted, require
 from pilotage.io import write_atomic
+
+from .wording import finite
 
 SUMMARY, REPORT = "summary.md", "report.html"
 
@@ -161,13 +162,4 @@ def _name(row: Row) -> str:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    print(jsonlib.dumps(_plain(facts)))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can say it: what is not finite is null."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(jsonlib.dumps(finite(facts)))

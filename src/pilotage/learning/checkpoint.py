@@ -19,7 +19,7 @@ import torch
 
 from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
 from ..io import write_atomic
-from .networks import MLP, Ensemble
+from .networks.network import described, rebuilt
 from .scaling import Scaling
 
 VERSION = 1
@@ -47,10 +47,10 @@ def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | N
     config = {
         "format": VERSION,
         "kind": kind,
-        "weights": weights_name(weights),
+        "weights": content_name("model", weights),
         "state": space_to_json(model.state),
         "action": space_to_json(model.action),
-        "network": getattr(model.network, "settings", None),
+        "network": described(model.network),
         "noise": None if model.noise_density is None else [float(v) for v in model.noise_density],
         **({} if extra is None else {"extra": extra}),
     }
@@ -61,14 +61,14 @@ def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | N
         (folder / before).unlink(missing_ok=True)
 
 
-def weights_name(weights: bytes) -> str:
-    """The file name for weights, given as bytes.
+def content_name(kind: str, content: bytes) -> str:
+    """The name of a file of tensors: its kind, and the hash of its content.
 
     Example:
-        >>> weights_name(b"")
+        >>> content_name("model", b"")
         'model-e3b0c44298fc1c14.safetensors'
     """
-    return f"model-{hashlib.sha256(weights).hexdigest()[:16]}.safetensors"
+    return f"{kind}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
 
 
 def _packed(model: Any) -> bytes:
@@ -81,7 +81,7 @@ def _packed(model: Any) -> bytes:
 
 
 def _weights_of(config: Mapping[str, Any]) -> str | None:
-    """The file name of the weights in the settings; None if it does not have the format of `weights_name`."""
+    """The file name of the weights in the settings; None if it does not have the format of `content_name`."""
     name = config.get("weights")
     return name if isinstance(name, str) and NAME.fullmatch(name) else None
 
@@ -116,7 +116,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
     try:
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
         made = _network(config["network"], network, folder)
-        tensors = _tensors(folder / name)
+        tensors = tensors_of(folder / name)
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
@@ -161,19 +161,27 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
     if given is not None:
         return given
     if settings is None:
-        raise FormatError(f"the network in {folder} is not an MLP; pass a module of its class as `network`")
-    return Ensemble(**settings) if "members" in settings else MLP(**settings)
+        raise FormatError(
+            f"the network in {folder} is no block of this package; pass a module of its class as `network`"
+        )
+    return rebuilt(settings)
 
 
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
+def tensors_of(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file that is named by `content_name`.
+
+    Raises:
+        MissingFile: if there is no such file.
+        FormatError: if its content does not match its name, or is no safetensors.
+    """
     safetensors = require("safetensors.torch", extra="learning")
     if not path.is_file():
-        raise MissingFile(f"there is no learned model in {path.parent}: {path.name} is missing")
-    weights = path.read_bytes()
-    if weights_name(weights) != path.name:
+        raise MissingFile(f"{path.parent} is incomplete: {path.name} is missing")
+    content = path.read_bytes()
+    if content_name(path.name.rpartition("-")[0], content) != path.name:
         raise FormatError(f"{path} is damaged: its content does not match the hash in its name")
     try:
-        return safetensors.load(weights)
+        return safetensors.load(content)
     except Exception as error:
         if type(error).__name__ == "SafetensorError":  # the class is in a compiled module
             raise FormatError(f"{path} is damaged: {error}") from error

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-import torch
-
-from ..core import PilotageError, Rng, SettingError, ShapeError, seeded
+from ..core import Dynamics, Rng, SettingError, seeded
 from ..core.settings import positive, whole
-from ._threads import threads_for, weights
-from .border import array, tensor
-from .dynamics import LearnedDynamics
-from .residual import ResidualDynamics
-from .scaling import Scaling
+from .records import Record
+from .regression import Regression
+from .transitions import Learned, Transitions
 
-Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
+Model = TypeVar("Model", bound=Dynamics)
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,8 @@ class Epoch:
 
     Attributes:
         number, of: number of this epoch, and of all epochs.
-        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions.
+        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions; of a
+            `GaussianHead`, the negative log-likelihood.
 
     Example:
         >>> Epoch(3, 200, loss=0.5, validation=0.6)
@@ -42,7 +37,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Fit(Generic[Learned]):
+class Fit(Generic[Model]):
     """The result of training: the trained model and the history.
 
     Attributes:
@@ -51,6 +46,8 @@ class Fit(Generic[Learned]):
         seed: seed that replays the training; None if a running generator was given.
 
     Example:
+        >>> import numpy as np
+        >>> from pilotage.learning import ResidualDynamics
         >>> from pilotage.models import pendulum
         >>> us = np.zeros((8, 5, 1))
         >>> found = fit(ResidualDynamics(pendulum()), pendulum().rollout([0.5, 0.0], us, 0.1), us, 0.1, epochs=3, rng=0)
@@ -58,7 +55,7 @@ class Fit(Generic[Learned]):
         (3, 3, 0)
     """
 
-    model: Learned
+    model: Model
     epochs: tuple[Epoch, ...]
     seed: int | None
 
@@ -83,9 +80,12 @@ def fit(
 ) -> Fit[Learned]:
     """Fit the network of a model to transitions, by least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``.
 
+    A network with a `GaussianHead` is fitted by maximum likelihood instead, see `loss_of`.
+
     The optimiser is Adam. Inputs and outputs are scaled to unit size, the learning rate decays along a cosine, and the
     network with the smallest error on the held-out transitions is kept. The noise of the model is set to the residual
-    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``.
+    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``, in units of the standard deviation that a
+    `GaussianHead` gives, which calibrates it on data that it has not seen.
 
     Args:
         model: the model to train; it is not changed.
@@ -104,7 +104,9 @@ def fit(
         PilotageError: if a setting is out of its range, or training diverges.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.core import Space
+        >>> from pilotage.learning import LearnedDynamics
         >>> space, push = Space("x [m]"), Space("v [m/s]")
         >>> us = np.random.default_rng(0).normal(size=(200, 1, 1))
         >>> xs = np.concatenate([np.zeros((200, 1, 1)), 0.1 * us], axis=1)
@@ -116,71 +118,19 @@ def fit(
     epochs, batch = whole(epochs, "epochs"), whole(batch, "batch")
     if not 0.0 < held_out < 1.0:
         raise SettingError(f"held_out is {held_out}; expected a share of the transitions, between 0 and 1")
-    x, u, v = transitions(model, states, actions, dt)
     generator, seed = seeded(rng)
-    order = generator.permutation(len(x))
-    cut = max(1, round(held_out * len(x)))
-    if len(x) - cut < 1:
-        raise ShapeError(f"{len(x)} transitions are too few to train on and hold out; give at least two")
-    held, kept = order[:cut], order[cut:]
-    phi = torch.cat([model.state.features(x), model.action.features(u)], -1)
-    scaling = Scaling.of(phi[kept], v[kept])
-    network = copy.deepcopy(model.network)
-    with threads_for(batch * weights(network)):
-        course, best = train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
-    if not any(math.isfinite(epoch.validation) for epoch in course):
-        raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
-    network.load_state_dict(best)
-    trained = model.refined(network, scaling, 0.0)
-    with torch.no_grad():
-        unexplained = array(v[held] - trained.correction(x[held], u[held]))
-    noise = np.sqrt((unexplained**2).mean(0) * dt)
-    return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
+    data = Transitions(model, states, actions, dt, batch=batch, held_out=held_out, generator=generator)
+    course = passes(data.examples, epochs, rate, progress)
+    return Fit(data.model(), course, seed)
 
 
-def transitions(
-    model: ResidualDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
-    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
-    if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
-        raise ShapeError(
-            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {model.state.size}) "
-            f"and (..., T, {model.action.size})"
-        )
-    x, y = xs[..., :-1, :].reshape(-1, model.state.size), xs[..., 1:, :].reshape(-1, model.state.size)
-    u = us.reshape(-1, model.action.size)
-    v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
-    return tensor(x), tensor(u), tensor(v)
+def passes(
+    examples: Regression, epochs: int, rate: float, progress: Callable[[Epoch], None] | None
+) -> tuple[Epoch, ...]:
+    """The history of a training in passes over all examples; the network has the best weights afterwards."""
 
+    def epoch(record: Record) -> Epoch:
+        return Epoch(record.step // examples.batches, epochs, record.loss, record.score)
 
-def train(
-    network: torch.nn.Module, scaling: Scaling, phi: torch.Tensor, v: torch.Tensor, kept: Any, held: Any,
-    epochs: int, batch: int, rate: float, generator: np.random.Generator, progress: Callable[[Epoch], None] | None,
-) -> tuple[list[Epoch], dict[str, Any]]:  # fmt: skip
-    """The history of training, and the weights with the smallest error on the held-out transitions."""
-    kind = next(network.parameters())
-    inputs, targets = scaling.inward(phi).to(kind), (v / scaling.scale).to(kind)
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs))
-    course: list[Epoch] = []
-    best, least = copy.deepcopy(network.state_dict()), math.inf
-    for number in range(1, epochs + 1):
-        losses: list[float] = []
-        shuffled = generator.permutation(kept)
-        for start in range(0, len(shuffled), batch):
-            rows = torch.as_tensor(shuffled[start : start + batch])
-            loss = (network(inputs[rows]) - targets[rows]).pow(2).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
-        schedule.step()
-        with torch.no_grad():
-            validation = float((network(inputs[held]) - targets[held]).pow(2).mean())
-        if validation < least:
-            best, least = copy.deepcopy(network.state_dict()), validation
-        course.append(Epoch(number, epochs, float(np.mean(losses)), validation))
-        if progress is not None:
-            progress(course[-1])
-    return course, best
+    report = None if progress is None else lambda record: progress(epoch(record))
+    return tuple(map(epoch, examples.fitted(epochs, rate, report).records))

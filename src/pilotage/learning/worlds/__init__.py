@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from .dynamics import DynamicsOptions as DynamicsOptions
+from .dynamics import DynamicsSettings as DynamicsSettings
+from .dynamics import DynamicsWorld as DynamicsWorld
 from .truck import TruckOracle as TruckOracle
+from .world import World as World
+from .world import world_of as world_of
+from .world import worlds as worlds
 
-__all__ = ["TruckOracle"]
+worlds.add(DynamicsWorld, name="dynamics")
+
+__all__ = ["DynamicsOptions", "DynamicsSettings", "DynamicsWorld", "TruckOracle", "World", "world_of", "worlds"]

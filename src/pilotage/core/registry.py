@@ -1,15 +1,16 @@
-"""Registries: tasks and controllers by name, by entry point of another package, or as ``module:object``."""
+"""Registries: objects by name, by entry point of another package, or as ``module:object``."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
-from ..core.errors import SettingError
+from .errors import SettingError
+
+Kind = TypeVar("Kind")
 
 
 class Registry:
@@ -35,9 +36,9 @@ class Registry:
         self.kind, self.group = kind, group
         self._own: dict[str, Any] = {}
 
-    def add(self, made: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorator that registers a function or class under its name."""
-        self._own[made.__name__] = made
+    def add(self, made: Kind, name: str = "") -> Kind:
+        """Register an object under a name; as a decorator, a function or class under its own."""
+        self._own[name or made.__name__] = made  # type: ignore[attr-defined]
         return made
 
     def names(self) -> list[str]:
