@@ -20,6 +20,7 @@ from ..control import (
     PurePursuit,
     RegulatedPurePursuit,
     Stanley,
+    TrackAvoidance,
 )
 from ..core.arrays import Array
 from ..core.dynamics import Dynamics
@@ -152,6 +153,22 @@ def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **
 
 
 @controllers.add
+def mppi_tracks(
+    benchmark: BenchmarkTask, model: Dynamics, seed: int, risk: float | None = 0.1, count: int = 8, **settings: Any
+) -> Controller:
+    """`mppi` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
+    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, count)
+
+
+@controllers.add
+def ilqr_tracks(
+    benchmark: BenchmarkTask, model: Dynamics, seed: int, risk: float | None = 0.1, count: int = 8, **settings: Any
+) -> Controller:
+    """`ilqr` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
+    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, count)
+
+
+@controllers.add
 def lqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`LQR` with the goal and the weights of the task; for tasks made by `reach` whose goal a linear feedback keeps."""
     return LQR(model, **{**_quadratic(benchmark, model), **settings})
@@ -186,6 +203,11 @@ def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: 
     return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
 
 
+def _avoiding(controller: Any, benchmark: BenchmarkTask, risk: float | None, count: int) -> Controller:
+    assert benchmark.tracks is not None
+    return TrackAvoidance(controller, benchmark.tracks, radius=0.2, risk=risk, count=count)
+
+
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:
     assert benchmark.path is not None
     return benchmark.path(seed)
@@ -215,6 +237,8 @@ def _linear(benchmark: BenchmarkTask) -> bool:
 
 for _each in (pure_pursuit, regulated_pure_pursuit, stanley):
     _each.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
+for _each in (mppi_tracks, ilqr_tracks):
+    _each.fits = lambda benchmark: benchmark.tracks is not None  # type: ignore[attr-defined]
 for _each in (lqr, linear_mpc):
     _each.fits = _linear  # type: ignore[attr-defined]
 ddp.fits = lambda benchmark: benchmark.known[0].state.flat  # type: ignore[attr-defined]

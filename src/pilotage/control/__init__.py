@@ -10,6 +10,7 @@
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
 - `DelayCompensation`: any controller, on the state predicted for the time at which its action will act
+- `TrackAvoidance`: a predictive controller that keeps clear of predicted tracks at a declared risk
 - `reach`: the task of reaching a goal
 """
 
@@ -59,6 +60,7 @@ from .sampling import KernelNoise as KernelNoise
 from .sampling import PowerLawNoise as PowerLawNoise
 from .sampling import PredictiveSampling as PredictiveSampling
 from .sampling import SplineNoise as SplineNoise
+from .track_avoidance import TrackAvoidance as TrackAvoidance
 from .trajectory import ILQR as ILQR
 from .trajectory import SQP as SQP
 from .trajectory import DirectCollocation as DirectCollocation
@@ -98,6 +100,7 @@ __all__ = [
     "Stanley",
     "StateFeedback",
     "Steering",
+    "TrackAvoidance",
     "TrackingLQR",
     "TrailerBacking",
     "TubeMPC",
