@@ -154,18 +154,20 @@ def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **
 
 @controllers.add
 def mppi_tracks(
-    benchmark: BenchmarkTask, model: Dynamics, seed: int, risk: float | None = 0.1, count: int = 8, **settings: Any
+    benchmark: BenchmarkTask, model: Dynamics, seed: int, risk: float | None = 0.1, foresight: float = 0.9,
+    count: int = 8, **settings: Any,
 ) -> Controller:
     """`mppi` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, count)
+    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
 
 
 @controllers.add
 def ilqr_tracks(
-    benchmark: BenchmarkTask, model: Dynamics, seed: int, risk: float | None = 0.1, count: int = 8, **settings: Any
+    benchmark: BenchmarkTask, model: Dynamics, seed: int, risk: float | None = 0.1, foresight: float = 0.9,
+    count: int = 8, **settings: Any,
 ) -> Controller:
     """`ilqr` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, count)
+    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
 
 
 @controllers.add
@@ -203,9 +205,9 @@ def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: 
     return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
 
 
-def _avoiding(controller: Any, benchmark: BenchmarkTask, risk: float | None, count: int) -> Controller:
+def _avoiding(controller: Any, benchmark: BenchmarkTask, risk: float | None, foresight: float, count: int) -> Controller:
     assert benchmark.tracks is not None
-    return TrackAvoidance(controller, benchmark.tracks, radius=0.2, risk=risk, count=count)
+    return TrackAvoidance(controller, benchmark.tracks, radius=0.2, risk=risk, foresight=foresight, count=count)
 
 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:

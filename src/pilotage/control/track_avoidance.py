@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -72,12 +73,14 @@ class TrackAvoidance:
         *,
         radius: float = 0.3,
         risk: float | None = 0.05,
+        foresight: float = math.inf,
         count: int = 8,
     ) -> None:
         self.controller = instance(controller, RecedingHorizon, "TrackAvoidance")
         self.tracks = setting(tracks, Callable[..., Any], "tracks")
         self.radius: float = setting(radius, NonNegative, "radius")
         self.risk: float | None = setting(risk, Risk | None, "risk")
+        self.foresight: float = setting(foresight, NonNegative, "foresight") if foresight != math.inf else foresight
         self.count: int = setting(count, Count, "count")
         self._task = instance(controller.task, TracedTask, "the task of TrackAvoidance", "; make one with `task`")
         self._xy = tuple(self._task.state.find(name, "a moving obstacle") for name in ("x", "y"))
@@ -105,12 +108,13 @@ class TrackAvoidance:
         tracks = instances(self.tracks(t), PredictedTrack, "the answer of tracks")
         away = [float(np.hypot(*(each.at([t])[0][0] - place))) for each in tracks]
         near = [tracks[i] for i in np.argsort(away, kind="stable")[: self.count]]
-        return [self._obstacle(each, covariance) for each in near] + [NOWHERE] * (self.count - len(near))
+        return [self._obstacle(each, covariance, t) for each in near] + [NOWHERE] * (self.count - len(near))
 
-    def _obstacle(self, track: PredictedTrack, covariance: Array | None) -> MovingObstacle:
+    def _obstacle(self, track: PredictedTrack, covariance: Array | None, t: float) -> MovingObstacle:
         if self.risk is None:
             return MovingObstacle(track.ts, track.means, track.radius)
-        return (track if covariance is None else track.seen_from(covariance)).obstacle(self.risk, each=True)
+        kept = track.until(t + self.foresight)
+        return (kept if covariance is None else kept.seen_from(covariance)).obstacle(self.risk, each=True)
 
     def _own(self, given: Any) -> Array | None:
         """The covariance of x and y of a belief; None for a state."""

@@ -83,6 +83,18 @@ class PredictedTrack:
         own = check_semidefinite(covariance, 2, "the covariance of the robot")
         return PredictedTrack(self.ts, self.means, self.covariances + own, self.radius)
 
+    def until(self, t: float) -> PredictedTrack:
+        """The same track with covariances that grow no more after a time [s], those of the last prediction until then.
+
+        Example:
+            >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)])
+            >>> walker.until(1.0).covariances[:, 0, 0].tolist()
+            [0.01, 0.01]
+        """
+        last = max(int(np.searchsorted(self.ts, t + 1e-9)) - 1, 0)
+        kept = np.minimum(np.arange(len(self.ts)), last)
+        return PredictedTrack(self.ts, self.means, self.covariances[kept], self.radius)
+
     def obstacle(self, risk: float, *, each: bool = False) -> MovingObstacle:
         """The moving obstacle that the disc stays in, at all times together, but for a risk.
 
