@@ -1,7 +1,8 @@
 """Controllers, which turn a belief into an action at every tick.
 
 - `paths`: following a path (`PurePursuit`, `RegulatedPurePursuit`, `Stanley`; `PathTracker`, their shell, for a law of
-  your own; the task `follow`; `Path`, parametrised by arc length, with the `Progress` of a robot along it)
+  your own; `SpaceTimePursuit` among predicted tracks; the task `follow`; `Path`, parametrised by arc length, with the
+  `Progress` of a robot along it)
 - `feedback`: feedback laws (`PID`, `LQR`, `TrackingLQR`, `LQG` ...), and whether they can work (`controllability`)
 - `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `SQP`, `DirectCollocation`, `GradientMPC`)
 - `mpc`: linear predictive control (`LinearMPC`, `TubeMPC`), and quadratic programs (`QuadraticProgram`)
@@ -46,6 +47,7 @@ from .paths import Progress as Progress
 from .paths import PurePursuit as PurePursuit
 from .paths import RegulatedPurePursuit as RegulatedPurePursuit
 from .paths import Sight as Sight
+from .paths import SpaceTimePursuit as SpaceTimePursuit
 from .paths import Stanley as Stanley
 from .paths import Steering as Steering
 from .paths.follow import follow as follow
@@ -96,6 +98,7 @@ __all__ = [
     "RegulatedPurePursuit",
     "Sight",
     "Solution",
+    "SpaceTimePursuit",
     "SplineNoise",
     "Stanley",
     "StateFeedback",

@@ -26,6 +26,13 @@ NOWHERE = MovingObstacle([0.0], [[1e4, 1e4]], 0.0)
 """An obstacle that stands in for one that is not there."""
 
 
+def nearest_tracks(tracks: Any, place: Array, t: float, count: int) -> list[PredictedTrack]:
+    """The `count` tracks that are nearest to a place ``(2,)`` at a time, the nearest first."""
+    given = instances(tracks, PredictedTrack, "the answer of tracks")
+    away = [float(np.hypot(*(each.at([t])[0][0] - place))) for each in given]
+    return [given[i] for i in np.argsort(away, kind="stable")[:count]]
+
+
 class TrackAvoidance:
     """A predictive controller that keeps clear of predicted tracks at a declared risk, given what it knows of itself.
 
@@ -105,9 +112,7 @@ class TrackAvoidance:
 
     def obstacles(self, place: Array, covariance: Array | None, t: float) -> list[MovingObstacle]:
         """The moving obstacles for a robot at a place ``(2,)`` [m] with this covariance ``(2, 2)``, at time `t`."""
-        tracks = instances(self.tracks(t), PredictedTrack, "the answer of tracks")
-        away = [float(np.hypot(*(each.at([t])[0][0] - place))) for each in tracks]
-        near = [tracks[i] for i in np.argsort(away, kind="stable")[: self.count]]
+        near = nearest_tracks(self.tracks(t), place, t, self.count)
         return [self._obstacle(each, covariance, t) for each in near] + [NOWHERE] * (self.count - len(near))
 
     def _obstacle(self, track: PredictedTrack, covariance: Array | None, t: float) -> MovingObstacle:

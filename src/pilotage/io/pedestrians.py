@@ -76,7 +76,9 @@ def read_pedestrians(path: str | os.PathLike[str]) -> PedestrianTracks:
     frame, person, *xy = np.array(rows).T
     k = np.rint((frame - frame.min()) / STEP).astype(np.int64)
     if k.max() >= MOST or (STEP * k != frame - frame.min()).any():
-        raise FormatError(f"{path}: the frames are not {STEP} apart, up to {MOST} of them; expected one each {PERIOD} s")
+        raise FormatError(
+            f"{path}: the frames are not {STEP} apart, up to {MOST} of them; expected one each {PERIOD} s"
+        )
     ids, column = np.unique(person.astype(np.int64), return_inverse=True)
     if len(np.unique(k * len(ids) + column)) < len(k):
         raise FormatError(f"{path}: a person is at two places in one frame; expected one line for each")

@@ -78,22 +78,23 @@ class Crowd:
         k = int(place)
         return self.places[k] + (place - k) * (self.places[k + 1] - self.places[k])
 
+    def present(self, t: float) -> Array:
+        """The places of those who are there ``(K, 2)``."""
+        found = self.at(t)
+        return found[np.isfinite(found[:, 0])]
+
     def discs(self, t: float) -> Array:
-        """The people as discs ``(K, 3)``, for a lidar."""
-        there = self._there(t)
-        return np.column_stack([self.at(t)[there], np.full(len(there), PERSON)])
+        """Those who are there as discs ``(K, 3)``, for a lidar."""
+        found = self.present(t)
+        return np.column_stack([found, np.full(len(found), PERSON)])
 
     def nearest(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Array, Any]:
         """References ``(steps + 1, 2)``: the place of the person who is nearest to x at that time, or one far away."""
         return np.array([self._nearest(np.asarray(x)[:2], t + k * DT) for k in range(steps + 1)]), carry
 
     def _nearest(self, place: Array, t: float) -> Array:
-        found = self.at(t)[self._there(t)]
-        away = np.hypot(*(found - place).T)
-        return found[np.argmin(away)] if len(found) else np.array([FAR, FAR])
-
-    def _there(self, t: float) -> Array:
-        return np.flatnonzero(np.isfinite(self.at(t)[:, 0]))
+        found = self.present(t)
+        return found[np.argmin(np.hypot(*(found - place).T))] if len(found) else np.array([FAR, FAR])
 
     def tracks(self, t: float) -> list[PredictedTrack]:
         """The people predicted at constant velocity from their places at the time t and a sample before.
@@ -105,8 +106,8 @@ class Crowd:
 
         Somebody who has just come is predicted to stay, with the variance of any pace.
         """
-        c, there = self.at(t), self._there(t)
-        v = (c - self.at(t - PERIOD)) / PERIOD
+        c = self.at(t)
+        v, there = (c - self.at(t - PERIOD)) / PERIOD, np.flatnonzero(np.isfinite(c[:, 0]))
         std = np.where(np.isnan(v[:, 0]), UNSEEN, VELOCITY)
         variance = std[:, None] ** 2 * AHEAD**2 + DENSITY * AHEAD**3 / 3.0
         means = c[:, None] + np.nan_to_num(v)[:, None] * AHEAD[:, None]
