@@ -38,9 +38,9 @@ class TrackAvoidance:
 
     ::
 
-        P_i(t) = covariance of track i at t + covariance of x and y of the belief                  independent errors
-        g_i    = radius + r_i + sqrt(-2 ln(risk) l_i(t)) - |(x, y) - c_i(t)| <= 0                  for the plan
-        P(robot touches disc i at time t) <= risk                      l_i: largest eigenvalue of P_i, c_i: mean
+        P_i(s) = covariance of track i at min(s, t + foresight) + that of x and y of the belief, at the time t
+        g_i    = radius + r_i + sqrt(-2 ln(risk) l_i(s)) - |(x, y) - c_i(s)| <= 0     l_i: largest eigenvalue of P_i
+        P(robot touches disc i at time s) <= risk                                     c_i: mean; s <= t + foresight
 
     At every tick, the nearest tracks become moving obstacles of the task (`TracedTask.avoiding`), and their places
     further references, so nothing is compiled again. The position of the robot counts as uncertain as it is now. A
@@ -52,6 +52,9 @@ class TrackAvoidance:
         tracks: function from a time [s] to the predictions that are made then.
         radius: radius of the robot [m].
         risk: probability that a disc is touched, for each disc at each time; None for the means alone.
+        foresight: time after which the covariance of a track grows no more in the plan [s], since the disc will have
+            been seen again before it matters (partially closed-loop control). Without a limit, a plan for a few seconds
+            often finds no way through a crowd, and the robot freezes.
         count: number of tracks that are considered, the nearest ones.
 
     Raises:
@@ -59,7 +62,7 @@ class TrackAvoidance:
         SpaceError: if the state has no x and y.
 
     Source: N. E. Du Toit, J. W. Burdick, "Robot motion planning in dynamic, uncertain environments", IEEE Transactions
-    on Robotics 28(1), 2012, for the chance constraint in receding horizon control.
+    on Robotics 28(1), 2012: chance constraints in receding horizon control, and their partially closed loop.
 
     Example:
         >>> from pilotage.control import MPPI, reach

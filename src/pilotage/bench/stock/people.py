@@ -21,7 +21,7 @@ from .crowd import DT, PERIOD, PERSON, Crowd, recorded, simulated
 
 TICKS = 300
 START, GOAL = (1.0, 1.0, 0.9), (6.6, 13.2)
-"""Pose and place that nobody in the recording comes near [m]: by 1.7 and 1.4 m."""
+"""Pose and place that nobody in the recording comes nearer to than 1.5 and 1.2 m."""
 PILLARS = ((2.2, 2.3, 0.4), (8.4, 11.5, 0.3), (1.2, 10.3, 0.7))
 """Middle and radius of pillars where nobody walks [m]."""
 BEAMS, REACH = 60, 30.0
