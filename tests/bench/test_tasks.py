@@ -11,7 +11,6 @@ import pytest
 
 from pilotage.bench import Run, RunStatus, benchmark_task, controllers, env_task, simulate, tasks
 from pilotage.bench.contestants import fits
-from pilotage.bench.stock.people import APART, Crowd, recorded, simulated
 from pilotage.bench.stock.tracks import TRACKS, centerline, track_folder
 from pilotage.core import Action, MissingFile, SettingError
 from pilotage.testing import check_controller
@@ -21,7 +20,9 @@ from .worlds import Gain
 LAPS = {track.lower() for track in TRACKS}
 SIMULATORS = ["half_cheetah", "inverted_pendulum", "mujoco_reacher"]
 """Tasks without derivatives."""
-SMALL = [name for name in tasks.names() if name not in (*SIMULATORS, "people") and name.rpartition("_")[2] not in LAPS]
+CROWDS = ["people", "people_simulated"]
+"""Tasks in which a controller that is told of nobody collides."""
+SMALL = [name for name in tasks.names() if name not in (*SIMULATORS, *CROWDS) and name.rpartition("_")[2] not in LAPS]
 """Tasks that iLQR does in a second."""
 
 
@@ -36,7 +37,7 @@ def test_a_planner_beats_rest_on_every_task(name: str) -> None:
     assert planned.regret is not None and planned.regret > -1e-6 * planned.cost
 
 
-SEEING = [name for name in [*SMALL, "people"] if benchmark_task(name).filter]
+SEEING = [name for name in [*SMALL, "people_simulated"] if benchmark_task(name).filter]
 
 
 @pytest.mark.parametrize("name", [*SEEING, "inverted_pendulum"])
@@ -52,11 +53,12 @@ def test_filters_know_their_errors(name: str) -> None:
             return Action(benchmark.action)
 
     nees = []
-    for seed in range(1 if name == "people" else 5):  # its lidar is no formula
+    for seed in range(1 if name in CROWDS else 5):  # its filter is one of particles
         watcher = Watcher()
         episode = simulate(benchmark, watcher, seed=seed, estimator="estimate")
-        d = benchmark.plant.state.minus(episode.xs[-2], watcher.belief.mean)
-        nees.append(float(d @ np.linalg.solve(watcher.belief.cov, d)))
+        known = watcher.belief.moments()
+        d = benchmark.plant.state.minus(episode.xs[-2], known.mean)
+        nees.append(float(d @ np.linalg.solve(known.cov, d)))
     assert np.mean(nees) < 4.0 * benchmark.plant.state.dim
 
 
@@ -273,28 +275,3 @@ def test_a_lap_that_is_not_driven_is_no_success() -> None:
     if row.reason.startswith("MissingFile"):
         pytest.skip(row.reason)
     assert row.status is RunStatus.MISSED and "not done" in row.reason
-
-
-@pytest.mark.parametrize("simulate_them", [True, False])
-def test_people_are_continuous_and_predicted_at_constant_velocity(simulate_them: bool) -> None:
-    tracks = simulated() if simulate_them else recorded()
-    if tracks is None:
-        pytest.skip("the recording is not there; PILOTAGE_DATA names its folder")
-    crowd, x = Crowd(tracks), np.array([7.0, 6.0, 0.0])
-    for t in (0.0, 3.3, 17.0):
-        rows, _ = crowd(x, t, 5)
-        now, later = rows.reshape(6, -1, 2)[0], rows.reshape(6, -1, 2)[5]
-        assert rows.shape == (6, 12) and (np.diff(np.hypot(*(now - x[:2]).T)) >= 0.0).all()
-        assert np.allclose(now, crowd(x, t, 0)[0].reshape(-1, 2))
-        assert np.hypot(*(later - now).T).max() < 0.5 * 3.0  # nobody runs
-    before, after = crowd.at(10.0), crowd.at(10.001)
-    assert np.nanmax(np.abs(after - before)) < 0.01
-
-
-def test_a_robot_that_waits_in_the_crowd_is_run_into() -> None:
-    """The constraint is the distance to the nearest person."""
-    benchmark, t = benchmark_task("people"), 4.0
-    crowd = benchmark.task.references(np.zeros(3), t, 0)[0][0]
-    person = np.array([crowd[0], crowd[1], 0.0])
-    row = benchmark.task.references(person, t, 0)[0][0]
-    assert np.max(benchmark.task.constraint(person, np.zeros(2), row)) == pytest.approx(APART, abs=1e-3)

@@ -194,7 +194,7 @@ def build_each(runs: Sequence[Run]) -> None:
     """
     for run in {(run.task, run.name): run for run in reversed(runs)}.values():
         try:
-            run.make(benchmark_task(run.task))
+            run.make(benchmark_task(run.task).scene(run.seed))
         except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise SettingError(
