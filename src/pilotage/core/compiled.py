@@ -37,8 +37,11 @@ class MachineCode(Protocol):
 class Compiled(Protocol):
     """A model that can be compiled to machine code."""
 
-    def code(self, results: str, lanes: bool = False) -> MachineCode:
-        """Machine code that writes these results, such as ``"y F Q"``, for one state or for lanes."""
+    def code(self, results: str, lanes: bool = False, precision: str = "double") -> MachineCode:
+        """Machine code that writes these results, such as ``"y F Q"``, for one state or for lanes.
+
+        With the precision "single", which only code for lanes has, all arrays are of type float32, shared ones too.
+        """
         ...
 
     def vector(self, dt: float | None = None) -> Array:

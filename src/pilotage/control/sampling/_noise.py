@@ -12,7 +12,7 @@ WORD = 0xFFFFFFFF
 TO_UNIT = 2.0**-32
 
 
-@driver("void(i8[::1], i8, f8[:,::1])")
+@driver("void(i8[::1], i8, f8[:,::1])", "void(i8[::1], i8, f4[:,::1])")
 def normals(key: Any, first: int, e: Any) -> None:
     """e[row, lane] ~ N(0, 1), drawn for sample ``first + lane``; the number of rows is a multiple of four.
 
@@ -50,7 +50,7 @@ def normals(key: Any, first: int, e: Any) -> None:
             e[row + 3, lane] = s * sin_d
 
 
-@driver("void(f8, i8, f8[:,::1])")
+@driver("void(f8, i8, f8[:,::1])", "void(f8, i8, f4[:,::1])")
 def coloured(correlation: float, width: int, e: Any) -> None:
     """Turn white noise of `width` rows a step into ``e_t = correlation e_{t-1} + sqrt(1 - correlation^2) e_t``."""
     fresh = math.sqrt(1.0 - correlation * correlation)

@@ -13,18 +13,27 @@ import numpy as np
 from ...models.trace import LANES, call, driver
 from ._noise import coloured, mixed, normals
 
-NOISE = "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[:,::1], i8[::1], f8[:,:,::1]"
-ROLL = (
-    f"void(i8, i8, i8[::1], f8[::1], f8[:,::1], {NOISE}, f8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,:,::1])"
-)
+REAL = np.float64
+"""The type of the numbers in lanes."""
+NOISE = "R[:,::1], R[:,::1], R[:,::1], R[:,::1], R[::1], R[:,::1], R[:,::1], i8[::1], R[:,:,::1]"
+ROLL = f"void(i8, i8, i8[::1], R[::1], R[:,::1], {NOISE}, R[::1], R[::1], R[::1], f8[:,::1], f8[:,::1], R[:,:,::1])"
+FILL = "void(i8, R, R[:,::1], i8[::1], R[:,:,::1])"
+MOMENTS = "void(f8[:,::1], R[:,:,::1], f8[::1], f8[::1])"
 
 
-@driver(ROLL, heap=True, nogil=True, fast=True)
+def of(signature: str, real: str) -> str:
+    """A signature with its numbers in lanes of a type: "f8" or "f4"."""
+    return signature.replace("R[", f"{real}[").replace("R,", f"{real},")
+
+
+@driver(of(ROLL, "f8"), heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, rows: Any, plan: Any, std: Any, limits: Any, price: Any, settings: Any,
     basis: Any, kept: Any, key: Any, pool: Any, dt: Any, p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
+
+    Numbers in lanes are of the type `REAL`, and so is all that machine code reads; costs are summed in double precision.
 
     Args:
         start, stop: blocks, numbered from 0.
@@ -49,13 +58,13 @@ def roll(
         deviations: from the plan, as the limits left them (blocks, T m, LANES).
     """
     T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
-    x = np.empty((n, LANES))
-    u = np.empty((m, LANES))
-    out = np.empty((max(1, k), LANES))
+    x = np.empty((n, LANES), REAL)
+    u = np.empty((m, LANES), REAL)
+    out = np.empty((max(1, k), LANES), REAL)
     total = np.empty((1, LANES))
     worst = np.empty((1, LANES))
-    e = np.empty((-(-T * m // 4) * 4, LANES))
-    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    e = np.empty((-(-T * m // 4) * 4, LANES), REAL)
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
     for b in range(start, stop):
         draw_block(b, m, settings, basis, kept, key, pool, white, e)
         for lane in range(LANES):
@@ -80,7 +89,7 @@ def roll(
         store(e, deviations[b])
 
 
-@driver(f"void({NOISE}, f8[:,::1], f8[:,:,::1])", heap=True, nogil=True, fast=True)
+@driver(of(f"void({NOISE}, f8[:,::1], R[:,:,::1])", "f8"), heap=True, nogil=True, fast=True)
 def draw(
     plan: Any, std: Any, limits: Any, price: Any, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, costs: Any,
     deviations: Any,
@@ -140,10 +149,10 @@ def noise(b: int, m: int, correlation: float, basis: Any, key: Any, white: Any, 
             coloured(correlation, m, e)
 
 
-@driver("void(i8, f8, f8[:,::1], i8[::1], f8[:,:,::1])", heap=True, nogil=True)
+@driver(of(FILL, "f8"), heap=True, nogil=True)
 def fill(m: int, correlation: float, basis: Any, key: Any, pool: Any) -> None:
     """The noise of all blocks (blocks, T m rounded up to a multiple of four, LANES)."""
-    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
     for b in range(pool.shape[0]):
         noise(b, m, correlation, basis, key, white, pool[b])
 
@@ -181,7 +190,7 @@ def fine(k: int, penalty: float, g: Any, total: Any, worst: Any) -> None:
             worst[0, lane] = v if v > worst[0, lane] else worst[0, lane]
 
 
-@driver("void(f8[:,::1], f8[:,:,::1], f8[::1], f8[::1])", nogil=True, fast=True)
+@driver(of(MOMENTS, "f8"), nogil=True, fast=True)
 def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
     """Weighted means of the deviations (T m,) and, where `square` has as many numbers, of their squares."""
     lanes = weights.shape[1]  # a sum over a constant number of lanes would be unrolled, and stay scalar
@@ -200,3 +209,9 @@ def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
             for lane in range(lanes):
                 spread += weights[b, lane] * deviations[b, row, lane] ** 2
             square[row] += spread
+
+
+SINGLE = np.float32
+roll_single = roll.entry("roll_single", of(ROLL, "f4"), REAL=SINGLE)
+fill_single = fill.entry("fill_single", of(FILL, "f4"), REAL=SINGLE)
+moments_single = moments.entry("moments_single", of(MOMENTS, "f4"))
