@@ -33,7 +33,7 @@ def roll(
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
-    Numbers in lanes are of the type `REAL`, and so is all that machine code reads; costs are summed in double precision.
+    Numbers in lanes are of the type `REAL`, and so is all that machine code reads; costs are summed as float64.
 
     Args:
         start, stop: blocks, numbered from 0.

@@ -98,7 +98,7 @@ class Samples:
         other = task if isinstance(dynamics, Compiled) else dynamics
         if sampler.precision == "single" and not self._coded:
             raise SettingError(
-                f"precision is single, but {other!r} is no traced model, whose code would be compiled for it; leave it out"
+                f"precision is single, but {other!r} is no traced model, which could be compiled for it; leave it out"
             )
         if sampler.threads > 1 and not self._coded:
             raise SettingError(
@@ -160,8 +160,9 @@ class Samples:
             p.refresh()
             c.refresh()
             blocks = -(-drawn // LANES)
+            start = x.astype(self._real), rows.astype(self._real)
             self._roll(
-                blocks, self._addresses, x.astype(self._real), rows.astype(self._real), *noise, self._dt, p.vector, c.vector, costs, self._violations,
+                blocks, self._addresses, *start, *noise, self._dt, p.vector, c.vector, costs, self._violations,
                 self._deviations,
             )  # fmt: skip
         else:

@@ -16,8 +16,9 @@ from itertools import count
 from ...core.errors import ModelError
 from . import products
 from .expression import Expr
+from .graph import reachable
 from .lower import lower
-from .parts import Plan, Step
+from .parts import VECTORS, Plan, Step
 from .reals import BITS, DOUBLE, Real
 
 LANES = 32
@@ -44,15 +45,17 @@ class Module:
     """Text that the functions of a module share.
 
     Args:
+        name: of its main function.
         plan: what they compute.
         places: for each input group of the graph, the pointer that holds it.
         real: the format of all numbers.
     """
 
-    def __init__(self, plan: Plan, places: Mapping[str, str], real: Real) -> None:
-        self.plan, self.places, self.real = plan, places, real
+    def __init__(self, name: str, plan: Plan, places: Mapping[str, str], real: Real) -> None:
+        self.name, self.plan, self.places, self.real = name, plan, places, real
         self.declared: set[str] = set()
         self.tables: list[str] = []
+        self.mappings: dict[tuple[int, int], list[str]] = {}
         self.registers = count()
 
     def table(self, kind: str, values: Sequence[str]) -> str:
@@ -60,6 +63,16 @@ class Module:
         name = f"@table{len(self.tables)}"
         entries = ", ".join(f"{kind} {value}" for value in values)
         self.tables.append(f"{name} = private constant [{len(values)} x {kind}] [{entries}]")
+        return name
+
+    def mapping(self, e: Expr, width: int) -> str:
+        """The name of a function ``f(y, n)`` that maps n numbers: some lanes of each entry."""
+        function, side = e.graph.nodes[e.value], min(width, widths(self.real)[0])
+        name = f"@{self.name}.map{e.value}.{side}"
+        if (e.value, side) not in self.mappings:
+            lines = Part(self, (), side, "").loop(function, e.graph.input("each", 0))
+            head = f"define internal void {name}(ptr %y, i64 %n) nounwind {{"
+            self.mappings[e.value, side] = [head, *lines, "  ret void", "}"]
         return name
 
 
@@ -79,6 +92,9 @@ class Part:
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.splats: dict[int, str] = {}
+        self._run(steps)
+
+    def _run(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if isinstance(step, Expr):
                 self._visit(step)
@@ -86,6 +102,16 @@ class Part:
                 self._store(step.values[0], step.place)
             else:
                 self._copy(step.values, step.place)
+
+    def loop(self, result: Expr, value: Expr) -> list[str]:
+        """Lines that replace each of the %n numbers at %y by `result`, in which it is `value`."""
+        t = self.real.kind(False, self.width)
+        at = self._emit(f"getelementptr inbounds {self.real.name}, ptr %y, i64 %k")
+        self.names[value.index] = self._emit(f"load {t}, ptr {at}, {self.align}")
+        needed = [result.graph.nodes[i] for i in reachable([result])]
+        self._run([e for e in needed if e.op != "const" and e is not value])
+        self._line(f"store {t} {self.operand(result, self.width)}, ptr {at}, {self.align}")
+        return repeated("k", "%n", self.width, self.lines)
 
     def operand(self, e: Expr, width: int, condition: bool = False) -> str:
         """The text of an argument: a register or a constant, spread over the lanes where that is needed."""
@@ -100,8 +126,8 @@ class Part:
         return self.names[e.index]
 
     def _visit(self, e: Expr) -> None:
-        if e.op == "affine":
-            self._affine(e)
+        if e.op in VECTORS:
+            self._affine(e) if e.op == "affine" else self._map(e)
             return
         self.names[e.index] = self._input(e) if e.op == "input" else self._operation(e, self.width)
         if e.index in self.plan.kept:
@@ -125,18 +151,25 @@ class Part:
         """The product of a matrix among the parameters and a vector, into scratch memory."""
         group, start, rows, columns, bias = e.value
         width, table, t = self._lanes(e), f"%{self.module.places[group]}", self.real.kind(False, self._lanes(e))
-        for k, a in enumerate(e.args):
+        staged = self.plan.products.get(e.args[0].index, self.plan.staged)
+        for k, a in enumerate(e.args if staged == self.plan.staged else ()):
             x = self.operand(a, width)
-            self._line(f"store {t} {x}, ptr {self._address('%scratch', self.plan.staged + k * width)}, {self.align}")
+            self._line(f"store {t} {x}, ptr {self._address('%scratch', staged + k * width)}, {self.align}")
         self.module.declared.add(products.declaration(width, self.real))
         pointers = [
-            self._address("%scratch", self.plan.staged),
+            self._address("%scratch", staged),
             self._address(table, start),
             "null" if bias < 0 else self._address(table, bias),
             self._address("%scratch", self.plan.products[e.index]),
         ]
         x, A, b, y = (f"ptr {p}" for p in pointers)
         self._line(f"call void @{products.name(width, self.real)}({x}, {A}, {b}, i64 {rows}, i64 {columns}, {y})")
+
+    def _map(self, e: Expr) -> None:
+        """A function of each entry of a product, in its place."""
+        width, (product,) = self._lanes(e), e.args
+        y = self._address("%scratch", self.plan.products[product.index])
+        self._line(f"call void {self.module.mapping(e, width)}(ptr {y}, i64 {product.value[2] * width})")
 
     def _entry(self, e: Expr) -> str:
         """An entry of a product."""
@@ -302,7 +335,7 @@ def emit(
     lowered = [e.graph.where(e, 1.0, 0.0) if e.condition else e for e in lower(outputs, lanes, real)]
     parameters = {group for group, pointer in places.items() if pointer == "p"}
     plan = Plan(lowered, parameters, each or frozenset[str](), widths(real))
-    module = Module(plan, places, real)
+    module = Module(name, plan, places, real)
     functions: list[str] = []
 
     def body(parts: Sequence[Sequence[Step]], width: int, out: str) -> list[str]:
@@ -334,17 +367,18 @@ def emit(
     if plan.size or functions:
         lines.insert(0, f"  %scratch = alloca [{plan.size} x {real.name}], align 64")
     head = f"define void @{name}(ptr %a, ptr %b, ptr %c, ptr noalias readonly %p, ptr %out) nounwind {{"
+    mappings = [line for lines in module.mappings.values() for line in lines]
     whole = [head, *lines, "  ret void", "}", ""]
-    return "\n".join([*module.tables, *sorted(module.declared), *functions, *whole])
+    return "\n".join([*module.tables, *sorted(module.declared), *mappings, *functions, *whole])
 
 
-def widths(real: Real) -> tuple[int, int]:
-    """Lanes that one vector instruction works on, in short and in long code."""
+def widths(real: Real) -> tuple[int, int, int]:
+    """Lanes that one vector instruction works on, in short and in long code, and in code with products."""
     short, long = WIDTHS
-    return short // real.bits, long // real.bits
+    return short // real.bits, long // real.bits, LANES
 
 
-def repeated(index: str, end: int, step: int, lines: Sequence[str]) -> list[str]:
+def repeated(index: str, end: int | str, step: int, lines: Sequence[str]) -> list[str]:
     """Lines that run for values of %index from 0 on."""
     return [
         f"  br label %before.{index}", f"before.{index}:", f"  br label %each.{index}", f"each.{index}:",
@@ -356,7 +390,7 @@ def repeated(index: str, end: int, step: int, lines: Sequence[str]) -> list[str]
 
 def spread(rows: str, real: Real) -> list[str]:
     """Lines that copy the result %shared to all lanes of its row."""
-    width, _ = widths(real)
+    width = widths(real)[0]
     vector = real.kind(False, width)
     lines = [
         f"  %from = getelementptr inbounds {real.name}, ptr %results, i64 %shared",

@@ -14,6 +14,7 @@ from .expression import Expr
 from .graph import Graph, reachable
 from .polynomials import PI
 from .reals import DOUBLE, SINGLE, Real
+from .rowwise import gathered
 
 TURN = 6.283185307179586
 
@@ -22,6 +23,7 @@ def lower(outputs: Sequence[Expr], lanes: bool, real: Real = DOUBLE) -> list[Exp
     """`outputs` in the operations that `llvm` emits; without calls of the C library where there are lanes."""
     if not outputs:
         return []
+    outputs = gathered(outputs)
     g = outputs[0].graph
     rules = {**COMMON, **(LANES[real.precision] if lanes else {})}
     new: dict[int, Expr] = {}
@@ -31,6 +33,9 @@ def lower(outputs: Sequence[Expr], lanes: bool, real: Real = DOUBLE) -> list[Exp
         rule = rules.get(e.op)
         if rule is not None:
             new[i] = rule(g, e, args)
+        elif e.op == "map":
+            (function,) = lower([g.nodes[e.value]], lanes, real)
+            new[i] = g.raw("map", *args, value=function.index)
         elif any(a is not b for a, b in zip(args, e.args, strict=True)):
             new[i] = g.raw(e.op, *args, value=e.value)
         else:

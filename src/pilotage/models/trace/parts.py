@@ -20,6 +20,10 @@ UNCUT = 3000
 """Steps of code for one state that stay one part: what crosses from part to part costs running time."""
 SHORT = 2
 """Parts of short code for lanes at most."""
+VECTORS = ("affine", "map")
+"""Operations whose results are vectors, which are kept in scratch memory."""
+SCRATCH = 2**16
+"""Numbers of scratch memory that products may take where they process all lanes at once."""
 BLOCK = 8
 """Results that are written at once from so many on, where they are constants or parameters one after another."""
 
@@ -45,7 +49,7 @@ class Plan:
         outputs: expressions of one graph.
         parameters: names of the input groups that no result overwrites; the others are read before any is written.
         each: names of the input groups of which each lane has its own values.
-        widths: lanes of a vector in short code for lanes and in long.
+        widths: lanes of a vector in short code for lanes, in long, and in code with products of matrices.
 
     Attributes:
         wide: indices of the nodes of which each lane has its own value.
@@ -59,7 +63,7 @@ class Plan:
     """
 
     def __init__(
-        self, outputs: Sequence[Expr], parameters: Container[str], each: Container[str], widths: tuple[int, int]
+        self, outputs: Sequence[Expr], parameters: Container[str], each: Container[str], widths: tuple[int, int, int]
     ) -> None:
         nodes = outputs[0].graph.nodes if outputs else []
         needed = [nodes[i] for i in reachable(outputs)]
@@ -81,8 +85,13 @@ class Plan:
         shared += rest
         self.shared = cut(shared, SINGLE if len(shared) > UNCUT else UNCUT)
         self.lanes = cut(lanes, LENGTH)
-        products = [e for e in needed if e.op == "affine"]
-        self.width = widths[len(self.lanes) > SHORT and not products]
+        products = [e for e in needed if e.op in VECTORS]
+        self.wide.update(i for e in products if e.op == "map" for i in reachable([nodes[e.value]]))
+        rows = sum(e.value[2] for e in products if e.op == "affine")
+        short, long, all_lanes = widths
+        self.width = long if len(self.lanes) > SHORT else short
+        if products:
+            self.width = all_lanes if rows * all_lanes <= SCRATCH else short
         self.kept: dict[int, int] = {}
         self.size = 0
         self.staged, self.products = 0, dict[int, int]()
@@ -92,10 +101,13 @@ class Plan:
     def _reserve(self, products: Sequence[Expr]) -> None:
         """Give scratch memory to products of matrices: to what comes out of each, and one place to what goes in."""
         self.staged = self.size
-        self.size += max((e.value[3] * self._lanes(e) for e in products), default=0)
+        self.size += max((len(e.args) * self._lanes(e) for e in products), default=0)
         for e in products:
-            self.products[e.index] = self.size
-            self.size += e.value[2] * self._lanes(e)
+            if e.op == "map":
+                self.products[e.index] = self.products[e.args[0].index]
+            else:
+                self.products[e.index] = self.size
+                self.size += e.value[2] * self._lanes(e)
 
     def _lanes(self, e: Expr) -> int:
         return self.width if e.index in self.wide else 1
@@ -113,7 +125,7 @@ class Plan:
         free: dict[bool, list[int]] = {False: [], True: []}
         for k, part in enumerate(parts):
             for e in part:
-                if isinstance(e, Expr) and last[e.index] > k and e.op not in ("affine", "entry"):
+                if isinstance(e, Expr) and last[e.index] > k and e.op not in (*VECTORS, "entry"):
                     wide = e.index in self.wide
                     if not free[wide]:
                         free[wide].append(self.size)
