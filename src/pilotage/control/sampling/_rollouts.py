@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...models.trace import LANES, call, driver
-from ._noise import coloured, mixed, normals
+from ._noise import coloured, mixed, normals, normals_single
 
-REAL = np.float64
-"""The type of the numbers in lanes."""
+REAL, WORDS = np.float64, np.int64
+"""The types of the numbers in lanes, and of the words that they are drawn from."""
 NOISE = "R[:,::1], R[:,::1], R[:,::1], R[:,::1], R[::1], R[:,::1], R[:,::1], i8[::1], R[:,:,::1]"
 ROLL = f"void(i8, i8, i8[::1], R[::1], R[:,::1], {NOISE}, R[::1], R[::1], R[::1], f8[:,::1], f8[:,::1], R[:,:,::1])"
 FILL = "void(i8, R, R[:,::1], i8[::1], R[:,:,::1])"
@@ -65,8 +65,9 @@ def roll(
     worst = np.empty((1, LANES))
     e = np.empty((-(-T * m // 4) * 4, LANES), REAL)
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
+    words = np.empty((4, LANES), WORDS)
     for b in range(start, stop):
-        draw_block(b, m, settings, basis, kept, key, pool, white, e)
+        draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
             worst[0, lane] = -math.inf
@@ -99,8 +100,9 @@ def draw(
     u, total = np.empty((m, LANES)), np.empty((1, LANES))
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    words = np.empty((4, LANES), WORDS)
     for b in range(costs.shape[0]):
-        draw_block(b, m, settings, basis, kept, key, pool, white, e)
+        draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
         for t in range(T):
@@ -119,7 +121,9 @@ def store(e: Any, deviations: Any) -> None:
 
 
 @driver
-def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, white: Any, e: Any) -> None:
+def draw_block(
+    b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, words: Any, white: Any, e: Any
+) -> None:  # fmt: skip
     """The noise of a block, in units of its standard deviation; the first samples deviate as they are told."""
     scales = settings[2:]
     if pool.shape[0] > 0:
@@ -127,7 +131,7 @@ def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, p
             for lane in range(LANES):
                 e[row, lane] = pool[b, row, lane]
     else:
-        noise(b, m, settings[0], basis, key, white, e)
+        noise(b, m, settings[0], basis, key, words, white, e)
     if len(scales) > 1:
         for row in range(e.shape[0]):
             for lane in range(LANES):
@@ -138,13 +142,13 @@ def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, p
 
 
 @driver
-def noise(b: int, m: int, correlation: float, basis: Any, key: Any, white: Any, e: Any) -> None:
+def noise(b: int, m: int, correlation: float, basis: Any, key: Any, words: Any, white: Any, e: Any) -> None:
     """The noise of a block."""
     if basis.shape[1] > 0:
-        normals(key, b * LANES, white)
+        normals(key, b * LANES, words, white)
         mixed(basis, m, white, e)
     else:
-        normals(key, b * LANES, e)
+        normals(key, b * LANES, words, e)
         if correlation > 0.0:
             coloured(correlation, m, e)
 
@@ -153,8 +157,9 @@ def noise(b: int, m: int, correlation: float, basis: Any, key: Any, white: Any, 
 def fill(m: int, correlation: float, basis: Any, key: Any, pool: Any) -> None:
     """The noise of all blocks (blocks, T m rounded up to a multiple of four, LANES)."""
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
+    words = np.empty((4, LANES), WORDS)
     for b in range(pool.shape[0]):
-        noise(b, m, correlation, basis, key, white, pool[b])
+        noise(b, m, correlation, basis, key, words, white, pool[b])
 
 
 @driver(fast=True)
@@ -212,6 +217,8 @@ def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
 
 
 SINGLE = np.float32
-roll_single = roll.entry("roll_single", of(ROLL, "f4"), REAL=SINGLE)
-fill_single = fill.entry("fill_single", of(FILL, "f4"), REAL=SINGLE)
+noise_single = noise.entry("noise_single", normals=normals_single)
+draw_block_single = draw_block.entry("draw_block_single", noise=noise_single)
+roll_single = roll.entry("roll_single", of(ROLL, "f4"), REAL=SINGLE, WORDS=np.int32, draw_block=draw_block_single)
+fill_single = fill.entry("fill_single", of(FILL, "f4"), REAL=SINGLE, WORDS=np.int32, noise=noise_single)
 moments_single = moments.entry("moments_single", of(MOMENTS, "f4"))
