@@ -83,10 +83,11 @@ class ParameterMemory:
     def __init__(self, model: Any, dt: float | None = None, precision: str = "double") -> None:
         self._model, self._dt = model, dt
         given, real = parameters(model, dt), real_of(precision)
-        if len(given) >= 2**real.fraction:  # places in tables are computed as floats
+        places = 2 ** (real.fraction + 1)  # in tables, which are computed as floats
+        if len(given) > places:
             raise ModelError(
-                f"{model!r} has {len(given)} parameters, rasters included; expected fewer than {2**real.fraction} for "
-                f"{precision} precision"
+                f"{model!r} has {len(given)} parameters, rasters included; expected at most {places} for {precision} "
+                "precision"
             )
         self.vector = np.array(given, dtype=real.dtype)
         self.live = model.live
