@@ -333,6 +333,6 @@ def test_single_precision_swings_up_as_well() -> None:
 
 def test_weights_of_single_precision_are_those_of_its_deviations() -> None:
     drive = MPPI(CAR, GOAL, horizon=12, samples=100, rng=5, precision="single")
-    action = drive.act(X)
+    plan: Any = drive.act(X).plan
     us = drive._workspace.taken(np.arange(100), np.zeros((12, 2)))
-    assert np.allclose(action.plan, np.tensordot(drive.weights, us, 1), atol=1e-6)
+    assert np.allclose(plan, np.tensordot(drive.weights, us, 1), atol=1e-6)

@@ -9,6 +9,7 @@ the value is smaller. Functions named `short` are of single precision, with the 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def lane_log(a: float) -> float:
 
 
 @driver
-def short_radius(word: int) -> float:
+def short_radius(word: Any) -> Any:
     """`lane_radius` of the first 23 bits of the word."""
     u = np.int32(((word >> 9) & 0x007FFFFF) | 0x3F800000).view(np.float32) - short(
         1.0 - 2.0**-24
@@ -109,7 +110,7 @@ def short_radius(word: int) -> float:
 
 
 @driver
-def short_turn(word: int) -> tuple[float, float]:
+def short_turn(word: Any) -> tuple[Any, Any]:
     """`lane_turn` of the first 25 bits of the word."""
     moved = word + 0x20000000
     quarter = (moved >> 30) & 3

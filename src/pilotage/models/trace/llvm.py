@@ -67,7 +67,7 @@ class Module:
 
     def mapping(self, e: Expr, width: int) -> str:
         """The name of a function ``f(y, n)`` that maps n numbers: some lanes of each entry."""
-        function, side = e.graph.nodes[e.value], min(width, widths(self.real)[0])
+        function, side = e.graph.nodes[int(e.value)], min(width, widths(self.real)[0])
         name = f"@{self.name}.map{e.value}.{side}"
         if (e.value, side) not in self.mappings:
             lines = Part(self, (), side, "").loop(function, e.graph.input("each", 0))

@@ -34,7 +34,7 @@ def lower(outputs: Sequence[Expr], lanes: bool, real: Real = DOUBLE) -> list[Exp
         if rule is not None:
             new[i] = rule(g, e, args)
         elif e.op == "map":
-            (function,) = lower([g.nodes[e.value]], lanes, real)
+            (function,) = lower([g.nodes[int(e.value)]], lanes, real)
             new[i] = g.raw("map", *args, value=function.index)
         elif any(a is not b for a, b in zip(args, e.args, strict=True)):
             new[i] = g.raw(e.op, *args, value=e.value)

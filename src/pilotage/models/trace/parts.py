@@ -65,7 +65,7 @@ class Plan:
     def __init__(
         self, outputs: Sequence[Expr], parameters: Container[str], each: Container[str], widths: tuple[int, int, int]
     ) -> None:
-        nodes = outputs[0].graph.nodes if outputs else []
+        nodes = outputs[0].graph.nodes if outputs else list[Expr]()
         needed = [nodes[i] for i in reachable(outputs)]
         self.wide = set[int]()
         for e in needed:
@@ -86,7 +86,7 @@ class Plan:
         self.shared = cut(shared, SINGLE if len(shared) > UNCUT else UNCUT)
         self.lanes = cut(lanes, LENGTH)
         products = [e for e in needed if e.op in VECTORS]
-        self.wide.update(i for e in products if e.op == "map" for i in reachable([nodes[e.value]]))
+        self.wide.update(i for e in products if e.op == "map" for i in reachable([nodes[int(e.value)]]))
         rows = sum(e.value[2] for e in products if e.op == "affine")
         short, long, all_lanes = widths
         self.width = long if len(self.lanes) > SHORT else short

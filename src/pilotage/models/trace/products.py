@@ -25,12 +25,12 @@ class Registers(NamedTuple):
     """The vector registers of a processor."""
 
     bits: int
-    count: int
+    number: int
 
     def tiles(self, width: int, real: Real) -> Sequence[int]:
         """Numbers of rows to compute at once: first as many as fit with an x, and then fewer for what is left."""
         each = -(-max(width, COLUMNS) * real.bits // self.bits)
-        return [rows for rows in TILES if rows == 1 or (rows + 1) * each < self.count]
+        return [rows for rows in TILES if rows == 1 or (rows + 1) * each < self.number]
 
 
 def name(width: int, real: Real) -> str:
