@@ -150,7 +150,7 @@ def test_activations_become_a_loop_where_nothing_else_reads_them(precision: str)
         return [-e for e in h]
 
     text = emit("f", net()._function.value("y").components, {"x": "a", "dt": "c", "p": "p"}, frozenset("x"), SINGLE)
-    assert text.count("arcp") == 1, "one quotient in the one loop that all stages of RK4 run"
+    assert text.count("fdiv") == 1, "one quotient in the one loop that all stages of RK4 run"
     x = np.random.default_rng(5).normal(size=(40, LANES))
     got = code_of(net(), "y", lanes=True, precision=precision).run(x, None, 0.01, parameters(net()))["y"]
     assert np.max(np.abs(got.T - net().step(x.T, [], 0.01))) < (1e-12 if precision == "double" else 1e-4)

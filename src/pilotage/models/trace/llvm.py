@@ -18,6 +18,7 @@ from . import products
 from .expression import Expr
 from .graph import reachable
 from .lower import lower
+from .machine import registers
 from .parts import VECTORS, Plan, Step
 from .reals import BITS, DOUBLE, Real
 
@@ -220,9 +221,6 @@ class Part:
         if op in INSTRUCTIONS and not (op == "rem" and width > 1):
             a, b = (self.operand(x, width) for x in e.args)
             return self._emit(f"{INSTRUCTIONS[op]} {FLAGS} {t} {a}, {b}")
-        if op == "quotient":
-            a, b = (self.operand(x, width) for x in e.args)
-            return self._emit(f"fdiv {FLAGS} arcp {t} {a}, {b}")
         if op == "neg":
             return self._emit(f"fneg {FLAGS} {t} {self.operand(e.args[0], width)}")
         if op in COMPARISONS:
@@ -373,9 +371,12 @@ def emit(
 
 
 def widths(real: Real) -> tuple[int, int, int]:
-    """Lanes that one vector instruction works on, in short and in long code, and in code with products."""
+    """Lanes that one vector instruction works on, in short and in long code, and in code with products.
+
+    Products use each number of a matrix for two vectors, where registers are long enough.
+    """
     short, long = WIDTHS
-    return short // real.bits, long // real.bits, LANES
+    return short // real.bits, long // real.bits, max(short, 2 * registers().bits) // real.bits
 
 
 def repeated(index: str, end: int | str, step: int, lines: Sequence[str]) -> list[str]:

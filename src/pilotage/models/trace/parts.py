@@ -22,8 +22,6 @@ SHORT = 2
 """Parts of short code for lanes at most."""
 VECTORS = ("affine", "map")
 """Operations whose results are vectors, which are kept in scratch memory."""
-SCRATCH = 2**16
-"""Numbers of scratch memory that products may take where they process all lanes at once."""
 BLOCK = 8
 """Results that are written at once from so many on, where they are constants or parameters one after another."""
 
@@ -87,11 +85,8 @@ class Plan:
         self.lanes = cut(lanes, LENGTH)
         products = [e for e in needed if e.op in VECTORS]
         self.wide.update(i for e in products if e.op == "map" for i in reachable([nodes[int(e.value)]]))
-        rows = sum(e.value[2] for e in products if e.op == "affine")
-        short, long, all_lanes = widths
-        self.width = long if len(self.lanes) > SHORT else short
-        if products:
-            self.width = all_lanes if rows * all_lanes <= SCRATCH else short
+        short, long, several = widths
+        self.width = several if products else long if len(self.lanes) > SHORT else short
         self.kept: dict[int, int] = {}
         self.size = 0
         self.staged, self.products = 0, dict[int, int]()

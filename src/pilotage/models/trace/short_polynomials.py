@@ -110,14 +110,13 @@ def atan2(g: Graph, y: Expr, x: Expr) -> Expr:
 
 
 def tanh(g: Graph, a: Expr) -> Expr:
-    """Hyperbolic tangent, as one quotient of polynomials."""
-    x = g.where(a > 9.0, 9.0, a)
-    x = g.where(x < -9.0, -9.0, x)
-    w = x * x
+    """Hyperbolic tangent, as one quotient of polynomials; beyond 9 it is cut off at 1."""
+    w = a * a
+    w = g.where(w > 81.2, 81.2, w)
     p = horner(w, 9.999999792065e-1, 1.338029951678e-1, 3.494725448408e-3, 2.059486399803e-5, 1.333488897446e-8)
     q = horner(w, 1.0, 4.671361491283e-1, 2.587370109424e-2, 3.284223198587e-4, 7.768482506470e-7)
-    t = g.raw("quotient", x * p, q)
-    t = g.where(t > 1.0, 1.0, t)  # what rounding may exceed
+    t = a * p / q
+    t = g.where(t > 1.0, 1.0, t)
     return g.where(t < -1.0, -1.0, t)
 
 
