@@ -59,8 +59,8 @@ def roll(
     """
     T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
     x = np.empty((n, LANES), REAL)
-    u = np.empty((m, LANES), REAL)
     out = np.empty((max(1, k), LANES), REAL)
+    paid = np.empty((T, LANES), REAL)
     total = np.empty((1, LANES))
     worst = np.empty((1, LANES))
     e = np.empty((-(-T * m // 4) * 4, LANES), REAL)
@@ -68,16 +68,17 @@ def roll(
     words = np.empty((4, LANES), WORDS)
     for b in range(start, stop):
         draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
+        act(plan, std, limits, price, e, deviations[b], paid)
         for lane in range(LANES):
             total[0, lane] = 0.0
             worst[0, lane] = -math.inf
             for i in range(n):
                 x[i, lane] = x0[i]
         for t in range(T):
-            act(t, plan, std, limits, price, e, u, total)
+            u = e[t * m : (t + 1) * m]
             call(code[1], x, u, rows[t], c, out)
             for lane in range(LANES):
-                total[0, lane] += out[0, lane]
+                total[0, lane] += out[0, lane] + paid[t, lane]
             call(code[0], x, u, dt, p, x)
             if k > 0:
                 call(code[2], x, u, rows[t + 1], c, out)
@@ -87,7 +88,6 @@ def roll(
             s = total[0, lane] + out[0, lane]
             costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
             violations[b, lane] = worst[0, lane] if math.fabs(s) < math.inf else math.inf
-        store(e, deviations[b])
 
 
 @driver(of(f"void({NOISE}, f8[:,::1], R[:,:,::1])", "f8"), heap=True, nogil=True, fast=True)
@@ -97,27 +97,18 @@ def draw(
 ) -> None:  # fmt: skip
     """Draw the samples of all blocks; costs become the price of the deviations. For models that roll out alone."""
     T, m = plan.shape
-    u, total = np.empty((m, LANES)), np.empty((1, LANES))
+    paid = np.empty((T, LANES))
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
     words = np.empty((4, LANES), WORDS)
     for b in range(costs.shape[0]):
         draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
+        act(plan, std, limits, price, e, deviations[b], paid)
         for lane in range(LANES):
-            total[0, lane] = 0.0
+            costs[b, lane] = 0.0
         for t in range(T):
-            act(t, plan, std, limits, price, e, u, total)
-        for lane in range(LANES):
-            costs[b, lane] = total[0, lane]
-        store(e, deviations[b])
-
-
-@driver
-def store(e: Any, deviations: Any) -> None:
-    """Copy the deviations of a block."""
-    for row in range(deviations.shape[0]):
-        for lane in range(LANES):
-            deviations[row, lane] = e[row, lane]
+            for lane in range(LANES):
+                costs[b, lane] += paid[t, lane]
 
 
 @driver
@@ -163,23 +154,29 @@ def fill(m: int, correlation: float, basis: Any, key: Any, pool: Any) -> None:
 
 
 @driver(fast=True)
-def act(t: int, plan: Any, std: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
-    """u = plan + std e within the limits; e becomes what the limits left of the deviation, and is charged for."""
+def act(plan: Any, std: Any, limits: Any, price: Any, e: Any, deviations: Any, paid: Any) -> None:
+    """Turn the noise of a block into actions: plan + std e within the limits.
+
+    `deviations` is what the limits left of it, and `paid` what that costs in each step.
+    """
     m = plan.shape[1]
-    for j in range(m):
-        mean = plan[t, j]
-        scale = std[t, j]
-        low = limits[0, j]
-        high = limits[1, j]
-        charge = price[t, j]
-        row = t * m + j
+    for t in range(plan.shape[0]):
         for lane in range(LANES):
-            v = mean + scale * e[row, lane]
-            v = low if v < low else v
-            v = high if v > high else v
-            u[j, lane] = v
-            e[row, lane] = v - mean
-            total[0, lane] += charge * (v - mean)
+            paid[t, lane] = 0.0
+        for j in range(m):
+            mean = plan[t, j]
+            scale = std[t, j]
+            low = limits[0, j]
+            high = limits[1, j]
+            charge = price[t, j]
+            row = t * m + j
+            for lane in range(LANES):
+                v = mean + scale * e[row, lane]
+                v = low if v < low else v
+                v = high if v > high else v
+                e[row, lane] = v
+                deviations[row, lane] = v - mean
+                paid[t, lane] += charge * (v - mean)
 
 
 @driver

@@ -24,12 +24,6 @@ from .reals import BITS, DOUBLE, Real
 
 LANES = 32
 """The number of states that code for lanes processes side by side."""
-WIDTHS = (512, 256)
-"""Bits of the vectors of the intermediate representation, in short and in long code.
-
-512 run a little faster where a register holds 256. LLVM cuts them in two, which takes it twice as long.
-"""
-
 POINTERS = ("a", "b", "c", "p")
 INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "rem": "frem"}
 COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
@@ -68,7 +62,7 @@ class Module:
 
     def mapping(self, e: Expr, width: int) -> str:
         """The name of a function ``f(y, n)`` that maps n numbers: some lanes of each entry."""
-        function, side = e.graph.nodes[int(e.value)], min(width, widths(self.real)[0])
+        function, side = e.graph.nodes[int(e.value)], min(width, widths(self.real)[1])
         name = f"@{self.name}.map{e.value}.{side}"
         if (e.value, side) not in self.mappings:
             lines = Part(self, (), side, "").loop(function, e.graph.input("each", 0))
@@ -370,13 +364,14 @@ def emit(
     return "\n".join([*module.tables, *sorted(module.declared), *mappings, *functions, *whole])
 
 
-def widths(real: Real) -> tuple[int, int, int]:
-    """Lanes that one vector instruction works on, in short and in long code, and in code with products.
+def widths(real: Real) -> tuple[int, int]:
+    """Lanes that one vector instruction of the intermediate representation works on, in short and in long code.
 
-    Products use each number of a matrix for two vectors, where registers are long enough.
+    Two registers at once run faster than one: the processor waits less. LLVM cuts such vectors in two, which takes it
+    twice as long.
     """
-    short, long = WIDTHS
-    return short // real.bits, long // real.bits, max(short, 2 * registers().bits) // real.bits
+    register = max(256, registers().bits) // real.bits
+    return 2 * register, register
 
 
 def repeated(index: str, end: int | str, step: int, lines: Sequence[str]) -> list[str]:

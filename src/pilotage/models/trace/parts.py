@@ -47,7 +47,7 @@ class Plan:
         outputs: expressions of one graph.
         parameters: names of the input groups that no result overwrites; the others are read before any is written.
         each: names of the input groups of which each lane has its own values.
-        widths: lanes of a vector in short code for lanes, in long, and in code with products of matrices.
+        widths: lanes of a vector in short code for lanes and in long.
 
     Attributes:
         wide: indices of the nodes of which each lane has its own value.
@@ -61,7 +61,7 @@ class Plan:
     """
 
     def __init__(
-        self, outputs: Sequence[Expr], parameters: Container[str], each: Container[str], widths: tuple[int, int, int]
+        self, outputs: Sequence[Expr], parameters: Container[str], each: Container[str], widths: tuple[int, int]
     ) -> None:
         nodes = outputs[0].graph.nodes if outputs else list[Expr]()
         needed = [nodes[i] for i in reachable(outputs)]
@@ -85,8 +85,7 @@ class Plan:
         self.lanes = cut(lanes, LENGTH)
         products = [e for e in needed if e.op in VECTORS]
         self.wide.update(i for e in products if e.op == "map" for i in reachable([nodes[int(e.value)]]))
-        short, long, several = widths
-        self.width = several if products else long if len(self.lanes) > SHORT else short
+        self.width = widths[len(self.lanes) > SHORT and not products]
         self.kept: dict[int, int] = {}
         self.size = 0
         self.staged, self.products = 0, dict[int, int]()
