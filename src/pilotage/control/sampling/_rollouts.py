@@ -83,7 +83,7 @@ def roll(
             if k > 0:
                 call(code[2], x, u, rows[t + 1], c, out)
                 fine(k, settings[1], out, total, worst)
-        call(code[3], x, u, rows[T], c, out)
+        call(code[3], x, e, rows[T], c, out)
         for lane in range(LANES):
             s = total[0, lane] + out[0, lane]
             costs[b, lane] = s if math.fabs(s) < math.inf else math.inf

@@ -41,7 +41,8 @@ def code_of(model: Any, results: str, lanes: bool = False, precision: str = "dou
     if isinstance(model, Space):
         return space_function(model).code(results, lanes, precision)
     if has_code(model.__class__):
-        return cast(Code, model.code(results, lanes, precision))
+        more = () if precision == "double" else (precision,)
+        return cast(Code, model.code(results, lanes, *more))
     if precision != "double":
         raise ModelError(f"{model!r} is no traced model, and has no code of {precision} precision; expected double")
     return called_back(model, results, lanes)

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import products
 from .driver import uninterrupted
-from .reals import DOUBLE, PRECISIONS, Real
+from .reals import DOUBLE, Real, real_of
 
 SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
 """``void f(real* a, real* b, real* c, real* p, real* out)``."""
@@ -40,16 +40,16 @@ class Code:
         shapes: shape of each result, ``()`` for one number.
         offsets: index of the first number of each result.
         lanes: number of states side by side; 0 for code for one state.
-        real: the format of all numbers that it reads and writes.
+        precision: "double" or "single": that of all numbers that it reads and writes.
         calls_back: whether it calls the methods of a model that is not traced.
     """
 
     calls_back = False
 
     def __init__(
-        self, address: int, shapes: Mapping[str, tuple[int, ...]], lanes: int, owner: Any, real: Real = DOUBLE
+        self, address: int, shapes: Mapping[str, tuple[int, ...]], lanes: int, owner: Any, precision: str = "double"
     ) -> None:
-        self.address, self.lanes, self.real = address, lanes, real
+        self.address, self.lanes, self.precision = address, lanes, precision
         self.shapes = dict(shapes)
         self.offsets: dict[str, int] = {}
         self.size = 0
@@ -68,9 +68,10 @@ class Code:
             >>> car.code("y").run([0.0, 0.0, 0.0, 2.0], [0.0, 0.0], 0.5, car.vector())["y"].tolist()
             [1.0, 0.0, 0.0, 2.0]
         """
-        given = [np.ascontiguousarray([] if v is None else v, dtype=self.real.dtype) for v in (a, b, c, p)]
+        dtype = real_of(self.precision).dtype
+        given = [np.ascontiguousarray([] if v is None else v, dtype=dtype) for v in (a, b, c, p)]
         tail = (self.lanes,) if self.lanes else ()
-        out = np.empty((self.size, *tail), self.real.dtype)
+        out = np.empty((self.size, *tail), dtype)
         SIGNATURE(self.address)(*(v.ctypes.data for v in given), out.ctypes.data)
         self.check()
         return {
@@ -111,7 +112,7 @@ def assemble(text: str, name: str, shapes: Mapping[str, tuple[int, ...]], lanes:
         for precision, width in products.called(text):
             _product(precision, width)
         engine = _engine(text, effort(text.count("\n"), lanes))
-        return Code(engine.get_function_address(name), shapes, lanes, engine, real)
+        return Code(engine.get_function_address(name), shapes, lanes, engine, real.precision)
 
 
 def _engine(text: str, opt: int) -> Any:
@@ -127,7 +128,7 @@ def _engine(text: str, opt: int) -> Any:
 @cache
 def _product(precision: str, width: int) -> Any:
     """Compile a product of a matrix and a vector, once, and make it known to code that comes later."""
-    real = PRECISIONS[precision]
+    real = real_of(precision)
     engine, name = _engine(products.module(width, real, registers()), 3), products.name(width, real)
     _target().add_symbol(name, engine.get_function_address(name))
     return engine
