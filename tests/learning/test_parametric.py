@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from pilotage.core import FormatError, ModelError, SettingError, Space
-from pilotage.learning import DropoutMLP, Ensemble, LearnedDynamics, ParametricDynamics, Scaling, fit_parameters
+from pilotage.learning import (
+    MLP,
+    DropoutMLP,
+    Ensemble,
+    GaussianHead,
+    LearnedDynamics,
+    ParametricDynamics,
+    Scaling,
+    fit_parameters,
+)
 from pilotage.models import bicycle, cart_pole, dynamics, pendulum
 from pilotage.testing import check_dynamics
 
@@ -183,6 +192,11 @@ WRONG: dict[str, Any] = {
         SettingError,
         "TracedDynamics",
     ),
+    "head": (
+        lambda: ParametricDynamics(pendulum(), {"mass": (0, 2)}, network=lambda i, o: GaussianHead(MLP(i, 2 * o))),
+        ModelError,
+        "GaussianHead",
+    ),
     "network": (
         lambda: ParametricDynamics(pendulum(), {"mass": (0, 2)}, network=torch.nn.Linear(4, 2).double()),
         ModelError,
@@ -195,3 +209,22 @@ WRONG: dict[str, Any] = {
 def test_sentences(wrong: Any, kind: Any, words: str) -> None:
     with pytest.raises(kind, match=words):
         wrong()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda i, o: Ensemble(3, i, o, bounded=False, hidden=(16,)),
+        lambda i, o: DropoutMLP(i, o, hidden=(32,), masks=4),
+        lambda i, o: MLP(i, o, hidden=(16,)).float(),
+    ],
+    ids=["ensemble", "dropout", "single precision"],
+)
+def test_networks_of_several_members_are_trained(network: Any) -> None:
+    xs, us = recorded(pendulum(damping=0.6), 30)
+    blank = ParametricDynamics(pendulum(damping=0.2), {"damping": (0.0, 1.0)}, inputs="theta_rate", network=network)
+    model = fit_parameters(blank, xs, us, DT, epochs=60, rng=0).model
+    x, u = points(model)
+    values = model.member_values(torch.tensor(x), torch.tensor(u)).detach().numpy()
+    np.testing.assert_allclose(values.mean(), 0.6, atol=0.05)
+    assert np.abs(values - 0.6).max() < 0.2

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from pilotage.control import CEM, ILQR, MPPI, GradientMPC, reach
-from pilotage.core import ActionStatus, Gaussian, Space
+from pilotage.core import ActionStatus, Gaussian, Plan, PlanStatus, Space
 from pilotage.envs import ModelEnv
 from pilotage.estimators import EKF
 from pilotage.learning import DropoutMLP, Ensemble, GaussianHead, LearnedDynamics, ParametricDynamics, ResidualDynamics
 from pilotage.models import pendulum, sensor
+from pilotage.planners import predicted_covariances
 
 SWING = pendulum(damping=0.2, noise=0.05)
 HOME = reach(SWING, [0.0, 0.0], dt=0.1)
@@ -73,12 +74,21 @@ def lived(model: Any) -> Any:
     return np.array([env.step(np.array([0.3 * k]))[4]["state"] for k in range(5)])
 
 
+def uncertain(model: Any) -> Any:
+    """What chance constraints ask: the covariances along a plan."""
+    us = np.full((6, 1), 0.4)
+    ts: Any = DT * np.arange(7)
+    plan = Plan(PlanStatus.SOLVED, SWING.state, SWING.rollout(X, us, DT), us=us, ts=ts)
+    return predicted_covariances(plan, 0.01 * np.eye(2), model, [encoder()])
+
+
 USERS: dict[str, tuple[Callable[[Any], Any], float]] = {
     "EKF": (filtered(EKF), 1e-9),
     "iLQR": (acting(lambda model: ILQR(model, HOME, horizon=8, iterations=15)), 1e-4),
     "GradientMPC": (acting(lambda model: GradientMPC(model, HOME, horizon=5, iterations=15)), 1e-4),
     "MPPI": (acting(lambda model: MPPI(model, HOME, horizon=8, samples=60, std=1.0, rng=0)), 1e-6),
     "CEM": (acting(lambda model: CEM(model, HOME, horizon=5, samples=40, iterations=2, rng=0)), 1e-6),
+    "chance constraints": (uncertain, 1e-9),
     "ModelEnv": (lived, 1e-6),
 }
 

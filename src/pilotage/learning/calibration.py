@@ -45,13 +45,13 @@ class Calibration:
         >>> xs = np.cumsum(0.02 * np.random.default_rng(0).normal(size=(500, 1)), axis=0)
         >>> print(calibrate(still, xs, np.zeros((499, 1)), 0.01))
         499 predictions, NLL -2.478
-                    x
-         50 %  48.7 %
-         80 %  79.8 %
-         95 %  95.2 %
-         rmse  0.0203
-          std    0.02
-        doubt       0
+                      x
+         50 %    48.7 %
+         80 %    79.8 %
+         95 %    95.2 %
+         rmse    0.0203
+          std      0.02
+        doubt         0
     """
 
     names: tuple[str, ...]
@@ -75,7 +75,7 @@ class Calibration:
         rows += [(_percent(self.levels[k], 0), [_percent(c, 1) for c in self.coverage[k]]) for k in shown]
         values = {"rmse": self.rmse, "std": self.sharpness, "doubt": self.doubt}
         rows += [(name, [f"{v:.3g}" for v in each]) for name, each in values.items()]
-        widths = [max(8, len(name) + 2) for name in self.names]
+        widths = [max(10, len(name) + 2) for name in self.names]
         lines = [f"{name:>5}" + "".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for name, row in rows]
         apart = "" if self.auroc is None else f", AUROC of the doubt outside {self.auroc:.3f}"
         return "\n".join([f"{self.count} predictions, NLL {self.nll:.3f}{apart}", *lines])

@@ -85,9 +85,7 @@ class _Moving(torch.nn.Module):
 
     def __init__(self, model: ParametricDynamics, x: torch.Tensor, u: torch.Tensor, v: torch.Tensor, dt: float) -> None:
         super().__init__()
-        (space, at), (other, there) = model._seen
-        phi = torch.cat([space.features(x[..., at]), other.features(u[..., there])], -1)
-        scaling = Scaling.of(phi, v)
+        scaling = Scaling.of(model.features(x, u), v)
         ones = torch.ones(len(model.ranges), dtype=torch.float64)
         self.scale, self.dt = scaling.scale, dt
         self.network = copy.deepcopy(model.network)

@@ -42,7 +42,8 @@ class ParametricDynamics(NetworkDynamics):
         inputs: names of the parts of state and action that the network sees; None for all.
         network: network from the features of the inputs to one number for each parameter, or a function that makes it
             for these two numbers; None for an `MLP`. With an `Ensemble` or a `DropoutMLP`, the parameters are the means
-            of those of the members, and `predict` tells how far these disagree.
+            of those of the members, and `predict` tells how far these disagree; all members are trained, those of
+            dropout with their fixed masks.
         scaling: scaling of the features; None for none.
         noise: standard deviation per square root of a second of each tangent component; None for that of the prior.
 
@@ -74,6 +75,8 @@ class ParametricDynamics(NetworkDynamics):
         sizes = sum(space.width for space, _ in self._seen), len(self.ranges)
         words = f"one number for each of {', '.join(name for name, *_ in self.ranges)}"
         self._hold(prior, network, sizes, scaling, noise, epistemic=False, outputs=words)
+        if self._varying:
+            raise ModelError("the network is a GaussianHead; expected one without variances: the noise is in `noise`")
         self._formula = prior
 
     def parameters(self, x: Any, u: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 - `Residual`, `Trigonometric`, `Normalized`: inputs
 - `ConvEncoder`, `ConvDecoder`, `Recurrent`: images and sequences
 - `DeepSet`, `SetAttention`, `GraphNetwork`: sets of objects with masks, and graphs
-- `Network`, `Outputs`: the base of all blocks, and the outputs of networks that know their uncertainty
+- `Network`: the base of all blocks
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ __all__ = [
     "GraphNetwork",
     "Network",
     "Normalized",
-    "Outputs",
     "Recurrent",
     "Residual",
     "SetAttention",

@@ -51,6 +51,9 @@ class Network(torch.nn.Module):
     kinds: ClassVar[dict[str, type[Network]]] = {}
     settings: dict[str, Any]
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         Network.kinds.setdefault(cls.__name__, cls)
