@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ....core import SettingError
 from ....core.arrays import Array
 from ....core.settings import Count, Interval, NonNegative, setting, settings
-from ._grid import FINE, STEERS, WAYS, best_of, look, orders, rate, roll, sweep
+from ._grid import FINE, STEERS, WAYS, best_of, look_all, orders, rate, roll, sweep
 
 TANGENTS, COARSE = np.tan(FINE), np.tan(STEERS)
 Value = NDArray[np.float32]
@@ -114,14 +114,16 @@ class TruckOracle:
 
         `speed` is the last speed; a change of its sign has its price.
         """
-        place, way = located(np.asarray(x, dtype=np.float64)[None])[0].tolist(), int(speed > 0.0)
-        _, u, way = best_of(self._checked(value), *place, way, TANGENTS, self.walls, *self.prices)
+        px, py, yaw, hitch = located(np.asarray(x, dtype=np.float64)[None])[0].tolist()
+        last, V = int(speed > 0.0), self._checked(value)
+        _, u, way = best_of(V, px, py, yaw, hitch, last, TANGENTS, self.walls, *self.prices)
         return float(FINE[u]), 10.0 * WAYS[way]
 
     def at(self, value: Value, x: Array) -> Array:
         """The values ``(N,)`` of states of the truck ``(N, 4)`` that backs up."""
-        here = self._checked(value)[0]
-        return np.array([look(here, *each) for each in located(x)])
+        places, values = located(x), np.empty(len(x))
+        look_all(self._checked(value)[0], places, values)
+        return values
 
     def action_values(self, value: Value, places: Array) -> Array:
         """The values ``(N, 33)`` of the steering angles in states ``(N, 4)``, in the grid's coordinates.
@@ -135,7 +137,7 @@ class TruckOracle:
     def _checked(self, value: Value) -> Value:
         if value.shape != self.axes or value.dtype != np.float32:
             raise SettingError(
-                f"value has shape {value.shape} and type {value.dtype}; expected {self.axes} and float32: solve gives it"
+                f"value has shape {value.shape} and type {value.dtype}; expected {self.axes} and float32, as by solve"
             )
         return value
 
