@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ....core.arrays import Array
 from ....core.settings import Count, Fraction, Positive, settings
 from ....envs.truck.starts import starts
+from ..._threads import threads_for, weights
 from ...records import Record, Trained
 from ...training import train
 from ...training_settings import TrainingSettings
@@ -40,13 +42,13 @@ class WallsSettings(TrainingSettings):
         1024
     """
 
-    steps: Count = 8000
+    steps: Count = 9000
     rate: Positive = 2e-3
     warm_up: Count = 200
-    validate_every: Count = 1000
+    validate_every: Count = 1500
     hidden: tuple[Count, ...] = (128, 128)
     trucks: Count = 1024
-    temperature: Positive = 0.01
+    temperature: Positive = 0.005
     guided: Fraction = 0.1
     decisions: Count = 300
 
@@ -81,23 +83,25 @@ class Student:
         self._refill(generator)
         judged = self.oracle.action_values(self.value, self.places)
         phi, sign = features(list(self.places.T), np)
-        mirrored = np.where(sign[:, None] < 0.0, judged[:, ::-1], judged)
         logits = torch.log_softmax(self.policy.network(torch.as_tensor(phi, dtype=torch.float32)), -1)
-        wanted = torch.softmax(torch.as_tensor(mirrored / self.options.temperature, dtype=torch.float32), -1)
-        hopeful = judged.max(-1) > HOPELESS
-        loss = -(wanted * logits).sum(-1)[torch.as_tensor(hopeful)].mean()
-        chosen = logits.detach().argmax(-1).numpy()
-        chosen = np.where(sign < 0.0, len(FINE) - 1 - chosen, chosen)
+        chosen = np.where(sign < 0.0, len(FINE) - 1 - logits.detach().argmax(-1).numpy(), logits.detach().argmax(-1))
+        best, hopeful = judged.argmax(-1), judged.max(-1) > HOPELESS
         lost = judged.max(-1) - judged[np.arange(len(judged)), chosen]
-        guided = generator.random(len(chosen)) < (1.0 if step < self.options.warm_up else self.options.guided)
-        self._drive(np.where(guided, judged.argmax(-1), chosen), hopeful)
-        return loss, {"value_lost": float(lost[hopeful].mean())}
+        share = self.options.guided if step >= self.options.warm_up else 1.0
+        self._drive(np.where(generator.random(len(chosen)) < share, best, chosen), hopeful)
+        counted = hopeful / max(1, hopeful.sum())
+        return self._divergence(judged, sign, logits, counted), {"value_lost": float(counted @ lost)}
+
+    def _divergence(self, judged: Array, sign: Array, logits: torch.Tensor, counted: Array) -> torch.Tensor:
+        """The cross-entropy of the student's probabilities and those that the values of the angles give."""
+        mirrored = np.where(sign[:, None] < 0.0, judged[:, ::-1], judged)
+        wanted = torch.softmax(torch.as_tensor(mirrored / self.options.temperature, dtype=torch.float32), -1)
+        return -(torch.as_tensor(counted, dtype=torch.float32) @ (wanted * logits).sum(-1))
 
     def validate(self) -> Mapping[str, Any]:
         """The share of 1000 starts that the policy does not dock, as the score."""
-        docked = docks(
-            self.policy, starts("E3", 1000, np.random.default_rng(self.options.seed)), self.options.decisions
-        )
+        first = starts("E3", 1000, np.random.default_rng(self.options.seed))
+        docked = docks(self.policy, first, self.options.decisions)
         return {"score": 1.0 - docked.mean(), "docked": docked.mean()}
 
     def state(self) -> dict[str, Any]:
@@ -122,7 +126,7 @@ class Student:
         self.places, self.ages = self.places[kept], self.ages[kept] + 1
 
 
-def docks(policy: WallsPolicy, first: NDArray[np.float64], decisions: int) -> NDArray[np.bool_]:
+def docks(policy: WallsPolicy, first: Array, decisions: int) -> NDArray[np.bool_]:
     """Whether the policy docks trucks from states ``(N, 4)`` between the walls, all in one batch ``(N,)``."""
     places, docked, active = placed(first), np.zeros(len(first), dtype=bool), np.arange(len(first))
     for _ in range(decisions):
@@ -157,7 +161,8 @@ def teach(
     settings, oracle = settings or WallsSettings(), oracle or TruckOracle()
     policy = WallsPolicy.new(settings.hidden, seed=settings.seed)
     student = Student(policy, oracle, oracle.solve() if value is None else value, settings)
-    trained = train(student, settings, folder, resume=resume, progress=progress)
+    with threads_for(settings.trucks * weights(policy.network)):
+        trained = train(student, settings, folder, resume=resume, progress=progress)
     policy.network.double()
     policy.refresh()
     return policy, trained

@@ -46,7 +46,7 @@ class WallsPolicy:
         metrics: results of training and evaluation, which are saved with the weights.
 
     Example:
-        >>> policy = WallsPolicy.new()
+        >>> policy = WallsPolicy.load()
         >>> x = np.array([6.0, 0.0, 0.0, 0.0, 0.0])
         >>> bool(abs(policy.act(x).u[0]) <= 0.25 * np.pi)
         True
