@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,11 @@ FEATURES, CHOICES = 16, len(FINE)
 TRAILER, FRONT = 4.0, 1.5
 HALF_WIDTH = 10.0
 """Half of the width of the yard [m]."""
+SCALARS = SimpleNamespace(
+    cos=math.cos, sin=math.sin, exp=math.exp, abs=abs, arctan2=math.atan2,
+    where=lambda flag, a, b: a if flag else b, stack=lambda values, _: np.array(values),
+)  # fmt: skip
+"""The functions of numpy that the features need, for single numbers: five times as fast."""
 WEIGHTS = Path(__file__).parent / "weights" / "walls"
 """Folder of the weights in the package."""
 
@@ -110,7 +117,7 @@ class WallsPolicy:
 
     def steer(self, x: Array) -> Array:
         """The steering angle ``(1,)`` in a state ``(4,)``, by numpy alone."""
-        h, sign = features(located(x, np), np)
+        h, sign = features(located(np.array(x).tolist(), SCALARS), SCALARS)
         for W, b in self._layers[:-1]:
             h = self._function(W @ h + b)
         W, b = self._layers[-1]
@@ -137,9 +144,9 @@ class WallsPolicy:
 
 
 def located(x: Any, m: Any) -> tuple[Any, Any, Any, Any]:
-    """Trailer's axle (x, y), its heading and the hitch angle, for states ``(..., 4)``; m is numpy or torch."""
-    yaw = x[..., 3]
-    return x[..., 0] - TRAILER * m.cos(yaw), x[..., 1] - TRAILER * m.sin(yaw), yaw, x[..., 2] - yaw
+    """Trailer's axle (x, y), its heading and the hitch angle, for states ``(..., 4)``; m is numpy, torch or SCALARS."""
+    px, py, cab, yaw = x if m is SCALARS else (x[..., i] for i in range(4))
+    return px - TRAILER * m.cos(yaw), py - TRAILER * m.sin(yaw), yaw, cab - yaw
 
 
 def features(place: Sequence[Any], m: Any) -> tuple[Any, Any]:
