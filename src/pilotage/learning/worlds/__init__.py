@@ -6,10 +6,23 @@ from .dynamics import DynamicsOptions as DynamicsOptions
 from .dynamics import DynamicsSettings as DynamicsSettings
 from .dynamics import DynamicsWorld as DynamicsWorld
 from .truck import TruckOracle as TruckOracle
+from .truck import TruckWalls as TruckWalls
+from .truck import WallsPolicy as WallsPolicy
 from .world import World as World
 from .world import world_of as world_of
 from .world import worlds as worlds
 
 worlds.add(DynamicsWorld, name="dynamics")
+worlds.add(TruckWalls, name="truck_walls")
 
-__all__ = ["DynamicsOptions", "DynamicsSettings", "DynamicsWorld", "TruckOracle", "World", "world_of", "worlds"]
+__all__ = [
+    "DynamicsOptions",
+    "DynamicsSettings",
+    "DynamicsWorld",
+    "TruckOracle",
+    "TruckWalls",
+    "WallsPolicy",
+    "World",
+    "world_of",
+    "worlds",
+]
