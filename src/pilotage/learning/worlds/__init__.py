@@ -5,11 +5,28 @@ from __future__ import annotations
 from .dynamics import DynamicsOptions as DynamicsOptions
 from .dynamics import DynamicsSettings as DynamicsSettings
 from .dynamics import DynamicsWorld as DynamicsWorld
+from .truck import TruckOptions as TruckOptions
 from .truck import TruckOracle as TruckOracle
+from .truck import TruckPolicy as TruckPolicy
+from .truck import TruckSettings as TruckSettings
+from .truck import TruckWorld as TruckWorld
 from .world import World as World
 from .world import world_of as world_of
 from .world import worlds as worlds
 
 worlds.add(DynamicsWorld, name="dynamics")
+worlds.add(TruckWorld, name="truck")
 
-__all__ = ["DynamicsOptions", "DynamicsSettings", "DynamicsWorld", "TruckOracle", "World", "world_of", "worlds"]
+__all__ = [
+    "DynamicsOptions",
+    "DynamicsSettings",
+    "DynamicsWorld",
+    "TruckOptions",
+    "TruckOracle",
+    "TruckPolicy",
+    "TruckSettings",
+    "TruckWorld",
+    "World",
+    "world_of",
+    "worlds",
+]
