@@ -24,7 +24,7 @@ from pilotage.learning.worlds.truck import (
 from pilotage.learning.worlds.truck.evaluate import BUDGET, drive, evaluate
 from pilotage.learning.worlds.truck.kinematics import backed, docked, running, wrapped
 from pilotage.learning.worlds.truck.lessons import Lessons, LessonSettings, episodes, region, terminal_loss
-from pilotage.learning.worlds.truck.recovery import LONGEST, SURE, TURNS, driven, search, turn
+from pilotage.learning.worlds.truck.recovery import LONGEST, TURNS, driven, search, turn
 from pilotage.learning.worlds.truck.world import WEIGHTS, hybrid
 
 SEEDS = (0, 1, 2)
@@ -199,7 +199,6 @@ def test_a_turn_holds_the_hitch():
     for hitch in TURNS:
         xs, _, going = turn(backed, x, hitch, LONGEST)
         assert abs(float(wrapped(xs[30, 0, 2] - xs[30, 0, 3])) - hitch) < 0.1 and bool(going[20])
-    assert SURE < (0.5, math.radians(10.0))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
