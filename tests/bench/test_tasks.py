@@ -136,6 +136,51 @@ def test_an_environment_with_a_state_is_a_task() -> None:
         env_task("rod", lambda: gymnasium.make("Pendulum-v1"), dt=0.05, horizon=50)
 
 
+class Posed(gymnasium.Wrapper):  # type: ignore[type-arg]
+    steps = 0
+
+    def get_state(self) -> Any:
+        return np.concatenate([self.unwrapped.data.qpos, self.unwrapped.data.qvel])  # type: ignore[attr-defined]
+
+    def set_state(self, x: Any) -> None:
+        n = self.unwrapped.model.nq  # type: ignore[attr-defined]
+        self.unwrapped.set_state(x[:n], x[n:])  # type: ignore[attr-defined]
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        return super().step(action)
+
+
+def test_an_environment_ends_its_episodes_itself() -> None:
+    """Its return is Gymnasium's, up to the end that it sets; each step is taken once."""
+    pytest.importorskip("mujoco")
+    push = np.array([0.3])
+    hinge = env_task("hinge", lambda: Posed(gymnasium.make("InvertedPendulum-v5")), dt=0.04, horizon=200)
+    plant: Any = hinge.plant
+    before = plant.env.steps
+
+    class Push(Gain):
+        def act(self, belief_or_state: Any, t: float | None = None) -> Any:
+            return Action(push)
+
+    episode = simulate(hinge, Push(), seed=1)
+    env, total, ticks, ended = gymnasium.make("InvertedPendulum-v5"), 0.0, 0, False
+    env.reset(seed=1)
+    while not ended:
+        _, reward, ended, _, _ = env.step(push)
+        total, ticks = total + float(reward), ticks + 1
+    assert (len(episode.us), -episode.cost) == (ticks, pytest.approx(total)) and ticks < 100
+    assert plant.env.steps - before == ticks
+    last = episode.xs[-1]
+    assert np.array_equal(plant.step(last, push, 0.04), last) and float(hinge.task.cost(last, push)) == 0.0
+    assert hinge.task.done(np.stack([last, episode.xs[0]])).tolist() == [True, False]
+
+
+def test_an_environment_without_a_box_of_actions_is_refused() -> None:
+    with pytest.raises(SettingError, match="Discrete"):
+        env_task("cart", lambda: Rod(gymnasium.make("CartPole-v1")), dt=0.02, horizon=50)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_disturbances_of_a_task_change_its_episodes(name: str) -> None:
     """Each one fits the plant, changes the cost of resting, and leaves it finite."""

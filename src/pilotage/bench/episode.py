@@ -18,7 +18,7 @@ from ._world import Pieces, Tick, World
 from .benchmark_task import BenchmarkTask
 from .delays import Delay, Delays, Fixed
 from .disturbances import Disturbance
-from .outcome import Failure, RunStatus, blamed
+from .outcome import Failure, RunStatus, RunTimeout, blamed
 
 FEASIBLE = 1e-3
 """Largest value of a constraint that does not count as a violation."""
@@ -93,7 +93,7 @@ def simulate(
         delays: the delays of actions; default: none.
 
     Returns:
-        The episode; errors of the controller are in its status.
+        The episode up to its end, or to the error of the controller that its status and reason tell.
 
     Raises:
         SettingError: if the task has no filter for an estimate, or a disturbance does not fit the plant.
@@ -116,6 +116,8 @@ def simulate(
         _conclude(world, episode)
     except Failure as failure:
         episode.status, episode.reason, episode.cost = failure.status, failure.reason, math.inf
+    except RunTimeout:  # of the run around it, which says how long it waited
+        episode.status, episode.cost = RunStatus.TIMEOUT, math.inf
     return episode
 
 

@@ -82,10 +82,12 @@ class Run:
             with alarm(timeout):
                 episode, best, fastest = self._episode(recorded)
         except RunTimeout:
-            episode.status, episode.reason = RunStatus.TIMEOUT, f"the run took longer than {timeout:g} s"
-        except Exception as error:
+            episode.status = RunStatus.TIMEOUT
+        except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             episode.status, episode.reason = RunStatus.RAISED, reason
+        if episode.status is RunStatus.TIMEOUT:
+            episode.reason = f"the run took longer than {timeout:g} s"
         return row_of(self, episode, best, time.perf_counter() - begun, fastest)
 
     def _episode(self, recorded: Sequence[float] | None) -> tuple[Episode, float | None, float | None]:

@@ -195,7 +195,7 @@ def build_each(runs: Sequence[Run]) -> None:
     for run in {(run.task, run.name): run for run in reversed(runs)}.values():
         try:
             run.make(benchmark_task(run.task))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise SettingError(
                 f"the controller {run.name} cannot be built on the task {run.task} with the settings "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import math
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +12,9 @@ from pilotage.bench import Results, Row, Suite, compare, controllers, replay, re
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
 from pilotage.core.errors import PilotageError, counted, require
-from pilotage.core.registry import summary
 from pilotage.io import write_atomic
+
+from .wording import finite
 
 SUMMARY, REPORT = "summary.md", "report.html"
 
@@ -102,7 +102,7 @@ def list_all(*, json: bool = False) -> None:
         json: Print one JSON object instead of text.
     """
     found = {
-        kind: {name: summary(each.get(name)) for name in each.names()}
+        kind: {name: each.summary(name) for name in each.names()}
         for kind, each in (("tasks", tasks), ("controllers", controllers))
     }
     if json:
@@ -162,13 +162,4 @@ def _name(row: Row) -> str:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    print(jsonlib.dumps(_plain(facts)))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can say it: what is not finite is null."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(jsonlib.dumps(finite(facts)))

@@ -45,6 +45,21 @@ class Registry:
         """All names, in order."""
         return sorted({*self._own, *(point.name for point in entry_points(group=self.group))})
 
+    def summary(self, name: str) -> str:
+        """The first sentence of the docstring of an object, or the reason why it cannot be loaded, for lists.
+
+        Example:
+            >>> registry = Registry("shape", "example.shapes")
+            >>> _ = registry.add(Registry)
+            >>> registry.summary("Registry")
+            'Objects by name.'
+        """
+        try:
+            made = self.get(name)
+        except SettingError as error:
+            return str(error)
+        return (getattr(made, "__doc__", None) or "").strip().partition("\n")[0]
+
     def get(self, name: str) -> Any:
         """The object of a name.
 
@@ -59,7 +74,10 @@ class Registry:
     def _installed(self, name: str) -> Any:
         for point in entry_points(group=self.group):
             if point.name == name:
-                return point.load()
+                try:
+                    return point.load()
+                except Exception as error:  # of another package, whose import may raise anything
+                    raise SettingError(f"{self.kind} {name} ({point.value}) cannot be loaded: {error}") from error
         raise SettingError(
             f"there is no {self.kind} {name!r}; there are {', '.join(self.names())}; your own is module:object"
         )
@@ -71,13 +89,3 @@ class Registry:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise SettingError(f"{self.kind} {module}:{attribute} cannot be loaded: {error}") from error
-
-
-def summary(made: Any) -> str:
-    """The first sentence of the docstring of a registered object, for lists.
-
-    Example:
-        >>> summary(Registry)
-        'Objects by name.'
-    """
-    return (getattr(made, "__doc__", None) or "").strip().partition("\n")[0]

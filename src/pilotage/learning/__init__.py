@@ -9,6 +9,7 @@ from ..core.names import absent
 
 require("torch", extra="learning")
 
+from ._processes import first_process as first_process  # noqa: E402
 from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
@@ -34,6 +35,7 @@ from .runs import load_best as load_best  # noqa: E402
 from .runs import read_settings as read_settings  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
 from .switch import Switch as Switch  # noqa: E402
+from .tensorboard import TensorBoard as TensorBoard  # noqa: E402
 from .training import Trainee as Trainee  # noqa: E402
 from .training import train as train  # noqa: E402
 from .training_settings import TrainingSettings as TrainingSettings  # noqa: E402
@@ -56,12 +58,14 @@ __all__ = [
     "Scaling",
     "SuccessRate",
     "Switch",
+    "TensorBoard",
     "Trained",
     "Trainee",
     "Training",
     "TrainingEnd",
     "TrainingSettings",
     "distill",
+    "first_process",
     "fit",
     "fit_noise",
     "load_best",

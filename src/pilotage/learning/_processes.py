@@ -75,5 +75,17 @@ def joined(device: torch.device) -> Iterator[Processes]:
 
 
 def rank() -> int:
-    """The number of this process among those that train together."""
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+    """The number of this process among those that torchrun started; 0 without it."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank()
+    return int(os.environ.get("RANK", "0")) if "WORLD_SIZE" in os.environ else 0
+
+
+def first_process() -> bool:
+    """Whether this process is the one that writes files and prints: under torchrun, the first one; else always.
+
+    Example:
+        >>> first_process()
+        True
+    """
+    return rank() == 0

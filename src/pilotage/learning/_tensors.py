@@ -35,7 +35,7 @@ def fits(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path 
     there = {name: tuple(value.shape) for name, value in tensors.items() if name.startswith("modules.")}
     if not there or here == there:
         return
-    name = next(name for name in {**here, **there} if here.get(name) != there.get(name))
+    name = next(name for name in [*here, *sorted(there)] if here.get(name) != there.get(name))
     mine, theirs = (f"shape {shapes[name]}" if name in shapes else "no such weights" for shapes in (here, there))
     raise FormatError(
         f"the run in {folder} is of another architecture: {name.removeprefix('modules.')} has {theirs} there, "

@@ -60,7 +60,7 @@ class RunFolder:
     """The folder of a run with these settings."""
 
     def __init__(self, folder: str | Path, settings: TrainingSettings) -> None:
-        self.folder, self.settings = Path(folder), settings
+        self.folder, self.settings, self._plain = Path(folder), settings, plain(settings)
 
     @property
     def exists(self) -> bool:
@@ -85,7 +85,7 @@ class RunFolder:
             "best": self._put("best", best) if best else None,
         }
         config = {
-            "format": VERSION, "settings": plain(self.settings), "step": step,
+            "format": VERSION, "settings": self._plain, "step": step,
             "end": None if snapshot.end is None else snapshot.end.value, "reason": snapshot.reason,
             "records": [_coded(asdict(record)) for record in snapshot.records], "pending": _coded(snapshot.pending),
             "state": snapshot.state, **files,
@@ -170,6 +170,19 @@ def read_settings(folder: str | Path, kind: type[Kind]) -> Kind:
     Raises:
         MissingFile: if there is no run in the folder.
         FormatError: if the file is damaged, or has settings that the class has not.
+
+    Example:
+        >>> from pilotage.learning import TrainingSettings, train
+        >>> import tempfile
+        >>> class Zero:
+        ...     def __init__(self):
+        ...         self.modules = {"net": torch.nn.Linear(2, 1)}
+        ...     def loss(self, step, generator):
+        ...         return self.modules["net"](torch.eye(2)).pow(2).sum(), {}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = train(Zero(), TrainingSettings(steps=10), folder)
+        ...     read_settings(folder, TrainingSettings).steps
+        10
     """
     folder = Path(folder)
     try:

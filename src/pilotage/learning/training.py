@@ -32,9 +32,6 @@ class Trainee(Protocol):
 
     What is random is drawn from the `generator` or by torch's own functions: `train` seeds both at every step.
 
-    Attributes:
-        modules: the modules to train, by name.
-
     Example:
         >>> class Line:
         ...     def __init__(self):
@@ -48,7 +45,10 @@ class Trainee(Protocol):
         ('COMPLETED', True)
     """
 
-    modules: Mapping[str, torch.nn.Module]
+    @property
+    def modules(self) -> Mapping[str, torch.nn.Module]:
+        """The modules to train, by name."""
+        ...
 
     def loss(self, step: int, generator: np.random.Generator) -> tuple[torch.Tensor, Mapping[str, Any]]:
         """The loss of a gradient step, counted from 0, and metrics whose means are recorded; all are scalars."""
@@ -260,7 +260,7 @@ def _number(value: Any) -> float:
 
 
 def _modules(trainee: Any) -> Mapping[str, torch.nn.Module]:
-    modules = getattr(trainee, "modules", None)
+    modules: Any = getattr(trainee, "modules", None)
     named = isinstance(modules, Mapping) and all(isinstance(m, torch.nn.Module) for m in modules.values())
     if not named or not any(p.requires_grad for m in modules.values() for p in m.parameters()):
         raise ModelError(f"modules of {type(trainee).__name__} is {shown(modules)}; expected modules with parameters")

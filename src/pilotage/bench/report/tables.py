@@ -20,7 +20,7 @@ SCORES = [
     "controller", "on", "disturbance", "mean cost [95 %]", "regret", "estimator's share", "controller's share",
     "seconds", "best known seconds",
     "median", "90 %", "worst", "CVaR 10 %", "goal reached [95 %]", "failures [95 %]", "violations", "fallbacks",
-    "missed deadlines", "solve ms, median", "solve ms, 99 %",
+    "missed deadlines", "latency in ticks", "solve ms, median", "solve ms, 99 %", "jitter ms",
 ]  # fmt: skip
 
 
@@ -36,13 +36,13 @@ def _score(line: Mapping[str, Any]) -> list[Any]:
         "quantile_90", "worst", "cvar",
     )]  # fmt: skip
     counts = [_share(line, "successes", "success"), _share(line, "failures", "failure")]
-    counts += [number(line[key]) for key in ("violations", "fallbacks", "missed")]
+    counts += [number(line[key]) for key in ("violations", "fallbacks", "missed", "latency")]
     return [
         *names,
         interval(line["cost"]),
         *values,
         *counts,
-        *(number(line[k], 1e3) for k in ("solve_median", "solve_p99")),
+        *(number(line[k], 1e3) for k in ("solve_median", "solve_p99", "jitter")),
     ]
 
 

@@ -9,13 +9,16 @@ from .truck import TruckOptions as TruckOptions
 from .truck import TruckOracle as TruckOracle
 from .truck import TruckPolicy as TruckPolicy
 from .truck import TruckSettings as TruckSettings
+from .truck import TruckWalls as TruckWalls
 from .truck import TruckWorld as TruckWorld
+from .truck import WallsPolicy as WallsPolicy
 from .world import World as World
 from .world import world_of as world_of
 from .world import worlds as worlds
 
 worlds.add(DynamicsWorld, name="dynamics")
 worlds.add(TruckWorld, name="truck")
+worlds.add(TruckWalls, name="truck_walls")
 
 __all__ = [
     "DynamicsOptions",
@@ -25,7 +28,9 @@ __all__ = [
     "TruckOracle",
     "TruckPolicy",
     "TruckSettings",
+    "TruckWalls",
     "TruckWorld",
+    "WallsPolicy",
     "World",
     "world_of",
     "worlds",

@@ -12,6 +12,7 @@ from ...core import Dynamics, FormatError, SettingError
 from ...core.arrays import Array
 from ...core.registry import Registry
 from ...core.settings import Count, Fraction, Natural, Positive, settings
+from .._processes import first_process
 from ..dynamics import LearnedDynamics
 from ..evaluation import EvaluationProtocol
 from ..networks import MLP
@@ -118,7 +119,8 @@ class DynamicsWorld:
         )  # fmt: skip
         with data.examples.threads():
             trained = train(data.examples, settings, folder, resume=resume, progress=progress)
-        data.model().save(folder)
+        if first_process():
+            data.model().save(folder)
         return trained.to_json()
 
     def evaluate(self, folder: Path | None, options: DynamicsOptions) -> Mapping[str, Any]:

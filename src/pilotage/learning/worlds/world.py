@@ -47,6 +47,7 @@ class World(Protocol):
 
 
 worlds = Registry("world", "pilotage.worlds")
+"""The worlds by name: classes that follow `World`, or objects of them."""
 
 
 def world_of(name: str) -> World:

@@ -1,4 +1,4 @@
-"""The truck backer-upper: its emulator, policy and lessons, and an oracle of which starts can be docked."""
+"""The truck backer-upper: emulator, policy and lessons; an oracle of what is feasible, and a policy between walls."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from .oracle import Outcome as Outcome
 from .oracle import TruckOracle as TruckOracle
 from .policy import TruckPolicy as TruckPolicy
 from .recovery import RecoverySettings as RecoverySettings
+from .teaching import WallsSettings as WallsSettings
+from .teaching import teach as teach
+from .walls import WallsPolicy as WallsPolicy
+from .walls_world import TruckWalls as TruckWalls
+from .walls_world import WallsOptions as WallsOptions
 from .world import TruckOptions as TruckOptions
 from .world import TruckSettings as TruckSettings
 from .world import TruckWorld as TruckWorld
@@ -24,6 +29,11 @@ __all__ = [
     "TruckOracle",
     "TruckPolicy",
     "TruckSettings",
+    "TruckWalls",
     "TruckWorld",
+    "WallsOptions",
+    "WallsPolicy",
+    "WallsSettings",
     "learn_emulator",
+    "teach",
 ]
