@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ....core.settings import shown
-from .evaluate import TruckOptions
+from .evaluate import examined
+from .policy import TruckPolicy
 from .world import TruckSettings, TruckWorld
 
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
@@ -43,12 +44,9 @@ def ablation(name: str, settings: TruckSettings, folder: Path, starts: int) -> d
         ...     sorted(ablation("two hidden units", quick, Path(folder), 20))
         ['E1', 'E1 jackknifed', 'E1 strict', 'E2', 'wall']
     """
-    place, world = folder / name.replace(" ", "-"), TruckWorld()
-    world.train(replace(settings, **ABLATIONS[name]), place, resume=True)
-    told = {
-        label: world.evaluate(place, TruckOptions(distribution=start, goal=goal, starts=starts, seed=99))
-        for label, start, goal in (("E1", "E1", "dock"), ("E2", "E2", "dock"), ("wall", "E1", "wall"))
-    }
+    place = folder / name.replace(" ", "-")
+    TruckWorld().train(replace(settings, **ABLATIONS[name]), place, resume=True)
+    told = examined(TruckPolicy.load(place), starts)
     shares = {label: each["success"]["share"] for label, each in told.items()}
     return {**shares, "E1 strict": told["E1"]["strict"], "E1 jackknifed": told["E1"]["jackknifed"]}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -81,20 +82,27 @@ class TruckEmulator:
     state, action, noise_density = space(1), controls(False), None
 
     def __init__(self, network: MLP, scaling: Scaling | None = None, form: Form = "residual") -> None:
-        self.network, self.form = network, form
+        self.network = network
+        self.form: Form = form
         self.scaling = Scaling.none(7 if form == "residual" else 5, 4) if scaling is None else scaling
 
-    def __call__(self, x: torch.Tensor, steer: torch.Tensor) -> torch.Tensor:
-        """The states ``(..., 4)`` after a decision, for states and steering angles [rad] ``(...)``."""
-        change = self.scaling.outward(self.network(self.scaling.inward(inputs(self.form, x, steer))))
+    def __call__(self, x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
+        """The states ``(..., 4)`` after a decision, for states and steering angles [rad] ``(...)``.
+
+        `turned` are the `directions` of the states, if they are known.
+        """
+        change = self.scaling.outward(self.network(self.scaling.inward(inputs(self.form, x, steer, turned))))
         return x + change if self.form == "residual" else change
 
-    def frozen(self, dtype: torch.dtype = torch.float32) -> TruckEmulator:
-        """The same emulator for training a policy: its weights need no gradients."""
-        network = MLP(**self.network.settings)
-        network.load_state_dict(self.network.state_dict())
-        parts = (part.to(dtype) for part in (self.scaling.mean, self.scaling.std, self.scaling.scale))
-        return TruckEmulator(network.to(dtype).requires_grad_(False), Scaling(*parts), self.form)
+    def frozen(self, dtype: torch.dtype = torch.float32) -> Frozen:
+        """The same emulator for training a policy: its weights need no gradients, and contain the scaling."""
+        layers: Any = copy.deepcopy(self.network.layers)
+        with torch.no_grad():
+            layers[0].bias -= layers[0].weight @ (self.scaling.mean / self.scaling.std).to(layers[0].weight)
+            layers[0].weight /= self.scaling.std.to(layers[0].weight)
+            layers[-1].weight *= self.scaling.scale[:, None].to(layers[0].weight)
+            layers[-1].bias *= self.scaling.scale.to(layers[0].weight)
+        return Frozen(layers.to(dtype).requires_grad_(False), self.form)
 
     def save(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model-HASH.safetensors``; an older emulator is replaced."""
@@ -113,9 +121,23 @@ class TruckEmulator:
         return cls(network, kept.scaling, kept.extra["form"])
 
 
-def inputs(form: Form, x: torch.Tensor, steer: torch.Tensor) -> torch.Tensor:
+class Frozen(NamedTuple):
+    """An emulator without scaling and gradients of weights."""
+
+    layers: torch.nn.Sequential
+    form: Form
+
+    def __call__(self, x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
+        """The states ``(..., 4)`` after a decision; see `TruckEmulator`."""
+        change = self.layers(inputs(self.form, x, steer, turned))
+        return x + change if self.form == "residual" else change
+
+
+def inputs(form: Form, x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
     """The features of an emulator ``(..., 7)`` or ``(..., 5)``."""
-    return torch.cat((directions(x) if form == "residual" else x, steer[..., None]), -1)
+    if form == "residual":
+        x = directions(x) if turned is None else turned
+    return torch.cat((x, steer[..., None]), -1)
 
 
 def random_drives(drives: int, length: int, generator: np.random.Generator) -> tuple[Array, Array]:

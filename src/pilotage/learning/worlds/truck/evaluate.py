@@ -102,8 +102,8 @@ def drive(
     decisions = np.full(len(x), setting(budget, Count, "budget"), dtype=np.int64)
     for k in range(budget):
         x[active, :4] = _decided(steer, x[active])
-        told = verdict(x[active])
-        told["outside"] = told["outside"] & ~_arrived(x[active]) if walls else np.zeros_like(told["outside"])
+        told = {name: np.asarray(values, dtype=bool) for name, values in verdict(x[active]).items()}
+        told["outside"] = told["outside"] & ~_arrived(x[active]) & walls
         ended = _arrived(x[active]) | told["jackknifed"] | told["outside"]
         for name, values in signals.items():
             values[active] = told[name] & ended
@@ -142,3 +142,19 @@ def evaluate(steer: Callable[[torch.Tensor], torch.Tensor], options: TruckOption
         "missed": float((_arrived(ends.last) & ~ends.docked & ~ends.jackknifed & ~ends.outside).mean()),
         "median_decisions": float(np.median(won)) if won.size else None,
     }
+
+
+def examined(steer: Callable[[torch.Tensor], torch.Tensor], starts: int = 4000, seed: int = 99) -> dict[str, Any]:
+    """The results of `evaluate` from E1, from E2, and from E1 with docks anywhere on the wall ("wall").
+
+    Example:
+        >>> told = examined(lambda x: torch.zeros(len(x)), starts=50)
+        >>> sorted(told), told["E1"]["success"]["share"] < 0.2
+        (['E1', 'E2', 'wall'], True)
+    """
+    exams = {
+        "E1": TruckOptions(distribution="E1", starts=starts, seed=seed),
+        "E2": TruckOptions(distribution="E2", starts=starts, seed=seed),
+        "wall": TruckOptions(distribution="E1", goal="wall", starts=starts, seed=seed),
+    }
+    return {name: evaluate(steer, options) for name, options in exams.items()}

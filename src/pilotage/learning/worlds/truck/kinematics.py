@@ -15,7 +15,7 @@ STEERING = 0.25 * math.pi
 """Largest steering angle [rad]."""
 
 
-def backed(x: torch.Tensor, steer: torch.Tensor) -> torch.Tensor:
+def backed(x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
     """The states after 0.4 m of backing up with held steering.
 
     ::
@@ -28,6 +28,7 @@ def backed(x: torch.Tensor, steer: torch.Tensor) -> torch.Tensor:
     Args:
         x: hitch (x, y) [m], yaw of the cab and of the trailer [rad] ``(..., 4)``.
         steer: steering angles [rad] ``(...)``.
+        turned: `directions` of the states, which emulators use; ignored.
 
     Source: NYU-DLSP20, notebook 14, the code; `pilotage.envs.truck.yard.kinematics` is the same model as a formula.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +17,15 @@ from .evaluate import BUDGET
 from .kinematics import directions, docked, rear, running, wrapped
 from .policy import TruckPolicy
 
-Model = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""A model of a decision: states ``(N, 4)`` and steering angles ``(N,)`` give the next states."""
+
+class Model(Protocol):
+    """A model of a decision."""
+
+    def __call__(self, x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
+        """The next states, for states ``(N, 4)``, steering angles ``(N,)``, and directions of the states if known."""
+        ...
+
+
 SETTLE = 12
 """Decisions between which ended episodes stay in the batch."""
 
@@ -159,7 +166,8 @@ def episodes(
     rows, active = torch.arange(len(x)), torch.ones(len(x), dtype=torch.bool)
     bends, losses, won = x.new_zeros(len(x)), x.new_zeros(len(x)), torch.zeros(len(x), dtype=torch.bool)
     for k in range(horizon):
-        moved = model(x, policy(x, directions(x)))
+        turned = directions(x)
+        moved = model(x, policy(x, turned), turned)
         if settings.adjoint is not None and moved.requires_grad:
             moved.register_hook(_limit(settings.adjoint / len(won)))
         x = torch.where(active[:, None], moved, x)

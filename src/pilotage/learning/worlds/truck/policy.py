@@ -26,6 +26,18 @@ MIDDLE, SPREAD = (20.0, 0.0), (20.0, 10.0)
 """Middle and spread of the axle's place [m], to which the features are scaled."""
 
 
+def _placing() -> tuple[torch.Tensor, torch.Tensor]:
+    """The matrix and the offset that turn (x, y) and directions into features: the axle's place is linear in them."""
+    matrix, offset = torch.eye(FEATURES, dtype=torch.float64), torch.zeros(FEATURES, dtype=torch.float64)
+    for i in range(2):
+        matrix[i, i], matrix[i, 3 + 3 * i] = 1.0 / SPREAD[i], -TRAILER / SPREAD[i]
+        offset[i] = -MIDDLE[i] / SPREAD[i]
+    return matrix, offset
+
+
+PLACING = _placing()
+
+
 class TruckPolicy:
     """A policy that steers a truck to a dock anywhere on its wall.
 
@@ -72,8 +84,7 @@ class TruckPolicy:
         `turned` are the `directions` of the states, if they are known.
         """
         turned = directions(x) if turned is None else turned
-        place = [(x[..., i] - TRAILER * turned[..., 1 + 3 * i] - MIDDLE[i]) / SPREAD[i] for i in range(2)]
-        phi = torch.cat((torch.stack(place, -1), turned), -1)
+        phi = torch.nn.functional.linear(torch.cat((x[..., :2], turned), -1), *(part.to(x) for part in PLACING))
         out = self.network(phi)[..., 0]
         return STEERING * (torch.tanh(out) if self.bounded else out)
 

@@ -14,10 +14,10 @@ from ....core import FormatError
 from ....core.settings import Count, Natural, settings
 from ..._threads import threads_for
 from ...records import Record
-from ...runs import read_run_end
+from ...runs import plain, read_run_end
 from ...training import train
-from .emulator import EmulatorSettings, Form, TruckEmulator, learn_emulator
-from .evaluate import TruckOptions, evaluate
+from .emulator import EmulatorSettings, Form, learn_emulator
+from .evaluate import TruckOptions, evaluate, examined
 from .kinematics import backed
 from .lessons import Lessons, LessonSettings, Model
 from .policy import TruckPolicy
@@ -101,7 +101,7 @@ class TruckWorld:
             rounds = recover(policy, model, practice, folder, **more)
         policy.refresh()
         seconds = {"emulator": after - begun, "policy": time.perf_counter() - after}
-        policy.metrics = {"seed": settings.seed, "through": settings.through, "seconds": seconds}
+        policy.metrics = {"settings": plain(settings), "seconds": seconds, "results": examined(policy)}
         policy.save(folder)
         scores = [record.best.score for record in rounds]
         return {"lessons": lessons.to_json(), "emulator": learned, "recovery": scores, "seconds": seconds}
@@ -122,7 +122,7 @@ class TruckWorld:
         return (learned if settings.through == "emulator" else hybrid(learned)), math.sqrt(record.score)
 
 
-def hybrid(emulator: TruckEmulator) -> Model:
+def hybrid(emulator: Model) -> Model:
     """The true model, whose gradients are those of an emulator.
 
     ::
@@ -132,15 +132,16 @@ def hybrid(emulator: TruckEmulator) -> Model:
     Source: the demonstration github.com/TiFu/truck_backer_upper.
 
     Example:
-        >>> from ...networks import MLP
+        >>> from pilotage.learning import MLP
+        >>> from pilotage.learning.worlds.truck import TruckEmulator
         >>> model = hybrid(TruckEmulator(MLP(7, 4, hidden=(8,))))
         >>> x, u = torch.zeros(1, 4, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
         >>> bool((model(x, u) == backed(x, u)).all())
         True
     """
 
-    def model(x: torch.Tensor, steer: torch.Tensor) -> torch.Tensor:
-        guess = emulator(x, steer)
+    def model(x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
+        guess = emulator(x, steer, turned)
         with torch.no_grad():
             error = backed(x, steer) - guess
         return guess + error
