@@ -24,7 +24,7 @@ from pilotage.learning.worlds.truck import (
 from pilotage.learning.worlds.truck.evaluate import BUDGET, drive, evaluate
 from pilotage.learning.worlds.truck.kinematics import backed, directions, docked, running, wrapped
 from pilotage.learning.worlds.truck.lessons import Lessons, LessonSettings, episodes, region, terminal_loss
-from pilotage.learning.worlds.truck.recovery import LONGEST, TURNS, driven, search, turn
+from pilotage.learning.worlds.truck.recovery import LONGEST, TURNS, RecoverySettings, driven, recover, search, turn
 from pilotage.learning.worlds.truck.world import WEIGHTS, hybrid
 
 SEEDS = (0, 1, 2)
@@ -187,7 +187,7 @@ def test_what_the_search_finds_docks_the_trucks_that_the_policy_fails():
     policy = packaged()
     x = torch.as_tensor(region(1.0, 600, np.random.default_rng(0), near=1.0))
     with torch.no_grad():
-        failed = x[~driven(policy, backed, x, BUDGET).decisions.isfinite()]
+        failed = x[~driven(policy, backed, x, BUDGET).docked()]
         assert len(failed) > 3
         found = 0
         for truck in failed[:6, None]:
@@ -197,8 +197,19 @@ def test_what_the_search_finds_docks_the_trucks_that_the_policy_fails():
                 torch.testing.assert_close(here[0], state)
                 here = backed(here, steer[None])
             if len(xs):
-                assert driven(policy, backed, here, BUDGET).decisions.isfinite()
+                assert driven(policy, backed, here, BUDGET).docked()
     assert found >= 3
+
+
+def test_a_round_of_recovery_that_does_harm_is_undone(tmp_path):
+    policy = packaged()
+    policy.network.float()
+    before = [p.detach().clone() for p in policy.network.parameters()]
+    harmful = RecoverySettings(rounds=1, starts=100, steps=20, rate=3.0, validate_every=20)
+    (told,) = recover(policy, backed, harmful, tmp_path)
+    assert told.best.score > 0.2
+    for was, now in zip(before, policy.network.parameters(), strict=True):
+        torch.testing.assert_close(now, was, atol=0.0, rtol=0.0)
 
 
 def test_a_turn_holds_the_hitch():

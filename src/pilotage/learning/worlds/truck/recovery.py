@@ -31,7 +31,9 @@ SURE = (0.35, math.radians(7.0))
 STEEPEST = math.radians(83.0)
 """Largest hitch angle in a turn [rad]."""
 OWN, PUSHED = 1024, 100
-"""Own decisions in a batch, and decisions of turns."""
+"""Own decisions in a batch, and the most decisions of turns."""
+EMPHASIS = 3.0
+"""Share of turns in a batch, relative to that in the examples."""
 Examples = tuple[torch.Tensor, torch.Tensor]
 """States ``(M, 4)`` and steering angles ``(M,)``."""
 
@@ -55,6 +57,7 @@ class RecoverySettings(TrainingSettings):
     rate: Positive = 5e-4
     warm_up: Natural = 20
     clip: Positive | None = None
+    validate_every: Count = 50
     rounds: Natural = 4
     starts: Count = 4000
     horizon: Count = BUDGET
@@ -64,32 +67,36 @@ class Episodes(NamedTuple):
     """Episodes that a policy drove in a model.
 
     Attributes:
-        decisions: number of decisions until the truck docked ``(N,)``; infinity if it failed.
+        last: last states ``(N, 4)``.
+        decisions: number of decisions ``(N,)``.
         rows, xs, steers: episode, state and steering angle of each decision ``(M,)``, ``(M, 4)``, ``(M,)``.
     """
 
+    last: torch.Tensor
     decisions: torch.Tensor
     rows: torch.Tensor
     xs: torch.Tensor
     steers: torch.Tensor
 
+    def docked(self, rule: tuple[float, float] = SURE) -> torch.Tensor:
+        """Whether each truck docked within a distance [m] and an angle [rad]."""
+        return docked(self.last, *rule)
 
-def driven(
-    policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int, rule: tuple[float, float] = SURE
-) -> Episodes:
+
+def driven(policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int) -> Episodes:
     """The episodes from starts ``(N, 4)``, with at most `budget` decisions."""
-    decisions, rows = x.new_full((len(x),), math.inf), torch.arange(len(x))
+    last, decisions, rows = x.clone(), x.new_full((len(x),), budget), torch.arange(len(x))
     seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for k in range(budget):
         steers = policy(x)
         seen.append((rows, x, steers))
         x = model(x, steers)
-        decisions[rows[docked(x, *rule)]] = k + 1.0
+        last[rows], decisions[rows] = x, k + 1.0
         going = running(x)
         x, rows = x[going], rows[going]
         if not len(x):
             break
-    return Episodes(decisions, *(torch.cat(parts) for parts in zip(*seen, strict=True)))
+    return Episodes(last, decisions, *(torch.cat(parts) for parts in zip(*seen, strict=True)))
 
 
 def turn(model: Model, x: torch.Tensor, hitch: float, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -125,7 +132,8 @@ def search(policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int) -> t
             here = torch.nonzero(going[k])[:, 0]
             if not len(here):
                 break
-            total = driven(policy, model, xs[k, here], max(1, budget - k)).decisions + k
+            after = driven(policy, model, xs[k, here], max(1, budget - k))
+            total = torch.where(after.docked(), after.decisions + k, math.inf)
             better = total < best[number, here]
             best[number, here[better]], length[number, here[better]] = total[better], float(k)
     choice, found = best.argmin(0), best.min(0).values.isfinite()
@@ -141,9 +149,9 @@ class Recovery:
 
     ::
 
-        loss = (sum over 1024 own decisions + sum over 100 decisions of turns of  (policy(x) - steer)^2) / 1024
+        loss = (sum over 1024 own decisions + sum over some decisions of turns of  (policy(x) - steer)^2) / 1024
 
-    The turns weigh little: a push suffices, after which the policy itself turns and docks; exact copies of the turns
+    The turns weigh little, three times their share in all decisions: a push suffices, after which the policy itself turns and docks; exact copies of the turns
     blur what it does elsewhere. The weights with the fewest failures in the model are kept.
 
     Args:
@@ -165,19 +173,17 @@ class Recovery:
         self.kind = next(policy.network.parameters())
         self.exam = self._starts(0.5, (seed[0], 0), count)
         self.own, self.turns = self._examples(seed, count)
+        self.pushed = int(np.clip(EMPHASIS * OWN * len(self.turns[0]) / max(1, len(self.own[0])), 5, PUSHED))
 
     def loss(self, step: int, generator: np.random.Generator) -> tuple[torch.Tensor, dict[str, Any]]:
         """The mean squared error of the steering, on a batch of own decisions with a few of turns."""
-        own, pushed = self._error(self.own, OWN, generator), self._error(self.turns, PUSHED, generator)
-        return (own + pushed) / OWN, {"own": own.detach() / OWN, "pushed": pushed.detach() / PUSHED}
+        own, pushed = self._error(self.own, OWN, generator), self._error(self.turns, self.pushed, generator)
+        return (own + pushed) / OWN, {"own": own.detach() / OWN, "pushed": pushed.detach() / self.pushed}
 
     def validate(self) -> dict[str, float]:
         """The score: the share of trucks that are not docked, and a tenth of that of those not docked strictly."""
-        failures = [
-            1.0
-            - float(driven(self.policy, self.model, self.exam, self.horizon, rule).decisions.isfinite().double().mean())
-            for rule in (TOLERANCE, STRICT)
-        ]
+        told = driven(self.policy, self.model, self.exam, self.horizon)
+        failures = [1.0 - float(told.docked(rule).double().mean()) for rule in (TOLERANCE, STRICT)]
         return {"score": failures[0] + 0.1 * failures[1], "failed": failures[0]}
 
     def _examples(self, seed: tuple[int, int], count: int) -> tuple[Examples, Examples]:
@@ -185,7 +191,7 @@ class Recovery:
         with torch.no_grad():
             x = self._starts(0.7, seed, count)
             told = driven(self.policy, self.model, x, self.horizon)
-            won = told.decisions.isfinite()
+            won = told.docked()
             kept = won[told.rows]
             failed = x[~won][: count // 5]
             turns = search(self.policy, self.model, failed, self.horizon)

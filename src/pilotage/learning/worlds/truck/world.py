@@ -99,6 +99,7 @@ class TruckWorld:
             lessons = train(Lessons(policy, model, settings), settings, folder / "lessons", **more)
             practice = RecoverySettings(rounds=settings.rounds, horizon=settings.horizon, seed=settings.seed)
             rounds = recover(policy, model, practice, folder, **more)
+        policy.network.double()
         policy.refresh()
         seconds = {"emulator": after - begun, "policy": time.perf_counter() - after}
         policy.metrics = {"settings": plain(settings), "seconds": seconds, "results": examined(policy)}
