@@ -27,7 +27,7 @@ from pilotage.learning.worlds.truck.lessons import Lessons, LessonSettings, epis
 from pilotage.learning.worlds.truck.recovery import LONGEST, TURNS, RecoverySettings, driven, recover, search, turn
 from pilotage.learning.worlds.truck.world import WEIGHTS, hybrid
 
-SEEDS = (0, 1, 2)
+SEEDS = (0,)
 
 
 def states(count: int, seed: int = 0) -> torch.Tensor:
@@ -75,7 +75,7 @@ def test_the_emulator_moves_alike_everywhere_and_learns_the_step(emulator):
     moved = emulator(x, u)
     shift = torch.tensor([3.0, -7.0, 2 * math.pi, -4 * math.pi], dtype=torch.float64)
     torch.testing.assert_close(emulator(x + shift, u), moved + shift, atol=1e-5, rtol=0.0)
-    error = (moved - backed(x, u)).abs()
+    error = (moved - backed(x, u)).detach().abs()
     assert float(error[:, :2].max()) < 0.08 and float(error[:, :2].square().mean().sqrt()) < 0.02
 
 
@@ -132,6 +132,7 @@ def test_a_steered_action_is_that_of_the_batch():
 def test_ended_episodes_leave_the_batch_without_a_trace():
     """The losses of a batch are those of a plain loop over single trucks."""
     policy, settings = packaged(), LessonSettings(barrier=2.0, bent=0.3)
+    policy.network.requires_grad_(False)
     x = states(6, seed=2)
     losses, won = episodes(policy, backed, x, 120, settings)
     for i in range(len(x)):
@@ -141,7 +142,7 @@ def test_ended_episodes_leave_the_batch_without_a_trace():
             bends += 2.0 * float(torch.relu(wrapped(here[:, 2] - here[:, 3]).abs() - 0.3).square())
             if not running(here):
                 break
-        assert abs(float(losses[i]) - float(terminal_loss(here)) - bends) < 1e-9
+        assert abs(float((losses[i] - terminal_loss(here)).detach()) - bends) < 1e-9
         assert bool(won[i]) == bool(docked(here, 0.5, math.radians(10.0)))
 
 

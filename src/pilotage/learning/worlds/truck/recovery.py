@@ -151,8 +151,9 @@ class Recovery:
 
         loss = (sum over 1024 own decisions + sum over some decisions of turns of  (policy(x) - steer)^2) / 1024
 
-    The turns weigh little, three times their share in all decisions: a push suffices, after which the policy itself turns and docks; exact copies of the turns
-    blur what it does elsewhere. The weights with the fewest failures in the model are kept.
+    The turns weigh little, three times their share in all decisions: a push suffices, after which the policy itself
+    turns and docks; exact copies of the turns blur what it does elsewhere. The weights with the fewest failures in the
+    model are kept.
 
     Args:
         policy: the policy, which is trained in place.
