@@ -117,6 +117,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
         made = _network(config["network"], network, folder)
         tensors = tensors_of(folder / name)
+        _finite(tensors, folder / name)
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
@@ -165,6 +166,12 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
             f"the network in {folder} is no block of this package; pass a module of its class as `network`"
         )
     return rebuilt(settings)
+
+
+def _finite(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    for name, values in tensors.items():
+        if not bool(torch.isfinite(values).all()):
+            raise FormatError(f"{path} has NaN or infinite numbers in {name}; train the model again")
 
 
 def tensors_of(path: Path) -> dict[str, torch.Tensor]:
