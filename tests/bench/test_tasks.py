@@ -198,9 +198,11 @@ def test_an_environment_without_a_box_of_actions_is_refused() -> None:
         env_task("cart", lambda: Rod(gymnasium.make("CartPole-v1")), dt=0.02, horizon=50)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [*SMALL, "mujoco_reacher"])
 def test_disturbances_of_a_task_change_its_episodes(name: str) -> None:
     """Each one fits the plant, changes the cost of resting, and leaves it finite."""
+    if name in SIMULATORS:
+        pytest.importorskip("mujoco")
     calm = Run(name, "rest", seed=1).execute()
     assert benchmark_task(name).disturbances
     for listed in (benchmark_task(name).disturbances or {}).values():

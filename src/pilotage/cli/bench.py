@@ -33,7 +33,7 @@ def run(
     """Run a suite, or go on with one that was interrupted.
 
     Args:
-        suite: A stock suite (quick, full), or a YAML or Python file.
+        suite: A stock suite (quick, full, robust), or a YAML or Python file.
         out: Folder of the results; a new one by default. Rows that it already holds are not run again.
         jobs: Number of processes; one for each core by default.
         seeds: Other seeds, such as 0-99.

@@ -14,7 +14,7 @@ from ...core.arrays import Array
 from ...envs.mujoco import MujocoDynamics
 from ...models import LinearSensor, task
 from ..benchmark_task import BenchmarkTask, Channel, tasks
-from ._common import estimated, impulse, wind
+from ._common import estimated, impulse, mismatch, wind
 
 
 def _plant(file: str, **settings: Any) -> MujocoDynamics:
@@ -83,7 +83,10 @@ def inverted_pendulum() -> BenchmarkTask:
         "inverted_pendulum", plant, survive(done=lambda x, r=None: np.abs(x[..., 1]) > FALLEN, **settings),
         planning=upright(**settings), start=_start("InvertedPendulum-v5"), optimum=lambda seed: -1000.0,
         success=lambda x: abs(x[1]) <= FALLEN,
-        disturbances={"wind": wind("hinge.rate", 0.3), "push": impulse("hinge.rate", 0.5)},
+        disturbances={
+            "heavy": mismatch(mass=1.5), "friction": mismatch(damping=3.0), "wind": wind("hinge.rate", 0.3),
+            "push": impulse("hinge.rate", 0.5),
+        },
         **estimated(_plant("inverted_pendulum.xml", noise=[1e-3, 1e-3, 0.02, 0.02]), begin, seen, 0.04),
     )  # fmt: skip
 
@@ -123,7 +126,10 @@ def mujoco_reacher() -> BenchmarkTask:
     return BenchmarkTask(
         "mujoco_reacher", plant, touching(dt=dt, horizon=50), start=_start("Reacher-v5"),
         success=lambda x: np.hypot(*_gap(x, np)) < 0.02,
-        disturbances={"wind": wind("joint0.rate", 1.0), "push": impulse("joint0.rate", 3.0, at=0.4)},
+        disturbances={
+            "heavy": mismatch(mass=1.3), "light": mismatch(mass=0.75), "friction": mismatch(damping=3.0),
+            "wind": wind("joint0.rate", 1.0), "push": impulse("joint0.rate", 3.0, at=0.4),
+        },
         **estimated(guess, begin, seen, dt),
     )  # fmt: skip
 
@@ -176,6 +182,9 @@ def half_cheetah() -> BenchmarkTask:
     return BenchmarkTask(
         "half_cheetah", plant, run_far(**settings), planning=run_fast(**settings),
         start=_start("HalfCheetah-v5", shift=1),
-        disturbances={"wind": wind("rootx.rate", 1.0, mean=-0.5), "push": impulse("rooty.rate", 3.0)},
+        disturbances={
+            "heavy": mismatch(mass=1.3), "weak": mismatch(gear=0.7), "slippery": mismatch(friction=0.3),
+            "wind": wind("rootx.rate", 1.0, mean=-0.5), "push": impulse("rooty.rate", 3.0),
+        },
         **estimated(guess, begin, seen, STRIDE),
     )  # fmt: skip
