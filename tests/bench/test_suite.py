@@ -135,3 +135,9 @@ def test_disturbances_of_the_tasks_by_name() -> None:
     assert run.task == "pendulum" and list(run.disturbances) == [{"mismatch": {"mass": 1.25}}]
     with pytest.raises(SettingError, match="hevy"):
         Suite("own", ["pendulum"], {"rest": {}}, disturbances={"heavy": ["hevy"]}).runs()
+
+
+def test_robust_runs_all_disturbances_of_its_tasks() -> None:
+    suite = Suite.load("robust")
+    own = {each for task in suite.tasks for each in benchmark_task(task).disturbances or ()}
+    assert own == {*suite.disturbances} - {"none"}
