@@ -348,12 +348,17 @@ def test_modules_may_share_parameters():
     assert weight(trainee) == pytest.approx(10.0)
 
 
-@pytest.mark.parametrize(("variables", "number"), [({}, 0), ({"RANK": "1", "WORLD_SIZE": "2"}, 1), ({"RANK": "1"}, 0)])
-def test_the_first_process_writes(variables, number, monkeypatch):
-    for name in ("RANK", "WORLD_SIZE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+
+
+@pytest.mark.parametrize("missing", [None, *TORCHRUN])
+def test_the_first_process_writes(missing, monkeypatch):
+    """Other launchers set some of the variables of torchrun, for themselves."""
+    for name, value in TORCHRUN.items():
         monkeypatch.setenv(name, value)
+    if missing is not None:
+        monkeypatch.delenv(missing)
+    number = 1 if missing is None else 0
     assert (rank(), first_process()) == (number, number == 0)
 
 

@@ -60,8 +60,7 @@ class Processes:
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """The processes that torchrun started, or this one alone. A process group that exists is used, and left open."""
-    count = int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
-    if not distributed.is_available() or (count == 1 and not distributed.is_initialized()):
+    if not distributed.is_available() or not (_launched() or distributed.is_initialized()):
         yield Processes()
         return
     mine = not distributed.is_initialized()
@@ -80,7 +79,13 @@ def rank() -> int:
     """The number of this process among those that torchrun started; 0 without it."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank()
-    return int(os.environ.get("RANK", "0")) if "WORLD_SIZE" in os.environ else 0
+    return int(os.environ["RANK"]) if _launched() else 0
+
+
+def _launched() -> bool:
+    """Whether torchrun started this process, with others. Other launchers set some of these variables, but not all."""
+    there = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+    return there and int(os.environ["WORLD_SIZE"]) > 1
 
 
 def first_process() -> bool:
