@@ -85,6 +85,7 @@ that torchrun starts average their gradients.
 
 EVAL_EXAMPLES = """
 ```
+pilotage eval truck --distribution E2       the weights in the package
 pilotage eval dynamics --folder runs/bicycle
 pilotage eval dynamics --folder runs/bicycle --drives 1000 --seed 7 --json
 pilotage eval dynamics --help               the options of a world

@@ -177,4 +177,4 @@ def _lines(name: str, value: Any) -> list[str]:
         return [f"{name}: {share:.1f} % of {value['episodes']} ({low:.1f} to {high:.1f}), protocol {value['hash']}"]
     if isinstance(value, Mapping):
         return [line for key, each in value.items() for line in _lines(f"{name} {key}", each)]
-    return [] if value == "" else [f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}"]
+    return [] if value in ("", None) else [f"{name}: {f'{value:.4g}' if isinstance(value, float) else value}"]
