@@ -89,7 +89,7 @@ class Sweeps:
 
     def led(self, last: Solution, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
         """The plan `us`, or the actions of the last plan with its gains, if `us` is that plan, and these cost less."""
-        (T, m), space = us.shape, self.problem.dynamics.state
+        T, space = len(us), self.problem.dynamics.state
         if last.xs is None or passed >= T or not np.array_equal(shifted(last.us, passed), us):
             return us
         at = passed + np.arange(T + 1)
@@ -134,8 +134,8 @@ class ILQR(RecedingHorizon):
 
     A backward sweep along the plan computes the gains, a forward sweep the new plan, until the expected relative
     decrease of the cost is at most `tolerance`. It works on every space, with deviations in the tangent. The constraint
-    of the task is handled by an augmented Lagrangian. `act` starts from the last plan, with its gains where the robot has
-    left its states; `solve` plans a whole manoeuvre, and ``solve(x).stats["gains"]`` holds the feedback gains
+    of the task is handled by an augmented Lagrangian. `act` starts from the last plan, with its gains where the robot
+    has left its states; `solve` plans a whole manoeuvre, and ``solve(x).stats["gains"]`` holds the feedback gains
     ``(T, m, d)`` to track it.
 
     The result is a local minimum that depends on the initial plan. With a quadratic cost and linear dynamics, one
