@@ -11,6 +11,7 @@
   returns a `Solution`
 - `DelayCompensation`: any controller, on the state predicted for the time at which its action will act
 - `reach`: the task of reaching a goal
+- `ValueTable`: the optimal cost-to-go of a task with a small state, as an end for the plans of the others
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ from .trajectory import ILQR as ILQR
 from .trajectory import SQP as SQP
 from .trajectory import DirectCollocation as DirectCollocation
 from .trajectory import GradientMPC as GradientMPC
+from .value_table import ValueTable as ValueTable
 
 __all__ = [
     "CEM",
@@ -101,6 +103,7 @@ __all__ = [
     "TrackingLQR",
     "TrailerBacking",
     "TubeMPC",
+    "ValueTable",
     "controllability",
     "dlqr",
     "finite_horizon_lqr",
