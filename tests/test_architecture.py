@@ -67,6 +67,7 @@ NOT_RUN = {
         "Part",
         "Perception",
         "Planner",
+        "World",
         "WorldModel",
     ),
     *("Code", "Compiled", "Driver", "Function", "Intrinsic", "MachineCode"),

@@ -70,3 +70,10 @@ def test_what_is_no_task_or_controller(package: Path) -> None:
         benchmark_task("builtins:dict")
     row = Run("basin", "my_basin:nothing").execute()
     assert row.status.value == "raised" and "the methods reset and act" in row.reason
+
+
+def test_a_package_that_cannot_be_imported_is_listed_with_the_reason(package: Path) -> None:
+    (package / "my_basin.py").write_text("raise RuntimeError('no licence')")
+    with pytest.raises(SettingError, match="task basin .*: no licence"):
+        benchmark_task("basin")
+    assert "no licence" in tasks.summary("basin") and tasks.summary("acrobot")

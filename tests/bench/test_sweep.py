@@ -194,6 +194,16 @@ def test_a_task_that_raises_is_in_the_rows(tmp_path: Path, monkeypatch: pytest.M
 def test_a_run_that_takes_too_long_is_given_up() -> None:
     row = Run(TANK, BAD, settings={"way": "sleeps"}).execute(timeout=0.3)
     assert row.status is RunStatus.TIMEOUT and row.cost == math.inf and row.wall < 30.0
+    assert "0.3 s" in row.reason and row.ticks == row.solves == 4 and len(row.states) == 5
+    done = Run(TANK, GAIN).execute()
+    assert np.array_equal(row.digests, done.digests[:4]) and np.array_equal(row.states, done.states[:5])
+
+
+def test_a_controller_that_exits_ends_its_run_only(tmp_path: Path) -> None:
+    controllers = {"exits": {"use": BAD, "way": "exits"}, "good": {"use": GAIN}}
+    results = sweep(Suite("bad", [TANK], controllers, seeds="0"), tmp_path, jobs=1)
+    bad, good = results.rows
+    assert bad.status is RunStatus.RAISED and "SystemExit: 3" in bad.reason and bad.ticks == 4 and good.success
 
 
 def test_failures_are_in_the_summary(tmp_path: Path) -> None:
@@ -369,3 +379,11 @@ def test_a_sweep_on_a_cluster_is_that_of_one_machine(tmp_path: Path) -> None:
     assert [row.status for row in there.rows[4:]] == [RunStatus.DIED] * 2
     for a, b in zip(there.rows[:4], here.rows, strict=True):
         assert a.run.key == b.run.key and a.cost == b.cost and np.array_equal(a.digests, b.digests)
+
+
+def test_a_suite_that_is_corrected_can_use_its_folder(tmp_path: Path) -> None:
+    wrong = Suite("typo", [TANK], {"good": {"use": GAIN, "gian": 2.0}}, seeds="0")
+    with pytest.raises(SettingError, match="gian"):
+        sweep(wrong, tmp_path, jobs=1)
+    right = dataclasses.replace(wrong, controllers={"good": {"use": GAIN, "gain": 2.0}})
+    assert sweep(right, tmp_path, jobs=1).rows[0].success

@@ -113,6 +113,9 @@ class Bad(Gain):
     def raises(self, action: Action) -> Action:
         raise KeyError("no map")
 
+    def exits(self, action: Action) -> Action:
+        raise SystemExit(3)
+
     def gives_nan(self, action: Action) -> Action:
         return Action(np.array([np.nan]))
 

@@ -94,7 +94,7 @@ def test_failures_have_a_sentence() -> None:
 
 @pytest.mark.parametrize("constrained", [False, True])
 def test_a_budget_ends_the_sweeps_of_ilqr(constrained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that moves on by a second at each look."""
+    """By a clock that moves on by a second at each look: no sweep begins that would end late."""
     model, task, x = (glider(), DISC, np.array([0.0, 0.0, 0.5, 0.0])) if constrained else (CAR, GOAL, X)
     drive, now = ILQR(model, task, horizon=20, budget=3.5), [0.0]
 
@@ -105,7 +105,7 @@ def test_a_budget_ends_the_sweeps_of_ilqr(constrained: bool, monkeypatch: pytest
     free = ILQR(model, task, horizon=20).solve(x)
     monkeypatch.setattr("time.perf_counter", clock)
     plan = drive.solve(x)
-    assert plan.stats["iterations"] == 3 < free.stats["iterations"]
+    assert plan.stats["iterations"] == 2 < free.stats["iterations"]
     assert plan.status is not PlanStatus.SOLVED
     assert plan.reason
 
@@ -113,7 +113,7 @@ def test_a_budget_ends_the_sweeps_of_ilqr(constrained: bool, monkeypatch: pytest
 def test_a_budget_ends_the_iterations_of_sqp(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that moves on by a second at each look; the first program is always solved."""
     free = SQP(CAR, GOAL, horizon=20).solve(X)
-    drive, now = SQP(CAR, GOAL, horizon=20, budget=1.5), [0.0]
+    drive, now = SQP(CAR, GOAL, horizon=20, budget=3.5), [0.0]
 
     def clock() -> float:
         now[0] += 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -11,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 
 import pilotage.envs  # registers the environment
 from pilotage.core import SettingError
-from pilotage.envs.truck import starts
+from pilotage.envs.truck import TruckBackerUpper, TruckBackerUpperVector, starts
 from pilotage.envs.truck.starts import STARTS
 from pilotage.envs.truck.yard import kinematics, verdict
 from pilotage.models import truck
@@ -140,3 +141,9 @@ def test_an_episode_ends_where_it_should():
 def test_settings_without_meaning_are_refused(settings):
     with pytest.raises((SettingError, TypeError)):
         pilotage.envs.TruckBackerUpper(**settings)
+
+
+@pytest.mark.parametrize("make", [TruckBackerUpper, lambda **settings: TruckBackerUpperVector(2, **settings)])
+def test_unknown_settings_are_told_from_those_of_the_yard(make: Any) -> None:
+    with pytest.raises(SettingError, match="trailer.*did you mean trailers.*walls"):
+        make(trailer=2)

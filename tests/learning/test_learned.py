@@ -299,7 +299,7 @@ def test_files_that_are_no_models(tmp_path):
         (tmp_path / "config.json").write_text(json.dumps({**config, "weights": name}))
         with pytest.raises(FormatError, match="names no weights"):
             LearnedDynamics.load(tmp_path)
-    nothing = checkpoint.weights_name(b"nothing")
+    nothing = checkpoint.content_name("model", b"nothing")
     (tmp_path / nothing).write_bytes(b"nothing")
     (tmp_path / "config.json").write_text(json.dumps({**config, "weights": nothing}))
     with pytest.raises(FormatError, match="is damaged"):

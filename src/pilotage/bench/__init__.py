@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from ..core.registry import Registry as Registry
 from . import stock as stock
 from .benchmark_task import BenchmarkTask as BenchmarkTask
 from .benchmark_task import Channel as Channel
@@ -35,7 +36,6 @@ from .env_plant import env_task as env_task
 from .episode import Episode as Episode
 from .episode import simulate as simulate
 from .outcome import RunStatus as RunStatus
-from .registry import Registry as Registry
 from .report import report_page as report_page
 from .run import Row as Row
 from .run import Run as Run

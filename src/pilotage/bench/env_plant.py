@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,15 @@ from ..core.space import Space
 from ..core.task import Task
 from .benchmark_task import BenchmarkTask
 
+REMEMBERED = 2**17
+"""Number of the last steps of an environment that are remembered."""
+
 
 class EnvDynamics(Dynamics):
     """The steps of an environment as dynamics: ``x' = get_state() after set_state(x), step(u)``.
+
+    A state in which the environment has ended is kept. The last steps are remembered, so that a cost does not make the
+    environment step again.
 
     Args:
         env: the environment; `get_state` returns the whole state ``(n,)``, and `set_state` takes it.
@@ -45,9 +52,13 @@ class EnvDynamics(Dynamics):
         if self.state.size != size:
             raise SettingError(f"the state of the environment has {size} numbers, {self.state} {self.state.size}")
         box = env.action_space
+        if not (hasattr(box, "low") and hasattr(box, "high")):
+            raise SettingError(f"the action space is {box}; expected a Box; wrap the environment")
         low, high = (np.asarray(bound, dtype=np.float64).ravel() for bound in (box.low, box.high))
         names = [f"u{i}" for i in range(len(low))]
         self.action = Space(" ".join(names)).bounded({n: (float(a), float(b)) for n, a, b in zip(names, low, high)})
+        self._steps: OrderedDict[bytes, tuple[Array, float]] = OrderedDict()
+        self._ends: OrderedDict[bytes, bool] = OrderedDict()
 
     def step(self, x: Any, u: Any, dt: float) -> Array:
         """The states after one step of the environment, whatever `dt`."""
@@ -62,14 +73,35 @@ class EnvDynamics(Dynamics):
         found = [self._one(y, v) for y, v in zip(xs, us)]
         return np.reshape([y for y, _ in found], (*batch, x.shape[-1])), np.reshape([c for _, c in found], batch)
 
+    def ended(self, x: Any) -> Any:
+        """Whether a step that ended the environment led to the states ``(..., n)``, bools ``(...)``."""
+        xs = np.ascontiguousarray(x, dtype=np.float64)
+        found = [row.tobytes() in self._ends for row in xs.reshape(-1, xs.shape[-1])]
+        return np.reshape(found, xs.shape[:-1])
+
     def _one(self, x: Array, u: Array) -> tuple[Array, float]:
-        self.env.set_state(x.copy())
-        reward = float(self.env.step(u.copy())[1])
-        return np.array(self.env.get_state(), dtype=np.float64).ravel(), -reward
+        """A step and its cost."""
+        if x.tobytes() in self._ends:
+            return x, 0.0
+        key = x.tobytes() + u.tobytes()
+        if key not in self._steps:
+            self.env.set_state(x.copy())
+            _, reward, terminated, *_ = self.env.step(u.copy())
+            y = np.array(self.env.get_state(), dtype=np.float64).ravel()
+            if terminated:
+                _remember(self._ends, y.tobytes(), True)
+            _remember(self._steps, key, (y, -float(reward)))
+        return self._steps[key]
+
+
+def _remember(memory: OrderedDict[bytes, Any], key: bytes, value: Any) -> None:
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)
 
 
 class EnvTask(Task):
-    """The rewards of an environment as a task: ``cost(x, u) = -reward``.
+    """The rewards of an environment as a task: ``cost(x, u) = -reward``, done where the environment has ended.
 
     Args:
         plant: the environment as dynamics.
@@ -92,6 +124,9 @@ class EnvTask(Task):
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         return self.plant.both(x, u)[1]
 
+    def done(self, x: Any, r: Any = None) -> Any:
+        return self.plant.ended(x)
+
 
 def env_task(
     name: str, make: Callable[[], Any], *, dt: float, horizon: int, state: Space | None = None, **settings: Any
@@ -99,8 +134,8 @@ def env_task(
     """A benchmark task from an environment with the methods `get_state` and `set_state`.
 
     The state has to contain all that a step depends on. The cost is minus the reward, the start is that of
-    ``reset(seed=seed)``, and an episode has `horizon` steps; ends of the environment itself are not used. Samplers such
-    as MPPI can plan with it, slowly; others need a `model` in the settings.
+    ``reset(seed=seed)``, and an episode has `horizon` steps, or fewer if the environment ends it (`terminated`); say by
+    `success` whether that is a success. Samplers such as MPPI can plan with it, slowly; others need a `model`.
 
     Args:
         name: a name for tables.

@@ -18,7 +18,7 @@ from ._world import Pieces, Tick, World
 from .benchmark_task import BenchmarkTask
 from .delays import Delay, Delays, Fixed
 from .disturbances import Disturbance
-from .outcome import Failure, RunStatus, blamed
+from .outcome import Failure, RunStatus, RunTimeout, blamed
 
 FEASIBLE = 1e-3
 """Largest value of a constraint that does not count as a violation."""
@@ -41,6 +41,7 @@ class Episode:
         missed: ticks that ended without the action that was due.
         violations, worst: ticks that violated the constraint, and its largest value; minus infinity without one.
         fallbacks: decisions with status FALLBACK.
+        done: whether the task was done before its horizon.
 
     Example:
         >>> Episode(dt=0.1).status
@@ -60,6 +61,7 @@ class Episode:
     violations: int = 0
     worst: float = -math.inf
     fallbacks: int = 0
+    done: bool = False
 
 
 def simulate(
@@ -93,7 +95,7 @@ def simulate(
         delays: the delays of actions; default: none.
 
     Returns:
-        The episode; errors of the controller are in its status.
+        The episode up to its end, or to the error of the controller that its status and reason tell.
 
     Raises:
         SettingError: if the task has no filter for an estimate, or a disturbance does not fit the plant.
@@ -116,6 +118,8 @@ def simulate(
         _conclude(world, episode)
     except Failure as failure:
         episode.status, episode.reason, episode.cost = failure.status, failure.reason, math.inf
+    except RunTimeout:  # of the run around it, which says how long it waited
+        episode.status, episode.cost = RunStatus.TIMEOUT, math.inf
     return episode
 
 
@@ -145,6 +149,7 @@ def _loop(world: World, controller: Any, delay: Delay, episode: Episode) -> None
         with blamed("the task"):
             tick = world.tick(k, pieces)
         if _noted(episode, tick, world.x, link.held).done:
+            episode.done = True
             return
 
 
@@ -219,5 +224,7 @@ def _conclude(world: World, episode: Episode) -> None:
     if episode.violations:
         episode.status = RunStatus.VIOLATED
         episode.reason = f"the constraint was {episode.worst:.3g} at worst, in {episode.violations} ticks"
+    elif benchmark.finish and not episode.done:
+        episode.status, episode.reason = RunStatus.MISSED, f"the task was not done after {len(episode.us)} ticks"
     elif not reached:
         episode.status, episode.reason = RunStatus.MISSED, "the last state does not reach the goal"

@@ -46,6 +46,6 @@ class blamed:
         pass
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, Failure):
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, Failure):
             text = " ".join(str(error).split())[:300]
             raise Failure(RunStatus.RAISED, f"{self.who} raised {type(error).__name__}: {text}") from error

@@ -82,14 +82,16 @@ class Run:
             with alarm(timeout):
                 episode, best, fastest = self._episode(recorded)
         except RunTimeout:
-            episode.status, episode.reason = RunStatus.TIMEOUT, f"the run took longer than {timeout:g} s"
-        except Exception as error:
+            episode.status = RunStatus.TIMEOUT
+        except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             episode.status, episode.reason = RunStatus.RAISED, reason
+        if episode.status is RunStatus.TIMEOUT:
+            episode.reason = f"the run took longer than {timeout:g} s"
         return row_of(self, episode, best, time.perf_counter() - begun, fastest)
 
     def _episode(self, recorded: Sequence[float] | None) -> tuple[Episode, float | None, float | None]:
-        benchmark = benchmark_task(self.task)
+        benchmark = benchmark_task(self.task).scene(self.seed)
         pushed: tuple[Disturbance, ...] = tuple(map(disturbance_of, self.disturbances))
         delays = delays_of(self.timing) if recorded is None else Recorded(recorded)
         controller = self.make(benchmark)

@@ -65,6 +65,7 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
     mean = bootstrap(ended) if len(ended) else None
     seconds = [row.seconds for row in rows if row.success]
     solves = [row.solve_median for row in rows if row.solves]
+    jitters = [row.jitter for row in rows if row.solves]
     return {
         "runs": len(rows), "successes": wins, "success": list(wilson(wins, len(rows))), "failures": failed,
         "failure": list(wilson(failed, len(rows))), "cost": None if mean is None else list(mean),
@@ -78,6 +79,7 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
         "best_seconds": rows[0].best_seconds,
         "violations": sum(row.violations for row in rows), "fallbacks": sum(row.fallbacks for row in rows),
         "missed": sum(row.missed for row in rows), "latency": max(row.latency for row in rows),
+        "jitter": float(np.median(jitters)) if jitters else None,
         "solve_median": float(np.median(solves)) if solves else None,
         "solve_p99": max((row.solve_p99 for row in rows if row.solves), default=None),
     }  # fmt: skip
@@ -136,20 +138,21 @@ def beside(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict
     both = [(row.cost, costs[row.run.seed]) for row in rows_a if row.run.seed in costs]
     pair = paired(*np.reshape(both, (-1, 2)).T)
     return {
-        "a": a, "b": b, "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins,
+        "a": a, "b": b, "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins, "p": pair.p,
         "separated": pair.separated, "more": pair.more,
     }  # fmt: skip
 
 
 def markdown(results: Results) -> str:
     """The summary as a Markdown page, which also reads well as text."""
-    suite = results.manifest["suite"]
+    suite, lines = results.manifest["suite"], summarize(results)
     return "\n".join([
         f"# Benchmark {suite['name']}", "",
         f"{extent(results)}; seeds {suite['seeds'][0]} to {suite['seeds'][-1]}, timing "
         f"{suite['timing']}, {results.manifest['platform']}, {results.manifest['cores']} cores. Costs with 95 % "
         "intervals; an infinite cost is that of a run that did not come to its end.", "",
-        *table(HEAD, [_cells(line) for line in summarize(results)]), "", "## Differences of cost, paired by seed", "",
+        *table([*NAMES, *COSTS], [_costs(line) for line in lines]), "", "## Constraints and computing times", "",
+        *table([*NAMES, *TICKS], [_ticks(line) for line in lines]), "", "## Differences of cost, paired by seed", "",
         *comparison_table(comparisons(results)), "", *_failures(results.rows),
     ])  # fmt: skip
 
@@ -167,10 +170,14 @@ def extent(results: Results) -> str:
     return f"{counted(len(results.rows), 'run')}{f', {left} are missing' if left else ''}{damaged}"
 
 
-HEAD = [
-    "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "seconds",
-    "best known", "violations",
-    "solve ms: median, p99", "missed",
+NAMES = ["task", "disturbance", "on", "controller"]
+COSTS = [
+    "success", "cost", "median", "90 %", "worst", "CVaR 10 %", "regret", "estimator's share", "controller's share",
+    "seconds", "best known",
+]  # fmt: skip
+TICKS = [
+    "failures", "violations", "fallbacks", "solve ms: median", "99 %", "missed deadlines", "latency in ticks",
+    "jitter ms",
 ]  # fmt: skip
 
 
@@ -181,7 +188,7 @@ def _failures(rows: Iterable[Row]) -> list[str]:
         for row in rows
         if row.status.failed
     )
-    head = ["task", "disturbance", "on", "controller", "status", "reason", "runs"]
+    head = [*NAMES, "status", "reason", "runs"]
     lines = [[*why, str(count)] for why, count in told.most_common()]
     return ["## Runs that did not come to their end", "", *table(head, lines), ""] if lines else []
 
@@ -190,20 +197,22 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _cells(line: dict[str, Any]) -> list[str]:
+def _costs(line: dict[str, Any]) -> list[str]:
     cost = "-" if line["cost"] is None else str(Interval(*line["cost"]))
-    solve = "-" if line["solve_median"] is None else f"{1e3 * line['solve_median']:.3g}, {1e3 * line['solve_p99']:.3g}"
-    numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share", "seconds", "best_seconds")]
-    head = [line["task"], line["disturbance"], line["estimator"], line["controller"]]
-    return [
-        *head,
-        f"{line['successes']}/{line['runs']}",
-        cost,
-        *numbers,
-        str(line["violations"]),
-        solve,
-        str(line["missed"]),
-    ]
+    keys = "median", "quantile_90", "worst", "cvar", "regret", "estimator_share", "controller_share", "seconds"
+    share = f"{line['successes']}/{line['runs']}"
+    return [*_names(line), share, cost, *(_number(line[key]) for key in (*keys, "best_seconds"))]
+
+
+def _ticks(line: dict[str, Any]) -> list[str]:
+    counts = [str(line[key]) for key in ("failures", "violations", "fallbacks")]
+    solves = [_number(line[key], 1e3) for key in ("solve_median", "solve_p99")]
+    late = str(line["missed"]), str(line["latency"]), _number(line["jitter"], 1e3)
+    return [*_names(line), *counts, *solves, *late]
+
+
+def _names(line: dict[str, Any]) -> list[str]:
+    return [line["task"], line["disturbance"], line["estimator"], line["controller"]]
 
 
 def comparison_table(lines: Sequence[dict[str, Any]]) -> list[str]:
@@ -220,7 +229,7 @@ def verdict(line: dict[str, Any]) -> str:
         return f"{line['a'] if line['difference'][1] < 0.0 else line['b']} is cheaper"
     if not line["seeds"]:
         return "on no seed did both end"
-    return "equal" if line["more"] is None else f"needs {line['more']} more seeds to separate them"
+    return "equal" if line["more"] is None else f"needs {counted(line['more'], 'more seed')} to separate them"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -237,5 +246,5 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _number(value: float | None, scale: float = 1.0) -> str:
+    return "-" if value is None else f"{scale * value:.4g}"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json as jsonlib
-import math
 import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pilotage.bench import Results, Row, Suite, compare, controllers, replay, report_page, summarize, sweep, tasks
-from pilotage.bench.registry import summary
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
 from pilotage.core.errors import PilotageError, counted, require
 from pilotage.io import write_atomic
+
+from .wording import finite
 
 SUMMARY, REPORT = "summary.md", "report.html"
 
@@ -34,7 +34,7 @@ def run(
     """Run a suite, or go on with one that was interrupted.
 
     Args:
-        suite: A stock suite (quick, full), or a YAML or Python file.
+        suite: A stock suite (quick, full, robust, people), or a YAML or Python file.
         out: Folder of the results; a new one by default. Rows that it already holds are not run again.
         jobs: Number of processes; one for each core by default.
         seeds: Other seeds, such as 0-99.
@@ -46,6 +46,8 @@ def run(
     grid = Suite.load(suite, seeds)
     if timeout is not None:
         grid = Suite.of({**grid.plain(), "timeout": timeout})
+    for name, reason in grid.absent.items():
+        print(f"pilotage: the task {name} is left out: {reason}", file=sys.stderr)
     folder = Path(f"bench-{grid.name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
     require("pilotage.viz", extra="bench")  # the report needs it; what is missing is said before the first run
     if not quiet:
@@ -102,7 +104,7 @@ def list_all(*, json: bool = False) -> None:
         json: Print one JSON object instead of text.
     """
     found = {
-        kind: {name: summary(each.get(name)) for name in each.names()}
+        kind: {name: each.summary(name) for name in each.names()}
         for kind, each in (("tasks", tasks), ("controllers", controllers))
     }
     if json:
@@ -162,13 +164,4 @@ def _name(row: Row) -> str:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    print(jsonlib.dumps(_plain(facts)))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can say it: what is not finite is null."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(jsonlib.dumps(finite(facts)))

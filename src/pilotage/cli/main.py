@@ -21,6 +21,7 @@ pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
 pilotage bench                      compare controllers on the stock tasks
+pilotage train dynamics             learn how a model moves
 pilotage info                       what is installed and what is compiled
 pilotage warm                       compile everything now instead of later
 pilotage COMMAND --help             the options of a command
@@ -65,8 +66,40 @@ pilotage bench report results
 """
 
 
-def application() -> App:
-    """The command line as an object; the file of a subcommand is imported when it is used."""
+TRAIN_EXAMPLES = """
+```
+pilotage train                              list the worlds
+pilotage train dynamics --help              the settings of a world
+pilotage train dynamics --set model=bicycle --set steps=8000
+pilotage train dynamics --model bicycle --folder runs/bicycle
+pilotage train dynamics --model bicycle --folder runs/bicycle --resume
+pilotage train dynamics --seed 3 --json     one JSON object, for scripts
+pilotage train my_module:MyWorld            a world of your own
+torchrun --nproc-per-node 2 -m pilotage train dynamics --folder runs/two
+```
+
+A run is kept in its folder with checkpoints; one that was killed goes on with --resume, to the same numbers. Processes
+that torchrun starts average their gradients.
+
+"""
+
+EVAL_EXAMPLES = """
+```
+pilotage eval dynamics --folder runs/bicycle
+pilotage eval dynamics --folder runs/bicycle --drives 1000 --seed 7 --json
+pilotage eval dynamics --help               the options of a world
+```
+
+Success rates have Wilson intervals of 95 %, and the hash of their protocol; compare rates of one hash only.
+
+"""
+
+
+def application(words: Sequence[str] = ()) -> App:
+    """The command line as an object; the file of a subcommand is imported when it is used.
+
+    Help on `train` and `eval` lists the worlds, for which torch is imported, if the words of the command ask for it.
+    """
     app = App(
         name="pilotage",
         help="Estimate, plan, control and learn with one model of the robot, written once.",
@@ -90,6 +123,18 @@ def application() -> App:
     )
     app.command(_bench())
     app.command(
+        "pilotage.cli.train:train",
+        name="train",
+        help="Train what is learned in a world.",
+        help_epilogue=TRAIN_EXAMPLES + _worlds(words, "train", "settings"),
+    )
+    app.command(
+        "pilotage.cli.eval:evaluate",
+        name="eval",
+        help="Evaluate what was learned in a world.",
+        help_epilogue=EVAL_EXAMPLES + _worlds(words, "eval", "options"),
+    )
+    app.command(
         "pilotage.cli.info:info",
         name="info",
         help="Show what is installed: versions, extras, compiled code.",
@@ -105,6 +150,15 @@ def application() -> App:
         help="Make the shell (bash, zsh or fish) complete commands and options.", help_epilogue=""
     )
     return app
+
+
+def _worlds(words: Sequence[str], command: str, kind: str) -> str:
+    """The worlds, if the words ask for help on this command."""
+    if words[:1] != [command] or not {"--help", "-h"} & {*words}:
+        return ""
+    from .train import worlds_text
+
+    return worlds_text(list(words), kind)
 
 
 def _bench() -> App:
@@ -140,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with progress():
-            code = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
+            code = application(words)(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, PilotageError, OSError) as error:
         print(f"pilotage: {_sentence(error, words)}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +32,9 @@ def spelled(sentence: str, command: Callable[..., Any], setting: str = "") -> st
         if name == setting:
             sentence = re.sub(rf"\A{name}\b", option, sentence)
         sentence = re.sub(
-            rf'\b{name}=("?)([\w.+-]*)\1', lambda found, option=option: f"{option} {found[2]}".rstrip(), sentence
+            rf'\b{name}=("?)([\w.+-]*)\1',
+            lambda found, option=option: option if found[2] in ("", "True") else f"{option} {found[2]}",
+            sentence,
         )
     return sentence
 
@@ -49,3 +52,17 @@ def rounded(value: Any) -> Any:
         return [rounded(each) for each in value]
     value = value.item() if isinstance(value, np.generic) else value
     return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def finite(value: Any) -> Any:
+    """Plain values for JSON, in which numbers that are not finite are null.
+
+    Example:
+        >>> finite({"cost": (1.5, float("nan"))})
+        {'cost': [1.5, None]}
+    """
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -95,6 +95,7 @@ def misfit(
     known = [p.name for p in takes]
     strange = [name for name in given if name not in known]
     if strange and not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+        known = _outer(made, known)
         near = _nearest(strange[0], known)
         hint = f"did you mean {near}? It has" if near else "it has"
         return f"{who} has no setting {strange[0]}; {hint} {', '.join(known)}{_maker(made, strange)}"
@@ -110,6 +111,17 @@ def misfit(
         return f"{who} takes {len(places)} without a name ({', '.join(places)}), not {count}{by_name_only}"
     missing = [p.name for p in takes if p.default is p.empty and p.name not in there]
     return f"{who} needs {' and '.join(missing)}; it has {', '.join(known)}" if missing else ""
+
+
+def _outer(made: type[Any] | None, known: list[str]) -> list[str]:
+    """The names that a class takes which passes others on: its own, then the known ones."""
+    own: list[inspect.Parameter] = []
+    if made is not None:
+        init: Callable[..., Any] = made.__init__
+        own = [p for p in inspect.signature(init).parameters.values() if p.name != "self"]
+    rest = {p.kind: p.name for p in own}.get(inspect.Parameter.VAR_KEYWORD)
+    names = [p.name for p in own if p.name != rest] if rest else []
+    return [*names, *(name for name in known if name not in names)]
 
 
 def _nearest(name: str, known: list[str]) -> str:

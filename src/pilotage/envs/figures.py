@@ -121,22 +121,26 @@ def _slanted(points: Array) -> Array:
 
 def _truck(x: State, p: Any) -> list[Stroke]:
     """A cab with a windscreen and a box trailer over a double axle."""
-    hitch, base, length = (x["x"], x["y"]), p["wheelbase"], p["trailer_length"]
-    back = x["trailer_yaw"]
+    hitch, base = (x["x"], x["y"]), p["wheelbase"]
+    cab = _car(x["x"], x["y"], x["yaw"], base, 1.1)
+    screen = Stroke(box_at(hitch, x["yaw"], (0.55 * base, -0.42), (0.8 * base, 0.42)), (190, 222, 240))
+    return [*trailer(hitch, x["trailer_yaw"], p["trailer_length"]), *cab, screen, Stroke(hitch, INK, 6)]
+
+
+def trailer(hitch: Any, yaw: float, length: float, front: float = 0.04) -> list[Stroke]:
+    """A box over a double axle, `length` behind the hitch; the box begins at the share `front` of the length."""
     wheels = [
-        Stroke(box_at(hitch, back, (-length * at - 0.22, side - 0.12), (-length * at + 0.22, side + 0.12)))
+        Stroke(box_at(hitch, yaw, (-length * at - 0.22, side - 0.12), (-length * at + 0.22, side + 0.12)))
         for at in (0.92, 1.08)
         for side in (-0.55, 0.55)
     ]
-    box = Stroke(box_at(hitch, back, (-1.1 * length, -0.58), (-0.04 * length, 0.58)), BLUE)
-    roof = Stroke(box_at(hitch, back, (-1.07 * length, -0.46), (-0.07 * length, 0.46)), (86, 156, 219))
+    box = Stroke(box_at(hitch, yaw, (-1.1 * length, -0.58), (-front * length, 0.58)), BLUE)
+    roof = Stroke(box_at(hitch, yaw, (-1.07 * length, -0.46), (-(front + 0.03) * length, 0.46)), (86, 156, 219))
     ribs = [
-        Stroke(box_at(hitch, back, (-length * at, -0.46), (-length * at + 0.05, 0.46)), BLUE)
+        Stroke(box_at(hitch, yaw, (-length * at, -0.46), (-length * at + 0.05, 0.46)), BLUE)
         for at in (0.28, 0.48, 0.68, 0.88)
     ]
-    cab = _car(x["x"], x["y"], x["yaw"], base, 1.1)
-    screen = Stroke(box_at(hitch, x["yaw"], (0.55 * base, -0.42), (0.8 * base, 0.42)), (190, 222, 240))
-    return [box, *wheels, roof, *ribs, *cab, screen, Stroke(hitch, INK, 6)]
+    return [box, *wheels, roof, *ribs]
 
 
 def _car(x: float, y: float, yaw: float, base: float, width: float, rear: float = 0.0) -> list[Stroke]:

@@ -9,12 +9,15 @@ from ..core.names import absent
 
 require("torch", extra="learning")
 
+from ._processes import first_process as first_process  # noqa: E402
 from .calibration import Calibration as Calibration  # noqa: E402
 from .calibration import calibrate as calibrate  # noqa: E402
 from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
 from .dynamics import LearnedDynamics as LearnedDynamics  # noqa: E402
+from .evaluation import EvaluationProtocol as EvaluationProtocol  # noqa: E402
+from .evaluation import SuccessRate as SuccessRate  # noqa: E402
 from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
@@ -31,9 +34,18 @@ from .parameter_fit import fit_parameters as fit_parameters  # noqa: E402
 from .parametric import ParametricDynamics as ParametricDynamics  # noqa: E402
 from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
 from .prediction import Prediction as Prediction  # noqa: E402
+from .records import Record as Record  # noqa: E402
+from .records import Trained as Trained  # noqa: E402
+from .records import TrainingEnd as TrainingEnd  # noqa: E402
 from .residual import ResidualDynamics as ResidualDynamics  # noqa: E402
+from .runs import load_best as load_best  # noqa: E402
+from .runs import read_settings as read_settings  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
 from .switch import Switch as Switch  # noqa: E402
+from .tensorboard import TensorBoard as TensorBoard  # noqa: E402
+from .training import Trainee as Trainee  # noqa: E402
+from .training import train as train  # noqa: E402
+from .training_settings import TrainingSettings as TrainingSettings  # noqa: E402
 
 __all__ = [
     "MLP",
@@ -42,6 +54,7 @@ __all__ = [
     "DropoutMLP",
     "Ensemble",
     "Epoch",
+    "EvaluationProtocol",
     "Fit",
     "Fitted",
     "GaussianHead",
@@ -51,16 +64,27 @@ __all__ = [
     "NoiseFit",
     "ParametricDynamics",
     "Prediction",
+    "Record",
     "ResidualDynamics",
     "Round",
     "Scaling",
+    "SuccessRate",
     "Switch",
+    "TensorBoard",
+    "Trained",
+    "Trainee",
     "Training",
+    "TrainingEnd",
+    "TrainingSettings",
     "calibrate",
     "distill",
+    "first_process",
     "fit",
     "fit_noise",
     "fit_parameters",
+    "load_best",
+    "read_settings",
+    "train",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

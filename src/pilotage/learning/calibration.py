@@ -13,11 +13,11 @@ from ..core import Dynamics, ShapeError
 from ..core.arrays import Array, numbers
 from ..core.gaussian import Gaussian
 from ..core.settings import instance, positive
-from ._transitions import steps_of
 from .dynamics import LearnedDynamics
 from .parametric import ParametricDynamics
 from .prediction import Prediction
 from .residual import ResidualDynamics
+from .transitions import steps_of
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 

@@ -47,7 +47,7 @@ def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | N
     config = {
         "format": VERSION,
         "kind": kind,
-        "weights": weights_name(weights),
+        "weights": content_name("model", weights),
         "state": space_to_json(model.state),
         "action": space_to_json(model.action),
         "network": described(model.network),
@@ -61,14 +61,14 @@ def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | N
         (folder / before).unlink(missing_ok=True)
 
 
-def weights_name(weights: bytes) -> str:
-    """The file name for weights, given as bytes.
+def content_name(kind: str, content: bytes) -> str:
+    """The name of a file of tensors: its kind, and the hash of its content.
 
     Example:
-        >>> weights_name(b"")
+        >>> content_name("model", b"")
         'model-e3b0c44298fc1c14.safetensors'
     """
-    return f"model-{hashlib.sha256(weights).hexdigest()[:16]}.safetensors"
+    return f"{kind}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
 
 
 def _packed(model: Any) -> bytes:
@@ -81,7 +81,7 @@ def _packed(model: Any) -> bytes:
 
 
 def _weights_of(config: Mapping[str, Any]) -> str | None:
-    """The file name of the weights in the settings; None if it does not have the format of `weights_name`."""
+    """The file name of the weights in the settings; None if it does not have the format of `content_name`."""
     name = config.get("weights")
     return name if isinstance(name, str) and NAME.fullmatch(name) else None
 
@@ -116,7 +116,8 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
     try:
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
         made = _network(config["network"], network, folder)
-        tensors = _tensors(folder / name)
+        tensors = tensors_of(folder / name)
+        _finite(tensors, folder / name)
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
@@ -167,15 +168,27 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
     return rebuilt(settings)
 
 
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
+def _finite(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    for name, values in tensors.items():
+        if not bool(torch.isfinite(values).all()):
+            raise FormatError(f"{path} has NaN or infinite numbers in {name}; train the model again")
+
+
+def tensors_of(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file that is named by `content_name`.
+
+    Raises:
+        MissingFile: if there is no such file.
+        FormatError: if its content does not match its name, or is no safetensors.
+    """
     safetensors = require("safetensors.torch", extra="learning")
     if not path.is_file():
-        raise MissingFile(f"there is no learned model in {path.parent}: {path.name} is missing")
-    weights = path.read_bytes()
-    if weights_name(weights) != path.name:
+        raise MissingFile(f"{path.parent} is incomplete: {path.name} is missing")
+    content = path.read_bytes()
+    if content_name(path.name.rpartition("-")[0], content) != path.name:
         raise FormatError(f"{path} is damaged: its content does not match the hash in its name")
     try:
-        return safetensors.load(weights)
+        return safetensors.load(content)
     except Exception as error:
         if type(error).__name__ == "SafetensorError":  # the class is in a compiled module
             raise FormatError(f"{path} is damaged: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ import torch
 from ..core import PilotageError, Space, Task
 from ..core.arrays import Array
 from ..core.settings import Count, Fraction, Positive, settings
-from ._threads import threads_for, weights
 from .border import tensor
-from .fit import train
 from .lessons import Lessons
 from .networks import Ensemble
 from .policy import NetworkPolicy, features
+from .regression import Regression
 from .scaling import Scaling
 
 
@@ -58,17 +56,13 @@ class Training:
         network, scaling = self._begun(phi, v, rng) if like is None else (copy.deepcopy(like.network), like.scaling)
         order = rng.permutation(len(lessons))
         cut = min(max(1, round(self.held_out * len(order))), len(order) - 1)
-        with threads_for(self.batch * weights(network)):
-            course, best = train(
-                network, scaling, phi, v, order[cut:], order[:cut], self.epochs, self.batch, self.rate, rng, None
-            )
-        losses = [epoch.validation for epoch in course if math.isfinite(epoch.validation)]
-        if not losses:
-            raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {self.rate}")
-        network.load_state_dict(best)
+        examples = Regression(
+            network, scaling, phi, v, order[cut:], order[:cut], batch=self.batch, seed=int(rng.integers(2**63))
+        )
+        trained = examples.fitted(self.epochs, self.rate)
         return NetworkPolicy(
             state, action, network, scaling=scaling, limits=limits, steps=lessons.plans.shape[1], task=task,
-            metrics={"loss": min(losses), "states": len(lessons)},
+            metrics={"loss": trained.best.score, "states": len(lessons)},
         )  # fmt: skip
 
     def _begun(self, phi: torch.Tensor, v: torch.Tensor, rng: np.random.Generator) -> tuple[Ensemble, Scaling]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from ..core import PilotageError, Rng, seeded
+from ..core import Rng, seeded
 from ..core.settings import Count, Fraction, Positive, instance, setting
-from ._threads import threads_for, weights
 from .border import array, tensor
-from .fit import Epoch, Fit, split, train, transitions
+from .fit import Epoch, Fit, passes
 from .parametric import ParametricDynamics
+from .regression import Regression
 from .scaling import Scaling
+from .transitions import split, velocities
 
 
 def fit_parameters(
@@ -63,23 +64,20 @@ def fit_parameters(
     dt, rate = setting(dt, Positive, "dt"), setting(rate, Positive, "rate")
     epochs, batch = setting(epochs, Count, "epochs"), setting(batch, Count, "batch")
     held_out = setting(held_out, Fraction, "held_out")
-    x, u, v = transitions(model, states, actions, dt)
+    x, u, v = velocities(model, states, actions, dt)
     generator, seed = seeded(rng)
     kept, held = split(len(x), held_out, generator)
     moving = _Moving(model, x[kept], u[kept], v[kept], dt)
     rows = torch.cat([x, u, tensor(model.prior.step(array(x), array(u), dt))], -1)
     size = Scaling(torch.zeros(rows.shape[1]), torch.ones(rows.shape[1]), moving.scale)
-    with threads_for(batch * weights(model.network)):
-        course, best = train(moving, size, rows, v, kept, held, epochs, batch, rate, generator, progress)
-    if not any(math.isfinite(epoch.validation) for epoch in course):
-        raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
-    moving.load_state_dict(best)
+    examples = Regression(moving, size, rows, v, kept, held, batch=batch, seed=int(generator.integers(2**63)))
+    course = passes(examples, epochs, rate, progress)
     found = moving.model
     left = model.state.minus(
         model.state.plus(rows[held, -model.state.size :], dt * v[held]), found.step(x[held], u[held], dt)
     )
     noise = array(left.square().mean(0).sqrt()) / math.sqrt(dt)
-    return Fit(found.refined(found.network, found.scaling, noise.tolist()), tuple(course), seed)
+    return Fit(found.refined(found.network, found.scaling, noise.tolist()), course, seed)
 
 
 class _Moving(torch.nn.Module):

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...core.errors import counted
 from ..outcome import RunStatus
 from ..run import Row
 from ..statistics import Interval
@@ -20,7 +21,7 @@ SCORES = [
     "controller", "on", "disturbance", "mean cost [95 %]", "regret", "estimator's share", "controller's share",
     "seconds", "best known seconds",
     "median", "90 %", "worst", "CVaR 10 %", "goal reached [95 %]", "failures [95 %]", "violations", "fallbacks",
-    "missed deadlines", "solve ms, median", "solve ms, 99 %",
+    "missed deadlines", "latency in ticks", "solve ms, median", "solve ms, 99 %", "jitter ms",
 ]  # fmt: skip
 
 
@@ -36,13 +37,13 @@ def _score(line: Mapping[str, Any]) -> list[Any]:
         "quantile_90", "worst", "cvar",
     )]  # fmt: skip
     counts = [_share(line, "successes", "success"), _share(line, "failures", "failure")]
-    counts += [number(line[key]) for key in ("violations", "fallbacks", "missed")]
+    counts += [number(line[key]) for key in ("violations", "fallbacks", "missed", "latency")]
     return [
         *names,
         interval(line["cost"]),
         *values,
         *counts,
-        *(number(line[k], 1e3) for k in ("solve_median", "solve_p99")),
+        *(number(line[k], 1e3) for k in ("solve_median", "solve_p99", "jitter")),
     ]
 
 
@@ -68,7 +69,13 @@ def _pair(line: dict[str, Any]) -> Html:
     found = Interval(*line["difference"])
     value, bounds = (each.replace("-", "−") for each in (f"{found.value:.4g}", found.bounds))
     kind = None if not line["separated"] else "better" if line["difference"][1] < 0.0 else "worse"
-    need = "separated" if line["separated"] else "equal" if line["more"] is None else f"needs {line['more']} more seeds"
+    need = (
+        "separated"
+        if line["separated"]
+        else "equal"
+        if line["more"] is None
+        else f"needs {counted(line['more'], 'more seed')}"
+    )
     words = bounds, f"{need}; cheaper on {line['wins']} of {line['seeds']}"
     return tag("td", value, *(joined([Html("<br>"), tag("small", each)]) for each in words), class_=kind)
 

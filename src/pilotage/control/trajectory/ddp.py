@@ -90,12 +90,14 @@ def descend(
     copy(us, vs)
     if not math.fabs(cost) < math.inf:
         return DIVERGED, cost, 0, math.nan
-    mu, factor, fresh, left, wanted = 0.0, 1.0, True, math.nan, tolerance
+    mu, factor, fresh, left, wanted, last, longest = 0.0, 1.0, True, math.nan, tolerance, 0.0, 0.0
     for sweep in range(most):
         if deadline < math.inf:
             call(models[0][10], w[0], w[0], w[0], w[0], w[1])
-            if w[1, 0] > deadline:
+            longest = max(longest, w[1, 0] - last) if sweep > 0 else longest
+            if w[1, 0] + longest > deadline:
                 return UNFINISHED, cost, sweep, left
+            last = w[1, 0]
         if fresh:
             expand(models, rows, xs, us, derivatives)
             wanted = loose if pressed(derivatives[2], stages[2], stages[3]) else tolerance
@@ -191,7 +193,7 @@ def solve(
         limits: lowest and highest action (2, m).
         multipliers: of the constraint (T, k), of an augmented Lagrangian.
         settings: sweeps, tolerance of the cost (relative), tolerance of the constraint, first weight of it, time by the
-            clock at which no further sweep begins.
+            clock by which a sweep has to end, if it takes as long as the longest before it.
         report: becomes cost, sweeps, largest violation, expected decrease.
         derivatives, memory: see `memory_for`.
 

@@ -126,7 +126,8 @@ class ILQR(RecedingHorizon):
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
             the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
-        budget: seconds after which no further sweep begins; the best plan so far is used with status IMPROVED.
+        budget: seconds of a tick. No sweep begins that would end later, if it takes as long as the longest before it;
+            the best plan so far is used with status IMPROVED.
         second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
             by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
             traced dynamics without rotations in their state.

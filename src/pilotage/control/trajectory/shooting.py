@@ -228,7 +228,8 @@ def shoot(
         rows: references (T+1, nr).
         limits: lowest and highest action (2, m).
         settings: iterations, tolerance of the cost (relative), tolerance of the constraint, price of the constraint,
-            whether it may stay violated at that price, and the second of the clock after which no iteration begins.
+            whether it may stay violated at that price, and the second of the clock by which an iteration has to end, if
+            it takes as long as the longest before it.
         report: becomes cost, iterations, largest violation, expected decrease; iterations of the last program, and its
             primal, dual and complementary residual; the price at the end.
         program, point, qp: see `stage_qp`; the multipliers of the point are those to begin with.
@@ -243,11 +244,14 @@ def shoot(
     price, k, found = program[6], len(program[6]), memory[2][3]
     tolerance, feasible, soft = settings[1], settings[2], settings[4] > 0.0
     rho, sigma, regular, nudged, warm, again = settings[3], 0.0, 0.0, False, largest(point[3]) > 0.0, False
+    last, longest = 0.0, 0.0
     for count in range(int(settings[0])):
-        if count > 0 and settings[5] < math.inf:
+        if settings[5] < math.inf:
             call(models[0][12], w[0], w[0], w[0], w[0], w[1])
-            if w[1, 0] > settings[5]:
+            longest = max(longest, w[1, 0] - last) if count > 0 else longest
+            if count > 0 and w[1, 0] + longest > settings[5]:
                 break
+            last = w[1, 0]
         for i in range(k):
             price[i] = rho
         if phase != FEEDBACK:

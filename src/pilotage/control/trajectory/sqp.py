@@ -215,7 +215,8 @@ class SQP(RecedingHorizon):
         price: initial price of a unit of violation; default: 100.
         soft: whether the constraint may stay violated at that price.
         real_time: one quadratic program per tick.
-        budget: seconds after which no further quadratic program begins; the plan so far is used with status IMPROVED.
+        budget: seconds of a tick. After the first, no quadratic program begins that would end later, if it takes as
+            long as the longest before it; the plan so far is used with status IMPROVED.
 
     Raises:
         ModelError: if the task is not traced, or the exact Hessian does not exist.

@@ -97,11 +97,21 @@ class TruckBackerUpper(ModelEnv):
         (True, True)
     """
 
-    def __init__(self, start: str = "E1", *, render_mode: str | None = None, **settings: Any) -> None:
-        yard, rest = _divided(settings)
-        models, made = parts(start, **yard)
+    def __init__(
+        self,
+        start: str = "E1",
+        *,
+        goal: Goal = "dock",
+        walls: bool | None = None,
+        hold: int = 1,
+        forward: bool = False,
+        trailers: int = 1,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        models, made = parts(start, goal=goal, walls=walls, hold=hold, forward=forward, trailers=trailers)
         extras = made.pop("extras")
-        super().__init__(*models, render_mode=render_mode, **{**made, **rest})
+        super().__init__(*models, render_mode=render_mode, **{**made, **settings})
         self.scene.extras.update(extras)
 
 
@@ -114,16 +124,20 @@ class TruckBackerUpperVector(ModelVectorEnv):
         ((64, 5), False)
     """
 
-    def __init__(self, num_envs: int, start: str = "E1", **settings: Any) -> None:
-        yard, rest = _divided(settings)
-        models, made = parts(start, **yard)
+    def __init__(
+        self,
+        num_envs: int,
+        start: str = "E1",
+        *,
+        goal: Goal = "dock",
+        walls: bool | None = None,
+        hold: int = 1,
+        forward: bool = False,
+        trailers: int = 1,
+        **settings: Any,
+    ) -> None:
+        models, made = parts(start, goal=goal, walls=walls, hold=hold, forward=forward, trailers=trailers)
         extras = made.pop("extras")
-        super().__init__(*models, num_envs=num_envs, **{**made, **rest})
+        super().__init__(*models, num_envs=num_envs, **{**made, **settings})
         for scene in self.scenes:
             scene.extras.update(extras)
-
-
-def _divided(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings of the yard, and those of `ModelEnv`."""
-    names = ("goal", "walls", "hold", "forward", "trailers")
-    return {k: v for k, v in settings.items() if k in names}, {k: v for k, v in settings.items() if k not in names}

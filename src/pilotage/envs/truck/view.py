@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..canvas import BLUE, GREEN, GRID, INK, ORANGE, Canvas
+from ..canvas import GREEN, GRID, INK, ORANGE, Canvas
 from ..drawing import Scene, seconds
-from ..figures import FIGURES, Stroke, box_at, put
+from ..figures import FIGURES, Stroke, box_at, put, trailer
 from .starts import BOX, TRAILER
 from .yard import rear
 
@@ -50,6 +50,5 @@ def _truck(x: dict[str, float], model: Any) -> list[Stroke]:
     if "second_yaw" not in x:
         return strokes
     axle = np.array([x["x"], x["y"]]) - TRAILER * np.array([np.cos(x["trailer_yaw"]), np.sin(x["trailer_yaw"])])
-    second = box_at(axle, x["second_yaw"], (-1.1 * TRAILER, -0.5), (-0.15 * TRAILER, 0.5))
     bar = [axle, axle - 0.2 * TRAILER * np.array([np.cos(x["second_yaw"]), np.sin(x["second_yaw"])])]
-    return [Stroke(second, BLUE), Stroke(bar, INK, 4), *strokes]
+    return [*trailer(axle, x["second_yaw"], TRAILER, front=0.15), Stroke(bar, INK, 4), *strokes]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ....core import SettingError
 from ....core.arrays import Array
-from ....core.settings import Count, setting
-from ._grid import FINE, best_of, fresh, roll, sweep
+from ....core.settings import Count, Interval, NonNegative, setting, settings
+from ._grid import FINE, STEERS, WAYS, best_of, look_all, orders, rate, roll, sweep
+
+TANGENTS, COARSE = np.tan(FINE), np.tan(STEERS)
+Value = NDArray[np.float32]
+Points = Annotated[int, Interval(2, ends="[)")]
+Discount = Annotated[float, Interval(0.0, 1.0, "[)")]
 
 
 class Outcome(NamedTuple):
@@ -21,34 +26,40 @@ class Outcome(NamedTuple):
         docked: whether each was docked ``(N,)``.
         failed: whether each hit a wall, jackknifed or missed the dock ``(N,)``; others ran out of steps.
         steps: decisions of 0.4 m until the end ``(N,)``.
+        changes: changes of direction ``(N,)``.
     """
 
     docked: NDArray[np.bool_]
     failed: NDArray[np.bool_]
     steps: NDArray[np.int64]
+    changes: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@settings
 class TruckOracle:
     """Dynamic programming over the trailer's axle (x, y), its heading and the hitch angle.
 
     ::
 
-        V(s) = max over steer of  1 if docked,  0 if failed,  (1 - price) V(step(s, steer)) else
-        V(x, y, a, g) = V(x, -y, -a, -g)
+        V(d, s) = max over e, steer of  c(d, e) {1 if docked,  0 if failed,  (1 - price) V(e, step(s, e, steer)) else}
+        c(d, e) = 1 if e = d,  1 - change else
+        V(d, x, y, a, g) = V(d, x, -y, -a, -g)
 
     The value is the chance to dock, interpolated linearly between grid points; steering is held for 0.4 m. By the
-    symmetry, only y >= 0 is stored. Pulling forward (`forward`) costs `gear` times the price of backing up, so that a
-    truck does not shuffle to and fro. `drive` follows the greedy action with the exact kinematics: the starts that it
-    docks are feasible, so their share is a lower bound of the feasible share. The default grid takes 19 MB; 32 sweeps
-    take 290 s of processor time, and dock 92.3 % of 4000 starts of E3 (91.7 % after 24).
+    symmetry, only y >= 0 is stored. The direction d is backward or, with `forward`, also forward. `drive` follows the
+    greedy action with the exact kinematics, with 33 steering angles instead of the 9 of the sweeps: the starts that it
+    docks are feasible, so their share is a lower bound of the feasible share. The sweeps are in place (Gauss-Seidel)
+    and end when no value changes any more.
 
     Args:
         shape: grid points of x, of y in [0, 10], of the heading (even) and of the hitch angle.
         walls: whether the walls of the yard count (the starts E3), or it is open (E1 and E2).
         forward: whether the truck may pull forward.
-        price: discount of a step of 0.4 m.
-        gear: factor of the price of a step forward.
+        price: discount of a step of 0.4 m; default: 0.001, and 0.005 with `forward`.
+        change: discount of a change of direction.
+
+    Raises:
+        SettingError: if a setting is out of its range, or a value has another shape.
 
     Source: Bellman, "Dynamic programming", 1957; the kinematics of NYU-DLSP20, notebook 14.
 
@@ -56,33 +67,79 @@ class TruckOracle:
         >>> oracle = TruckOracle(shape=(12, 6, 12, 7))
         >>> value = oracle.solve(sweeps=1)
         >>> value.shape, value.nbytes
-        ((12, 6, 12, 7), 24192)
+        ((1, 12, 7, 6, 12), 24192)
     """
 
-    shape: tuple[int, int, int, int] = (72, 36, 72, 25)
+    shape: tuple[Points, Points, Points, Points] = (80, 40, 108, 37)
     walls: bool = True
     forward: bool = False
-    price: float = 0.001
-    gear: float = 4.0
+    price: Discount | None = None
+    change: Discount = 0.02
 
-    def solve(self, sweeps: int = 30, value: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """The value on the grid after more sweeps, from x = 0 outward and back in turns, from `value` if given."""
-        V = fresh(self.shape) if value is None else value.copy()
-        for k in range(setting(sweeps, Count, "sweeps")):
-            sweep(V, self.walls, self.forward, self.price, self.gear, k % 2 == 1)
+    def __post_init__(self) -> None:
+        if self.shape[2] % 2:
+            raise SettingError(f"shape is {self.shape}; expected an even number of headings: 0 is one of them")
+
+    @property
+    def prices(self) -> tuple[float, float]:
+        """The discounts of a step and of a change of direction."""
+        return (0.005 if self.forward else 0.001) if self.price is None else self.price, self.change
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The shape of a value: directions, headings, hitch angles, y, x."""
+        nx, ny, headings, hitches = self.shape
+        return (2 if self.forward else 1, headings, hitches, ny, nx)
+
+    def solve(self, sweeps: int = 100, value: Value | None = None, tolerance: float = 0.003) -> Value:
+        """The value on the grid, axes (direction, heading, hitch, y, x), after sweeps, from `value` if given.
+
+        It stops when no value changes by more than the tolerance.
+        """
+        V = np.zeros(self.axes, dtype=np.float32) if value is None else self._checked(value).copy()
+        tolerance = setting(tolerance, NonNegative, "tolerance")
+        for number in range(setting(sweeps, Count, "sweeps")):
+            if sweep(V, COARSE, self.walls, *self.prices, *orders(V.shape[1], V.shape[2], number)) <= tolerance:
+                break
         return V
 
-    def drive(self, value: NDArray[np.float32], starts: Array, limit: int = 500) -> Outcome:
+    def drive(self, value: Value, starts: Array, limit: int = 300) -> Outcome:
         """The ends of the greedy episodes from starts ``(N, 4)`` (hitch, yaw of cab and trailer), as in the yard."""
-        flags, steps = np.zeros(len(starts), dtype=np.int64), np.zeros(len(starts), dtype=np.int64)
-        roll(located(starts), value, self.walls, self.forward, self.price, self.gear, limit, flags, steps)
-        return Outcome(flags == 1, flags == -1, steps)
+        flags, steps, changes = np.zeros((3, len(starts)), dtype=np.int64)
+        roll(located(starts), self._checked(value), TANGENTS, self.walls, *self.prices, limit, flags, steps, changes)
+        return Outcome(flags == 1, flags == -1, steps, changes)
 
-    def act(self, value: NDArray[np.float32], x: Array) -> tuple[float, float]:
-        """The greedy steering angle [rad] in a state of the truck ``(4,)``, and the speed, -1 or 1 m/s."""
+    def act(self, value: Value, x: Array, speed: float = -1.0) -> tuple[float, float]:
+        """The greedy steering angle [rad] in a state of the truck ``(4,)``, and the speed, -1 or 1 m/s.
+
+        `speed` is the last speed; a change of its sign has its price.
+        """
         px, py, yaw, hitch = located(np.asarray(x, dtype=np.float64)[None])[0].tolist()
-        _, steer, way = best_of(value, px, py, yaw, hitch, FINE, self.walls, self.forward, self.price, self.gear)
-        return float(steer), float(10.0 * way)
+        last, V = int(speed > 0.0), self._checked(value)
+        _, u, way = best_of(V, px, py, yaw, hitch, last, TANGENTS, self.walls, *self.prices)
+        return float(FINE[u]), 10.0 * WAYS[way]
+
+    def at(self, value: Value, x: Array) -> Array:
+        """The values ``(N,)`` of states of the truck ``(N, 4)`` that backs up."""
+        places, values = located(x), np.empty(len(x))
+        look_all(self._checked(value)[0], places, values)
+        return values
+
+    def action_values(self, value: Value, places: Array) -> Array:
+        """The values ``(N, 33)`` of the steering angles in states ``(N, 4)``, in the grid's coordinates.
+
+        A dock has 1.1 - 0.1 (|y| + |yaw|), a failure 0.
+        """
+        values = np.empty((len(places), len(FINE)))
+        rate(self._checked(value)[0], places, TANGENTS, self.walls, self.prices[0], values)
+        return values
+
+    def _checked(self, value: Value) -> Value:
+        if value.shape != self.axes or value.dtype != np.float32:
+            raise SettingError(
+                f"value has shape {value.shape} and type {value.dtype}; expected {self.axes} and float32, as by solve"
+            )
+        return value
 
 
 def located(x: Array) -> Array:

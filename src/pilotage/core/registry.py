@@ -1,15 +1,16 @@
-"""Registries: tasks and controllers by name, by entry point of another package, or as ``module:object``."""
+"""Registries: objects by name, by entry point of another package, or as ``module:object``."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
-from ..core.errors import SettingError
+from .errors import SettingError
+
+Kind = TypeVar("Kind")
 
 
 class Registry:
@@ -35,14 +36,29 @@ class Registry:
         self.kind, self.group = kind, group
         self._own: dict[str, Any] = {}
 
-    def add(self, made: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorator that registers a function or class under its name."""
-        self._own[made.__name__] = made
+    def add(self, made: Kind, name: str = "") -> Kind:
+        """Register an object under a name; as a decorator, a function or class under its own."""
+        self._own[name or made.__name__] = made  # type: ignore[attr-defined]
         return made
 
     def names(self) -> list[str]:
         """All names, in order."""
         return sorted({*self._own, *(point.name for point in entry_points(group=self.group))})
+
+    def summary(self, name: str) -> str:
+        """The first sentence of the docstring of an object, or the reason why it cannot be loaded, for lists.
+
+        Example:
+            >>> registry = Registry("shape", "example.shapes")
+            >>> _ = registry.add(Registry)
+            >>> registry.summary("Registry")
+            'Objects by name.'
+        """
+        try:
+            made = self.get(name)
+        except SettingError as error:
+            return str(error)
+        return (getattr(made, "__doc__", None) or "").strip().partition("\n")[0]
 
     def get(self, name: str) -> Any:
         """The object of a name.
@@ -58,7 +74,10 @@ class Registry:
     def _installed(self, name: str) -> Any:
         for point in entry_points(group=self.group):
             if point.name == name:
-                return point.load()
+                try:
+                    return point.load()
+                except Exception as error:  # of another package, whose import may raise anything
+                    raise SettingError(f"{self.kind} {name} ({point.value}) cannot be loaded: {error}") from error
         raise SettingError(
             f"there is no {self.kind} {name!r}; there are {', '.join(self.names())}; your own is module:object"
         )
@@ -70,13 +89,3 @@ class Registry:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise SettingError(f"{self.kind} {module}:{attribute} cannot be loaded: {error}") from error
-
-
-def summary(made: Any) -> str:
-    """The first sentence of the docstring of a registered object, for lists.
-
-    Example:
-        >>> summary(Registry)
-        'Objects by name.'
-    """
-    return (getattr(made, "__doc__", None) or "").strip().partition("\n")[0]
