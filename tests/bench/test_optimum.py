@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pilotage.bench import benchmark_task
-from pilotage.bench.optimum import Multistart, ValueTable, known, proof, record, trajectory_cost
+from pilotage.bench.optimum import Multistart, known, proof, record, trajectory_cost
 from pilotage.bench.optimum.multistart import episode_cost
 from pilotage.bench.optimum.recipes import GRIDS, STARTS, Starts, compute
-from pilotage.control import ICEM, ILQR, finite_horizon_lqr, reach
+from pilotage.control import ICEM, ILQR, ValueTable, finite_horizon_lqr, reach
 from pilotage.core import ModelError, PilotageError, ShapeError
 from pilotage.models import double_integrator, pendulum
 

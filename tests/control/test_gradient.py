@@ -82,6 +82,18 @@ def test_limits_and_constraints_are_kept(optimiser: Any) -> None:
     assert found.cost < 1.05 * best.cost
 
 
+@pytest.mark.parametrize("weight", [1e-6, 1e-2])
+def test_a_plan_that_is_solved_is_the_optimum(weight: float) -> None:
+    """At 1e-6, the last round keeps the constraint for the first time, and was solved loosely; at 1e-2, the plan kept
+    it with room to spare, and its multipliers were those of the round before."""
+    x = [0.0, 0.0, 0.5, 0.0]
+    best = ILQR(glider(), DISC, horizon=40).solve(x)
+    found = GradientMPC(glider(), DISC, horizon=40, iterations=3000, weight=weight).solve(x)
+    assert found.us is not None, found.reason
+    optimal = abs(found.cost - best.cost) < 5e-5 * best.cost
+    assert optimal or found.status is PlanStatus.BUDGET
+
+
 def test_failures_have_a_sentence() -> None:
     action = GradientMPC(cart(), forward(dt=0.1), horizon=9).act([0.5, 3.0])
     assert action.status is ActionStatus.FALLBACK

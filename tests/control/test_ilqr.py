@@ -10,11 +10,12 @@ from scipy.linalg import solve_discrete_are
 from scipy.optimize import lsq_linear, minimize
 
 from pilotage.control import ILQR, reach
+from pilotage.control.solver import shifted
 from pilotage.core import ActionStatus, ModelError, PlanStatus, Space
 from pilotage.models import discrete_dynamics, dynamics, quadrotor, task, unicycle
 from pilotage.testing import check_controller
 
-from .worlds import FLAT, LINE, PUSH, TURN, PlainDynamics, PlainTask, cart, glider, past, rod, roller, stop
+from .worlds import FLAT, LINE, PUSH, ROD, TORQUE, TURN, PlainDynamics, PlainTask, cart, glider, past, rod, roller, stop
 
 RNG = np.random.default_rng(7)
 A = np.eye(3) + 0.1 * RNG.normal(size=(3, 3))
@@ -351,3 +352,47 @@ def test_second_order_terms_of_the_dynamics_save_iterations() -> None:
     assert ddp.stats["iterations"] < 0.8 * ilqr.stats["iterations"]
     with pytest.raises(ModelError, match="rotations"):
         ILQR(quadrotor(), reach(quadrotor(), quadrotor().state.identity()), second_order=True)
+
+
+@task(
+    state=ROD,
+    action=TORQUE,
+    weights=(1.0, 0.1, 0.001),
+    terminal=lambda x, p, m: (x[0], x[1]),
+    terminal_weights=(20.0, 2.0),
+)
+def raised(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[0], x[1], u[0]
+
+
+@pytest.mark.parametrize("passed", [0.0, 1.0, 2.5])
+def test_a_tick_begins_with_the_gains_of_the_last_plan(passed: float) -> None:
+    """On a linear-quadratic problem, these lead to the optimum from any state; of an unstable one, the actions alone
+    lead far away."""
+    model, errand, T = linear(), quadratic(np.eye(3)), 12
+    drive = ILQR(model, errand, horizon=T)
+    first = drive.solve(RNG.normal(size=3))
+    drive.act(first.xs[0], 0.0)
+    x, rows, last = RNG.normal(size=3), np.zeros((T + 1, 0)), drive.solution
+    assert last is not None
+    begin = drive._workspace.led(last, x, shifted(last.us, passed), rows, passed, 10.0)
+    best = dense(x, np.eye(3), T, np.inf)
+    if passed == 0.0:
+        assert np.allclose(begin, best)
+    actions, led, optimal = (trajectory(model, errand, x, us) for us in (shifted(last.us, passed), begin, best))
+    assert optimal <= led < 1.1 * optimal < actions
+    assert np.array_equal(drive._workspace.led(last, x, best, rows, passed, 10.0), best), "another plan has no gains"
+
+
+def trajectory(model: Any, errand: Any, x: np.ndarray, us: np.ndarray) -> float:
+    xs = model.rollout(x, us, 0.1)
+    return float(errand.cost(xs[:-1], us).sum() + errand.terminal_cost(xs[-1]))
+
+
+def test_a_pendulum_stays_upright_on_an_estimate() -> None:
+    """The rate is known to 0.1 rad/s: a plan without gains falls over its horizon, and was improved from there."""
+    model, rng, x = rod(), np.random.default_rng(0), np.zeros(2)
+    drive = ILQR(model, raised(dt=0.05), horizon=30, iterations=50)
+    for tick in range(100):
+        x = model.step(x, drive.act(x + rng.normal(0.0, (0.01, 0.1)), 0.05 * tick).u, 0.05)
+        assert abs(x[0]) < 1.0

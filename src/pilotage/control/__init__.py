@@ -13,6 +13,7 @@
 - `DelayCompensation`: any controller, on the state predicted for the time at which its action will act
 - `TrackAvoidance`: a predictive controller that keeps clear of predicted tracks at a declared risk
 - `reach`: the task of reaching a goal
+- `ValueTable`: the optimal cost-to-go of a task with a small state, as an end for the plans of the others
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ from .trajectory import ILQR as ILQR
 from .trajectory import SQP as SQP
 from .trajectory import DirectCollocation as DirectCollocation
 from .trajectory import GradientMPC as GradientMPC
+from .value_table import ValueTable as ValueTable
 
 __all__ = [
     "CEM",
@@ -107,6 +109,7 @@ __all__ = [
     "TrackingLQR",
     "TrailerBacking",
     "TubeMPC",
+    "ValueTable",
     "controllability",
     "dlqr",
     "finite_horizon_lqr",

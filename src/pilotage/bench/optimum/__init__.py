@@ -1,7 +1,6 @@
 """The smallest possible cost of each seed of a task: regret is measured against it.
 
-- `ValueTable`: dynamic programming on a grid, for tasks with a small state
-- `Multistart`: the best of many local optima, for the others
+- `Multistart`: the best of many local optima; for tasks with a small state, `pilotage.control.ValueTable` is used
 - `known`, `proof`, `record`: the stored costs, and the plans that prove them
 
 ``python -m pilotage.bench.optimum NAME`` computes the file of a task again.
@@ -12,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...core.names import absent
-from .dynamic_programming import ValueTable as ValueTable
 from .multistart import Best as Best
 from .multistart import Multistart as Multistart
 from .multistart import episode_cost as episode_cost
@@ -21,7 +19,7 @@ from .store import known as known
 from .store import proof as proof
 from .store import record as record
 
-__all__ = ["Best", "Multistart", "ValueTable", "episode_cost", "known", "proof", "record", "trajectory_cost"]
+__all__ = ["Best", "Multistart", "episode_cost", "known", "proof", "record", "trajectory_cost"]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)

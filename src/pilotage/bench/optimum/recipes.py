@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ...control import ValueTable
 from ...core.arrays import Array
 from ...core.settings import settings
 from ..benchmark_task import BenchmarkTask, benchmark_task
-from .dynamic_programming import ValueTable
 from .multistart import Best, Multistart
 from .store import keep
 

@@ -176,6 +176,30 @@ def memory_for(T: int, n: int, d: int, m: int, k: int) -> tuple[Any, Any]:
     return derivatives, (e((T + 1, n)), e((T, m)), e((T, m)), e(2), e((2, max(d, k, 1))), (value, q, box, curvature))
 
 
+LEAD = f"f8({MODELS}, {PLAN}, f8[:,::1], f8[:,::1], f8[:,::1], f8, f8[::1], {MEMORY})"
+
+
+@driver(LEAD, nogil=True)
+def lead(
+    models: Any, plan: Any, rows: Any, limits: Any, multipliers: Any, weight: float, x: Any, memory: Any
+) -> float:  # fmt: skip
+    """The augmented cost of a plan with its gains from a state x that is not its first one; it becomes its rollout.
+
+    ::
+
+        y_0 = x,    v_t = clip(u_t + K_t (y_t (-) x_t)),    y_{t+1} = step(y_t, v_t)
+    """
+    xs, us, K = plan
+    ys, vs, k, _, w, _ = memory
+    clear(k)
+    for i in range(len(x)):
+        ys[0, i] = x[i]
+    cost = forward(models, (rows, limits, multipliers, weight), xs, us, k, K, 0.0, ys, vs, w)
+    copy(xs, ys)
+    copy(us, vs)
+    return cost
+
+
 @driver(SOLVE, nogil=True)
 def solve(
     n: int, models: Any, plan: Any, rows: Any, limits: Any, multipliers: Any, settings: Any, report: Any,

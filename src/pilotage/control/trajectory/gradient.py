@@ -58,13 +58,16 @@ class GradientDescent:
             J, _, xs = workspace(x, u, rows, multipliers, weight)
             g = workspace.bounds[:, :k]
             worst = float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
+            gap = float(np.abs(np.maximum(np.nan_to_num(g, nan=np.inf), -multipliers / weight)).max(initial=0.0))
             pressed = np.maximum(0.0, multipliers + weight * g)
             J -= float((pressed**2 - multipliers**2).sum()) / (2.0 * weight)  # the share of the constraint
-            if spent or not np.isfinite(J) or (worst <= self.feasible and loose <= self.tolerance):
+            settled = gap <= self.feasible and loose <= self.tolerance  # as `violation` of iLQR judges
+            done = done and settled
+            if spent or settled or not np.isfinite(J):
                 break
-            loose = self.tolerance if worst <= self.feasible else loose
+            loose = self.tolerance if gap <= self.feasible else loose
             multipliers = pressed
-            weight, before = weight * (10.0 if worst > 0.25 * before else 1.0), worst
+            weight, before = weight * (10.0 if gap > 0.25 * before else 1.0), gap
         return state, self._solution(workspace, x, us, rows, u, xs, J, done, worst)
 
     def _descend(

@@ -13,20 +13,22 @@ from ...core.arrays import Array
 from ...core.compiled import Compiled
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError
+from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution
+from ..receding import Fallback, Horizon, RecedingHorizon, Solution, shifted
 from ._clock import CLOCK
 from ._verdict import judged
-from .ddp import memory_for, solve
+from .ddp import lead, memory_for, solve
 
 
 @settings
 class DifferentialDynamicProgramming:
     """The solver of `ILQR`: its settings, and a step that improves a plan until it is a local minimum.
 
-    It has no state, since only the plan is kept from one tick to the next.
+    Its state is the last solution: where a disturbance has moved the robot off its states, the next step begins with
+    its gains. An unstable system would leave the plan otherwise, before any step can improve it.
 
     Example:
         >>> DifferentialDynamicProgramming(iterations=5).tolerance
@@ -45,7 +47,7 @@ class DifferentialDynamicProgramming:
         return Sweeps(problem, self.second_order)
 
     def init(self, seed: int) -> None:
-        """None: the solver has no state and no randomness."""
+        """None: there is no plan yet, and no randomness."""
         return
 
     def step(
@@ -54,8 +56,10 @@ class DifferentialDynamicProgramming:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
         deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
         settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight, deadline])
-        ended, report, solution = workspace.solve(x, us, rows, settings)
-        return state, judged(ended, report, solution, workspace.problem, x, rows, self.feasible)
+        begin = us if state is None else workspace.led(state, x, us, rows, passed, self.weight)
+        ended, report, found = workspace.solve(x, begin, rows, settings)
+        solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
+        return None if solution.status is ActionStatus.FALLBACK else solution, solution
 
 
 class Sweeps:
@@ -81,7 +85,27 @@ class Sweeps:
         rest = problem.action.clip(np.zeros(problem.action.size))
         dynamics.step(state.identity(), rest, problem.dt)  # what dynamics that are called back call is compiled here
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
-        self._solve = solve.compiled
+        self._solve, self._lead = solve.compiled, lead.compiled
+
+    def led(self, last: Solution, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
+        """The plan `us`, or the actions of the last plan with its gains, if `us` is that plan, and these cost less."""
+        T, space = len(us), self.problem.dynamics.state
+        if last.xs is None or passed >= T or not np.array_equal(shifted(last.us, passed), us):
+            return us
+        at = passed + np.arange(T + 1)
+        i = np.minimum(at.astype(np.int64), T - 1)
+        xs = space.interpolate(last.xs[i], last.xs[i + 1], np.minimum(at - i, 1.0))
+        K = np.where((at[:-1] < T)[:, None, None], last.stats["gains"][i[:-1]], 0.0)  # the end has no gains
+        followed = us.copy()
+        nominal = np.ascontiguousarray(xs), followed, np.ascontiguousarray(K)
+        with_gains = self._cost(nominal, x, rows, weight)
+        return followed if with_gains < self._cost((xs.copy(), us.copy(), 0.0 * K), x, rows, weight) else us
+
+    def _cost(self, plan: tuple[Array, Array, Array], x: Array, rows: Array, weight: float) -> float:
+        for each in self._parameters:
+            each.refresh()
+        multipliers = np.zeros((len(plan[1]), self._k))
+        return self._lead(self._models, plan, rows, self._limits, multipliers, weight, x, self._memory[1])
 
     def solve(self, x: Array, us: Array, rows: Array, settings: Array) -> tuple[int, Array, dict[str, Array]]:
         """The status of the driver, its report, and the plan with its gains."""
@@ -110,8 +134,9 @@ class ILQR(RecedingHorizon):
 
     A backward sweep along the plan computes the gains, a forward sweep the new plan, until the expected relative
     decrease of the cost is at most `tolerance`. It works on every space, with deviations in the tangent. The constraint
-    of the task is handled by an augmented Lagrangian. `act` starts from the last plan; `solve` plans a whole manoeuvre,
-    and ``solve(x).stats["gains"]`` holds the feedback gains ``(T, m, d)`` to track it.
+    of the task is handled by an augmented Lagrangian. `act` starts from the last plan, with its gains where the robot
+    has left its states; `solve` plans a whole manoeuvre, and ``solve(x).stats["gains"]`` holds the feedback gains
+    ``(T, m, d)`` to track it.
 
     The result is a local minimum that depends on the initial plan. With a quadratic cost and linear dynamics, one
     iteration gives the LQR solution. If an angle in a quadratic cost is half a turn from its goal, the cost has a kink,

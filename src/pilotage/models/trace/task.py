@@ -23,6 +23,7 @@ from .model import Traced
 from .mounting import names_read, places
 from .params import Values
 from .sensor import NOTHING
+from .table import Table
 from .tracer import SymbolicMath
 from .vectorized import array_of, common_batch, numbers_of, together
 
@@ -91,12 +92,13 @@ class TracedTask(Traced, Task):
         horizon: int = 200,
         moving: tuple[MovingObstacle, ...] = (),
         radius: float = 0.0,
+        table: Table | None = None,
     ) -> None:
         super().__init__(
             body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
             terminal_weights=terminal_weights, stage=stage, optional=optional, reads=reads, state=state,
             references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, moving=moving,
-            radius=radius,
+            radius=radius, table=table,
         )  # fmt: skip
         self.needs, self.action, self.moving, self._radius, self._own = needs, action, moving, radius, stage.size
         discs = " ".join(f"disc{i}.x disc{i}.y disc{i}.radius" for i in range(len(moving)))
@@ -115,9 +117,11 @@ class TracedTask(Traced, Task):
         self._references, self._done, self._gauge = references, done, gauge
         self.patience = math.inf if gauge is None else gauge.patience
         self._xy = tuple(self.state.find(name, "a moving obstacle") for name in ("x", "y")) if moving else ()
-        settings = (self._taken, self._optional, _key(weights), _key(terminal_weights), stage.size, self._xy)
+        shape = None if table is None else table.shape
+        settings = (self._taken, self._optional, _key(weights), _key(terminal_weights), stage.size, self._xy, shape)
         functions, spaces = (body, terminal, constraint), (self.state, action, self.stage)
-        self._trace("task", self.params, functions, spaces, settings, self._traced)
+        values = self.params if table is None else {**self.params, **table.params}
+        self._trace("task", values, functions, spaces, settings, self._traced)
         self.constraints = self._function.value("g").shape[0]
 
     def _extras(self) -> tuple[Any, ...]:
@@ -174,6 +178,26 @@ class TracedTask(Traced, Task):
             [moving] if isinstance(moving, MovingObstacle) else moving, MovingObstacle, "moving of avoiding"
         )
         return self._with(moving=discs, radius=positive(radius, "radius", zero=True))
+
+    def ending(self, values: Any, low: Any, high: Any) -> TracedTask:
+        """This task with another terminal cost: a table of values on a grid of states.
+
+        A plan of a few steps is then judged as one that goes on as the table knows, such as the cost-to-go of
+        `pilotage.control.ValueTable`, or that of a learned critic. Between points the value is linear along each axis;
+        off the grid, it is that of the nearest point. Its second derivatives count as zero.
+
+        Args:
+            values: ``(k_1, ..., k_n)`` for all n components of the state, which are numbers or angles.
+            low, high: the corners of the grid ``(n,)``; -pi and pi for angles.
+
+        Example:
+            >>> from pilotage.control import reach
+            >>> from pilotage.models import pendulum
+            >>> swing = reach(pendulum(), [0.0, 0.0]).ending([[2.0, 3.0], [4.0, 5.0]], [0.0, 0.0], [1.0, 1.0])
+            >>> float(swing.terminal_cost([0.5, 0.5]))
+            3.5
+        """
+        return self._with(table=Table(values, low, high))
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
@@ -271,15 +295,17 @@ class TracedTask(Traced, Task):
         read = (*self._taken, *self._optional)
         picked, more = [0.0 if i is None else x[i] for i in read], ((r[: self._own], p, m) if self._own else (p, m))
         settings, squares = self._settings, dict[str, tuple[Sequence[Expr], Sequence[Expr]]]()
-        terminal, constraint = settings["terminal"], settings["constraint"]
+        terminal, constraint, table = settings["terminal"], settings["constraint"], settings["table"]
         names = [*(self.state.names[i] for i in self._taken), *settings["optional"].names]
         with told(self.name, x=names, u=self.action.names):
             stage = self._body(picked, u, *more)
             end = 0.0 if terminal is None else terminal(picked, *more)
+            end = end if table is None else table.read(self.state, x, p, m)
             kept: Any = [] if constraint is None else constraint(picked, u, *more)
             cost = self._cost(graph, stage, settings["weights"], p, self.name, "l", squares)
             name = f"the terminal cost of {self.name}"
-            last = self._cost(graph, end, settings["terminal_weights"], p, name, "T", squares)
+            weights = settings["terminal_weights"] if table is None else None
+            last = self._cost(graph, end, weights, p, name, "T", squares)
             g = [graph.lift(e) for e in (kept if is_row(kept) else [kept])]
             px, py = (x[i] for i in self._xy) if self._xy else (0.0, 0.0)
             for cx, cy, radius in zip(*[iter(r[self._own :])] * 3, strict=True):

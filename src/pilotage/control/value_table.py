@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array
-from ...core.compiled import Compiled
-from ...core.dynamics import Dynamics
-from ...core.errors import ModelError, ShapeError
-from ...core.task import Task
-from ...models.trace import call, code_of, driver, parameters
+from ..core.arrays import Array
+from ..core.dynamics import Dynamics
+from ..core.errors import ModelError, ShapeError
+from ..core.task import Task
+from ..models import TracedTask
+from ..models.trace import call, code_of, driver, parameters
 
 
 @driver
@@ -111,6 +112,9 @@ class ValueTable:
         V_T(x) = terminal_cost(x)
         V_t(x) = min over the actions u of the grid of  cost(x, u) + V_{t+1}(step(x, u)),    multilinear between points
 
+    With `task`, predictive controllers plan a few steps, and know what comes after them. That is the remedy for a
+    horizon that is too short to see the way, or so long that a search does not find it.
+
     States off the grid count as the nearest on it. The memory is 4 bytes for each stage and state, and
     ``8 + 4 n`` bytes for each pair of state and action.
 
@@ -134,17 +138,20 @@ class ValueTable:
         >>> table = ValueTable(cart, home, [-2.0, -2.0], [2.0, 2.0], shape=(41, 41), actions=21)
         >>> round(table.value([0.0, 0.0]), 6), table.rollout([1.0, 0.0])[2].shape
         (0.0, (5, 1))
+        >>> bool(np.isclose(table.task.terminal_cost([1.0, 0.0]), table.value([1.0, 0.0])))
+        True
     """
 
     def __init__(
         self, dynamics: Dynamics, task: Task, low: Sequence[float], high: Sequence[float], shape: Sequence[int],
         actions: int,
     ) -> None:  # fmt: skip
-        if not isinstance(task, Compiled) or task.stage.size or code_of(task, "g").size:
+        if not isinstance(task, TracedTask) or task.stage.size or code_of(task, "g").size:
             raise ModelError(f"dynamic programming needs a traced task without references and constraint, not {task!r}")
+        task = task.on(dynamics.state, dynamics.action)
         if not len(low) == len(high) == len(shape) == dynamics.state.size:
             raise ShapeError(f"low, high and shape need one number for each component of {dynamics.state}")
-        self.task = task
+        self._task, self._corners = task, (low, high)
         axes = [np.linspace(a, b, k) for a, b, k in zip(low, high, shape)]
         states = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape))
         width = np.array([axis[1] - axis[0] for axis in axes])
@@ -166,6 +173,11 @@ class ValueTable:
         axes = [np.linspace(a, b, count) for a, b in zip(self._space.low, self._space.high)]
         return np.ascontiguousarray(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes)))
 
+    @cached_property
+    def task(self) -> TracedTask:
+        """The task, with V_0 as its terminal cost: to plan H steps of it is to plan H + T steps."""
+        return self._task.ending(self.V[0].reshape(self._grid[2]), *self._corners)
+
     def value(self, x: Any) -> float:
         """The optimal cost of an episode from a state ``(n,)``, interpolated."""
         low, width, shape = self._grid
@@ -180,8 +192,8 @@ class ValueTable:
             x: the initial state ``(n,)``.
             actions: number of points on each axis of the actions.
         """
-        T = self.task.horizon
+        T = self._task.horizon
         xs, us = np.empty((T + 1, len(self._memory[0]))), np.empty((T, self._space.size))
         xs[0] = x
         cost = greedy(self._models, self._grid, self._choices(actions), self.V, xs, us, *self._memory)
-        return cost + float(self.task.terminal_cost(xs[-1])), xs, us
+        return cost + float(self._task.terminal_cost(xs[-1])), xs, us
