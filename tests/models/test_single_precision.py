@@ -149,8 +149,18 @@ def test_activations_become_a_loop_where_nothing_else_reads_them(precision: str)
         h = m.affine(p.A, [m.tanh(m.where(e > 0.0, e, 0.1 * e)) for e in m.affine(p.A, x)])
         return [-e for e in h]
 
-    text = emit("f", net()._function.value("y").components, {"x": "a", "dt": "c", "p": "p"}, frozenset("x"), SINGLE)
-    assert text.count("fdiv") == 1, "one quotient in the one loop that all stages of RK4 run"
+    @dynamics(state=Space(" ".join(f"x{i}" for i in range(40))), params={"A": A})
+    def peeking(x: Any, u: Any, p: Any, m: Any) -> Any:
+        h = [m.tanh(e) for e in m.affine(p.A, x)]
+        return [a - b for a, b in zip(m.affine(p.A, h), h, strict=True)]
+
+    texts = [
+        emit("f", each._function.value("y").components, {"x": "a", "dt": "c", "p": "p"}, frozenset("x"), SINGLE)
+        for each in (net(), peeking())
+    ]
+    assert texts[0].count("fdiv") == 1, "one quotient in the one loop that all stages of RK4 run"
+    assert texts[1].count("fdiv") == 160
+    assert ".map" not in texts[1]
     x = np.random.default_rng(5).normal(size=(40, LANES))
     got = code_of(net(), "y", lanes=True, precision=precision).run(x, None, 0.01, parameters(net()))["y"]
     assert np.max(np.abs(got.T - net().step(x.T, [], 0.01))) < (1e-12 if precision == "double" else 1e-4)

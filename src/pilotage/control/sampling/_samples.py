@@ -91,7 +91,7 @@ class Samples:
         rows = -(-T * m // 4) * 4
         self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES), self._real), None
         roll, fill, moments = DRIVERS[sampler.precision]
-        self._fill = fill.compiled
+        self._fill: Any = None if sampler.redraw else fill.compiled
         self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
