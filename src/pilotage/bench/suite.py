@@ -136,8 +136,8 @@ class Suite:
         """A stock suite by its name, or a suite from a file.
 
         Args:
-            source: a name, such as "quick"; a YAML file with the arguments of `Suite` as keys; or a Python file that sets
-                ``suite``.
+            source: a name such as "quick"; a YAML file with the arguments of `Suite` as keys; or a Python file
+                that sets ``suite``.
             seeds: other seeds.
 
         Raises:
