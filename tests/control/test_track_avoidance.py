@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pilotage.control import ILQR, MPPI, SpaceTimePursuit, TrackAvoidance, reach
-from pilotage.core import ActionStatus, Gaussian, ModelError, PilotageError, SettingError, ShapeError, SpaceError
+from pilotage.core import ActionStatus, Gaussian, ModelError, PilotageError, SettingError, ShapeError, Space, SpaceError
 from pilotage.maps import OccupancyGrid
-from pilotage.models import differential_drive, double_integrator, unicycle
+from pilotage.models import differential_drive, double_integrator, task, unicycle
 from pilotage.planners import PredictedTrack
 from pilotage.testing import check_controller
 
@@ -35,8 +35,8 @@ def standing(t: float) -> list[PredictedTrack]:
 
 
 def avoiding(tracks: Any, **settings: Any) -> TrackAvoidance:
-    task = reach(ROBOT, [4.0, 0.0, 0.0], weights=[1.0, 1.0, 0.1], effort=0.05)
-    return TrackAvoidance(MPPI(ROBOT, task, horizon=25, samples=400, rng=0), tracks, **{"radius": RADIUS, **settings})
+    errand = reach(ROBOT, [4.0, 0.0, 0.0], weights=[1.0, 1.0, 0.1], effort=0.05)
+    return TrackAvoidance(MPPI(ROBOT, errand, horizon=25, samples=400, rng=0), tracks, **{"radius": RADIUS, **settings})
 
 
 def discs(drive: TrackAvoidance, given: Any, t: float = 0.0) -> np.ndarray:
@@ -102,6 +102,26 @@ def test_a_robot_that_does_not_know_where_it_is_keeps_farther_away() -> None:
     assert np.hypot(*(sure[-1, :2] - [4.0, 0.0])) < 0.3
 
 
+@task(state=Space("x y [m]"), action=ROBOT.action, params={"margin": 0.0},
+      constraint=lambda x, u, p, m: [x[1] - 0.5 + p.margin])  # fmt: skip
+def along_a_wall(x: Any, u: Any, p: Any, m: Any) -> Any:
+    """To the place (4, 0.5), which is on a wall."""
+    return (x[0] - 4.0) ** 2 + (x[1] - 0.5) ** 2 + 0.01 * u[0] ** 2 + 0.01 * u[1] ** 2
+
+
+def test_the_margin_to_the_map_is_that_of_the_belief() -> None:
+    """As the constraint of the controller's task says at the wall."""
+    made = TrackAvoidance(ILQR(ROBOT, along_a_wall(), horizon=10), nobody, risk=0.1, count=1, margin="margin")
+    belief = Gaussian(ROBOT.state, np.zeros(3), np.diag([0.01, 0.04, 0.01]))
+    for given, expected in ((belief, math.sqrt(-2.0 * math.log(0.1)) * 0.2), (np.zeros(3), 0.0)):
+        made.act(given, 0.0)
+        row = made.controller.task.references(np.zeros(3), 0.0, 0)[0][0]
+        g = made.controller.task.constraint([1.0, 0.5, 0.0], np.zeros(2), row)
+        assert g[0] == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(SettingError, match="room"):
+        TrackAvoidance(ILQR(ROBOT, along_a_wall(), horizon=10), nobody, margin="room")
+
+
 def test_it_keeps_the_contract_of_controllers() -> None:
     check_controller(avoiding(nobody, risk=0.05), ROBOT)
     check_controller(avoiding(standing, risk=None), ROBOT)
@@ -111,12 +131,12 @@ def test_it_keeps_the_contract_of_controllers() -> None:
 
 
 def test_bad_settings() -> None:
-    task = reach(ROBOT, [4.0, 0.0, 0.0])
+    errand = reach(ROBOT, [4.0, 0.0, 0.0])
     for settings in ({"risk": 1.0}, {"risk": 0.0}, {"count": 0}, {"radius": -1.0}, {"foresight": -1.0}):
         with pytest.raises(SettingError, match=str(next(iter(settings)))):
             avoiding(nobody, **settings)
     with pytest.raises(SettingError, match="tracks"):
-        TrackAvoidance(MPPI(ROBOT, task, samples=8), [walker([1.0, 1.0])])  # type: ignore[arg-type]
+        TrackAvoidance(MPPI(ROBOT, errand, samples=8), [walker([1.0, 1.0])])  # type: ignore[arg-type]
     with pytest.raises(PilotageError, match="answer of tracks"):
         avoiding(lambda t: [3.0]).act(np.zeros(3), 0.0)
     cart = double_integrator(1)

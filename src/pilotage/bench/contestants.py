@@ -228,7 +228,10 @@ def _avoiding(
     controller: Any, benchmark: BenchmarkTask, risk: float | None, foresight: float, count: int
 ) -> Controller:
     assert benchmark.tracks is not None
-    return TrackAvoidance(controller, benchmark.tracks, radius=0.2, risk=risk, foresight=foresight, count=count)
+    margin = "map_margin" if "map_margin" in getattr(benchmark.known[1], "params", {}) else None
+    return TrackAvoidance(
+        controller, benchmark.tracks, radius=0.2, risk=risk, foresight=foresight, count=count, margin=margin
+    )
 
 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:

@@ -136,7 +136,7 @@ class Suite:
         """A stock suite by its name, or a suite from a file.
 
         Args:
-            source: "quick", "full" or "robust"; a YAML file with the arguments of `Suite` as keys; or a Python file
+            source: a name such as "quick"; a YAML file with the arguments of `Suite` as keys; or a Python file
                 that sets ``suite``.
             seeds: other seeds.
 

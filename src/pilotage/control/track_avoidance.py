@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
+from ..core.errors import SettingError
 from ..core.moving import MovingObstacle
 from ..core.planar import planar
 from ..core.results import Action
@@ -41,6 +42,7 @@ class TrackAvoidance:
         P_i(s) = covariance of track i at min(s, t + foresight) + that of x and y of the belief, at the time t
         g_i    = radius + r_i + sqrt(-2 ln(risk) l_i(s)) - |(x, y) - c_i(s)| <= 0     l_i: largest eigenvalue of P_i
         P(robot touches disc i at time s) <= risk                                     c_i: mean; s <= t + foresight
+        margin = sqrt(-2 ln(risk) l),   l: largest variance of x and y of the belief             kept from the map
 
     At every tick, the nearest tracks become moving obstacles of the task (`TracedTask.avoiding`), and their places
     further references, so nothing is compiled again. The position of the robot counts as uncertain as it is now. A
@@ -56,9 +58,11 @@ class TrackAvoidance:
             been seen again before it matters (partially closed-loop control). Without a limit, a plan for a few seconds
             often finds no way through a crowd, and the robot freezes.
         count: number of tracks that are considered, the nearest ones.
+        margin: name of the parameter of the task that is the distance kept from the map [m], which the controller sets;
+            None if the task has none.
 
     Raises:
-        SettingError: if a setting is out of its range, or the task is not a traced one.
+        SettingError: if a setting is out of its range, or the task is not a traced one or has no such parameter.
         SpaceError: if the state has no x and y.
 
     Source: N. E. Du Toit, J. W. Burdick, "Robot motion planning in dynamic, uncertain environments", IEEE Transactions
@@ -85,6 +89,7 @@ class TrackAvoidance:
         risk: float | None = 0.05,
         foresight: float = math.inf,
         count: int = 8,
+        margin: str | None = None,
     ) -> None:
         self.controller = instance(controller, RecedingHorizon, "TrackAvoidance")
         self.tracks = setting(tracks, Callable[..., Any], "tracks")
@@ -93,6 +98,9 @@ class TrackAvoidance:
         self.foresight: float = setting(foresight, NonNegative, "foresight") if foresight != math.inf else foresight
         self.count: int = setting(count, Count, "count")
         self._task = instance(controller.task, TracedTask, "the task of TrackAvoidance", "; make one with `task`")
+        self.margin: str | None = setting(margin, str | None, "margin")
+        if margin is not None and margin not in self._task.params:
+            raise SettingError(f"margin is {margin!r}; {self._task.name} has {', '.join(self._task.params) or 'none'}")
         self._xy = tuple(self._task.state.find(name, "a moving obstacle") for name in ("x", "y"))
         controller.retarget(self._task.avoiding([NOWHERE] * self.count, self.radius))
         controller.reset()
@@ -109,8 +117,8 @@ class TrackAvoidance:
         begun, now = time.perf_counter(), self.controller.next_time(t)
         x = state_of(belief_or_state, self._task.state, finite=False)[list(self._xy)]
         if np.isfinite(x).all():
-            obstacles = self.obstacles(x, self._own(belief_or_state), now)
-            self.controller.retarget(self._task.avoiding(obstacles, self.radius))
+            own = self._own(belief_or_state)
+            self.controller.retarget(self._kept(own).avoiding(self.obstacles(x, own, now), self.radius))
         return replace(self.controller.act(belief_or_state, now), solve_time=time.perf_counter() - begun)
 
     def obstacles(self, place: Array, covariance: Array | None, t: float) -> list[MovingObstacle]:
@@ -123,6 +131,13 @@ class TrackAvoidance:
             return MovingObstacle(track.ts, track.means, track.radius)
         kept = track.until(t + self.foresight)
         return (kept if covariance is None else kept.seen_from(covariance)).obstacle(self.risk, each=True)
+
+    def _kept(self, covariance: Array | None) -> TracedTask:
+        """The task with the distance from the map that is due."""
+        if self.margin is None or self.risk is None or covariance is None:
+            return self._task
+        widest = max(float(np.linalg.eigvalsh(covariance)[-1]), 0.0)
+        return self._task.replace(**{self.margin: math.sqrt(-2.0 * math.log(self.risk) * widest)})
 
     def _own(self, given: Any) -> Array | None:
         """The covariance of x and y of a belief; None for a state."""

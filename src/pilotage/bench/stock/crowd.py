@@ -42,7 +42,7 @@ def recorded() -> Array:
     return read_pedestrians(file).places
 
 
-def simulated(people: int = 30) -> Array:
+def simulated(people: int = 16) -> Array:
     """Tracks ``(541, people, 2)`` [m] of people who walk to and fro across the middle of the hall, at a steady pace.
 
     Example:

@@ -47,7 +47,7 @@ def _left(x: Any, *_: Any) -> list[Any]:
 
 
 def _clear(x: Any, u: Any, p: Any, m: Any) -> list[Any]:
-    return FOOTPRINT.constraint(x[0], x[1], x[2], p.clearance, m)
+    return [g + p.map_margin for g in FOOTPRINT.constraint(x[0], x[1], x[2], p.clearance, m)]
 
 
 def _apart(x: Any, u: Any, r: Any, p: Any, m: Any) -> list[Any]:
@@ -56,7 +56,8 @@ def _apart(x: Any, u: Any, r: Any, p: Any, m: Any) -> list[Any]:
 
 SETTINGS: dict[str, Any] = {
     "state": ROBOT.state, "action": ROBOT.action, "weights": (0.05,) * 4, "terminal": _left,
-    "terminal_weights": "final", "params": {"final": (1.0, 1.0), "clearance": Raster(np.zeros((1, 1)), 1.0)},
+    "terminal_weights": "final",
+    "params": {"final": (1.0, 1.0), "map_margin": 0.0, "clearance": Raster(np.zeros((1, 1)), 1.0)},
 }  # fmt: skip
 
 
