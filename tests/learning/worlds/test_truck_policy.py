@@ -192,12 +192,13 @@ def test_what_the_search_finds_docks_the_trucks_that_the_policy_fails():
         assert len(failed) > 3
         found = 0
         for truck in failed[:6, None]:
-            xs, steers = search(policy, backed, truck, BUDGET)
+            xs, steers, ends = search(policy, backed, truck, BUDGET)
             here, found = truck, found + bool(len(xs))
             for state, steer in zip(xs, steers, strict=True):
                 torch.testing.assert_close(here[0], state)
                 here = backed(here, steer[None])
             if len(xs):
+                torch.testing.assert_close(here, ends)
                 assert driven(policy, backed, here, BUDGET).docked()
     assert found >= 3
 

@@ -53,8 +53,8 @@ class RecoverySettings(TrainingSettings):
         4
     """
 
-    steps: Count = 800
-    rate: Positive = 5e-4
+    steps: Count = 500
+    rate: Positive = 2e-4
     warm_up: Natural = 20
     clip: Positive | None = None
     validate_every: Count = 50
@@ -81,6 +81,19 @@ class Episodes(NamedTuple):
     def docked(self, rule: tuple[float, float] = SURE) -> torch.Tensor:
         """Whether each truck docked within a distance [m] and an angle [rad]."""
         return docked(self.last, *rule)
+
+
+class Turns(NamedTuple):
+    """Turns after which the policy docks.
+
+    Attributes:
+        xs, steers: states ``(M, 4)`` and steering angles ``(M,)`` of all decisions.
+        ends: last state of each turn ``(K, 4)``.
+    """
+
+    xs: torch.Tensor
+    steers: torch.Tensor
+    ends: torch.Tensor
 
 
 def driven(policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int) -> Episodes:
@@ -116,8 +129,8 @@ def turn(model: Model, x: torch.Tensor, hitch: float, length: int) -> tuple[torc
     return torch.stack(xs), torch.stack(steers), torch.stack(going)
 
 
-def search(policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """States ``(M, 4)`` and steering angles ``(M,)`` of turns after which a policy docks trucks ``(N, 4)`` it fails.
+def search(policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int) -> Turns:
+    """The turns after which a policy docks trucks ``(N, 4)`` that it fails.
 
     A turn holds the hitch at 70 degrees, to the left or right, for a number of decisions; then the policy takes over.
     Of the turns after which it docks, that with the fewest decisions in all is kept. The model alone is asked.
@@ -140,8 +153,11 @@ def search(policy: TruckPolicy, model: Model, x: torch.Tensor, budget: int) -> t
     used = [
         (torch.arange(LONGEST)[:, None] < length[number]) & (choice == number) & found for number in range(len(TURNS))
     ]
+    ends = [xs[length[n][choice == n].long(), choice == n] for n, (xs, _, _) in enumerate(turns)]
+    ends = [end[found[choice == n]] for n, end in enumerate(ends)]
     states = [xs[:-1][mask] for (xs, _, _), mask in zip(turns, used, strict=True)]
-    return torch.cat(states), torch.cat([steers[mask] for (_, steers, _), mask in zip(turns, used, strict=True)])
+    steers = [steers[mask] for (_, steers, _), mask in zip(turns, used, strict=True)]
+    return Turns(torch.cat(states), torch.cat(steers), torch.cat(ends))
 
 
 class Recovery:
@@ -188,15 +204,16 @@ class Recovery:
         return {"score": failures[0] + 0.1 * failures[1], "failed": failures[0]}
 
     def _examples(self, seed: tuple[int, int], count: int) -> tuple[Examples, Examples]:
-        """The decisions in docked episodes, and those of the turns for a part of the others."""
+        """The decisions in docked episodes and after turns, and those of the turns for a part of the others."""
         with torch.no_grad():
             x = self._starts(0.7, seed, count)
             told = driven(self.policy, self.model, x, self.horizon)
             won = told.docked()
-            kept = won[told.rows]
-            failed = x[~won][: count // 5]
-            turns = search(self.policy, self.model, failed, self.horizon)
-        return (told.xs[kept], told.steers[kept]), turns
+            found = search(self.policy, self.model, x[~won][: count // 5], self.horizon)
+            after = driven(self.policy, self.model, found.ends, self.horizon)
+        kept = won[told.rows]
+        own = torch.cat((told.xs[kept], after.xs)), torch.cat((told.steers[kept], after.steers))
+        return own, (found.xs, found.steers)
 
     def _starts(self, near: float, seed: tuple[int, int], count: int) -> torch.Tensor:
         return torch.as_tensor(region(1.0, count, np.random.default_rng([*seed, 2]), near)).to(self.kind)
