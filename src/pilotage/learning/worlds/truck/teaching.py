@@ -157,6 +157,16 @@ def teach(
         folder: folder of the run; None to keep nothing.
         resume: whether to continue the run in the folder.
         progress: a function that is called after every validation.
+
+    Raises:
+        SettingError: if there is a run in the folder that cannot be continued, or the value is of another oracle.
+        PilotageError: if training diverges.
+
+    Example:
+        >>> settings = WallsSettings(steps=2, hidden=(8,), trucks=16)
+        >>> policy, trained = teach(settings, TruckOracle(shape=(12, 6, 12, 7)))
+        >>> policy, trained.best.step
+        (WallsPolicy(hidden=[8]), 2)
     """
     settings, oracle = settings or WallsSettings(), oracle or TruckOracle()
     policy = WallsPolicy.new(settings.hidden, seed=settings.seed)
