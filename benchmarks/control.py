@@ -39,7 +39,7 @@ def contest(samples: int, model: Any = None) -> Contest:
     bar=10,
     unit="us",
     needs=["torch", "pytorch_mppi"],
-    note="bicycle (Euler), 1000 samples x 30 steps, noise included; float64 against the peer's faster float32",
+    note="bicycle (Euler), 1000 samples x 30 steps, noise included; both in single precision",
 )
 def mppi(quick: bool) -> Contest:
     return contest(1000)
@@ -63,7 +63,7 @@ def mppi_10k(quick: bool) -> Contest:
     bar=5,
     unit="us",
     needs=["torch", "pytorch_mppi"],
-    note="1000 samples x 30 steps on the same learned network of two layers of 64; float64 against the peer's float32",
+    note="1000 samples x 30 steps on the same learned network of two layers of 64; both in single precision",
 )
 def mlp_dynamics(quick: bool) -> Contest:
     return contest(1000, learned_car())
@@ -73,8 +73,9 @@ def mlp_dynamics(quick: bool) -> Contest:
     "mppi_nav",
     limit=1.5,
     unit="ms",
-    note="differential drive, 2000 samples x 56 steps, five costs (goal, path, costmap, speed, effort), noise drawn "
-    "once and used again, as in Nav2, whose C++ takes 7.5 ms for 2000 x 50 with its critics (navigation2 PR 4621)",
+    note="differential drive, 2000 samples x 56 steps, five costs (goal, path, costmap, speed, effort), "
+    "single precision and noise that is drawn once and used again, as in Nav2, whose C++ takes 7.5 ms for 2000 x 50 "
+    "with its critics (navigation2 PR 4621)",
 )
 def mppi_nav(quick: bool) -> Contest:
     from pilotage.control import MPPI
@@ -98,7 +99,9 @@ def mppi_nav(quick: bool) -> Contest:
         return 0.1 * goal + aside**2 + 2.0 * m.lookup(p.costmap, px, py) + (u[0] - speed) ** 2 + effort
 
     errand = navigate(costmap=Raster(costmap, 0.05), dt=0.05)
-    settings: dict[str, Any] = {"horizon": 56, "samples": 2000, "std": (0.2, 0.4), "temperature": 0.3}
+    settings: dict[str, Any] = {
+        "horizon": 56, "samples": 2000, "std": (0.2, 0.4), "temperature": 0.3, "precision": "single",
+    }  # fmt: skip
     drive, x = MPPI(robot, errand, correlation=0.0, redraw=False, rng=0, **settings), np.zeros(3)
 
     def check() -> str:
@@ -175,7 +178,7 @@ def pilotage_mppi(samples: int, model: Any = None) -> Any:
 
     car = model or bicycle(integrator="euler")
     settings: dict[str, Any] = {"horizon": STEPS, "samples": samples, "temperature": TEMPERATURE, "std": STD}
-    drive = MPPI(car, near(dt=DT), correlation=0.0, pull=1.0, rng=0, **settings)
+    drive = MPPI(car, near(dt=DT), correlation=0.0, pull=1.0, rng=0, precision="single", **settings)
     return lambda x: drive.act(x).u
 
 

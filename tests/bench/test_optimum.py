@@ -10,8 +10,9 @@ import pytest
 
 from pilotage.bench import benchmark_task
 from pilotage.bench.optimum import Multistart, ValueTable, known, proof, record, trajectory_cost
-from pilotage.bench.optimum.recipes import GRIDS, STARTS, compute
-from pilotage.control import ILQR, finite_horizon_lqr, reach
+from pilotage.bench.optimum.multistart import episode_cost
+from pilotage.bench.optimum.recipes import GRIDS, STARTS, Starts, compute
+from pilotage.control import ICEM, ILQR, finite_horizon_lqr, reach
 from pilotage.core import ModelError, PilotageError, ShapeError
 from pilotage.models import double_integrator, pendulum
 
@@ -78,10 +79,42 @@ def test_stored_plans_prove_the_stored_costs(name: str) -> None:
 def test_no_simple_plan_is_better_than_a_stored_optimum(name: str) -> None:
     """One start of a local optimisation does not go below it, on seeds that have no proof."""
     benchmark = benchmark_task(name)
-    solver = Multistart(benchmark, starts=1)
+    solver = Multistart(benchmark, starts=1, episodes=0, hops=0)
     for seed in (7, 42):
         best = benchmark.best(seed)
         assert best is not None and solver.best(seed).cost > best * (1.0 - 1e-4)
+
+
+def polished(name: str, seed: int) -> float:
+    """The cost of an episode of ICEM, with random numbers that `Multistart` does not use, polished by iLQR."""
+    benchmark = benchmark_task(name)
+    plant, T, dt = benchmark.plant, benchmark.task.horizon, benchmark.task.dt
+    driver = ICEM(*benchmark.known, horizon=min(30, T), samples=125, brake=benchmark.action, rng=1000 + seed)
+    x, us = benchmark.first(seed), np.empty((T, plant.action.size))
+    for k in range(T):
+        us[k] = driver.act(x, k * dt).u
+        x = plant.step(x, us[k], dt)
+    plan = ILQR(plant, benchmark.task, horizon=T, iterations=400).solve(benchmark.first(seed), us=us)
+    return min(episode_cost(benchmark, seed, each) for each in (us, plan.us) if each is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORED)
+def test_no_polished_episode_is_better_than_a_stored_optimum(name: str) -> None:
+    """The optima are ground truth: what a sampling controller does, improved over the whole horizon, is not below."""
+    for seed in range(10):
+        best = benchmark_task(name).best(seed)
+        assert best is not None and polished(name, seed) > best * (1.0 - 1e-3)
+
+
+@pytest.mark.parametrize(("name", "seed"), [("reacher", 5), ("cart_pole_swingup", 2)])
+def test_episodes_and_hops_find_what_starts_of_ilqr_miss(name: str, seed: int) -> None:
+    """On seeds whose best plan lies in another valley than all simple ones."""
+    benchmark = benchmark_task(name)
+    simple = Multistart(benchmark, starts=4, episodes=0, hops=0).best(seed).cost
+    assert Multistart(benchmark, starts=2, episodes=2, hops=4).best(seed).cost < 0.97 * simple
+    best = benchmark.best(seed)
+    assert best is not None and best < 0.97 * simple
 
 
 def test_a_coarse_grid_bounds_the_optimum_of_pendulum_v1() -> None:
@@ -97,7 +130,7 @@ def test_a_coarse_grid_bounds_the_optimum_of_pendulum_v1() -> None:
 
 def test_compute_writes_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr("pilotage.bench.optimum.store.DATA", tmp_path)
-    monkeypatch.setitem(STARTS, "unicycle_goal", 2)
+    monkeypatch.setitem(STARTS, "unicycle_goal", Starts(2, episodes=1, hops=1))
     said: list[str] = []
     compute("unicycle_goal", 2, said.append)
     kept = json.loads((tmp_path / "unicycle_goal.json").read_text())

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from pilotage.bench import bootstrap, cvar, paired, wilson
-from pilotage.bench.statistics import more_seeds
+from pilotage.bench.statistics import more_seeds, sign_flips
 from pilotage.core import SettingError, ShapeError
 
 
@@ -82,3 +82,28 @@ def test_the_seeds_that_are_asked_for_separate() -> None:
     d = 0.4 + rng.standard_normal((4000, 15 + more))
     found = np.abs(d.mean(1)) > stats.norm.ppf(0.975) * d.std(1, ddof=1) / np.sqrt(d.shape[1])
     assert found.mean() == pytest.approx(0.8, abs=0.04)
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 16])
+def test_equal_controllers_are_seldom_told_apart(n: int) -> None:
+    """At a level of 90 %, in at most 10 % of the comparisons, however few the seeds."""
+    rng = np.random.default_rng(n)
+    false = sum(paired(rng.standard_normal(n), np.zeros(n), level=0.9).separated for _ in range(200))
+    assert false <= stats.binom(200, 0.1).ppf(0.999)
+
+
+def test_signs_agree_with_scipy() -> None:
+    d = np.random.default_rng(0).normal(0.5, 1.0, 9)
+    found = stats.permutation_test(
+        (d,), lambda x, axis: np.abs(x.mean(axis)), permutation_type="samples", alternative="greater", n_resamples=2**9
+    )
+    assert sign_flips(d) == pytest.approx(found.pvalue)
+    many = np.random.default_rng(1).normal(0.3, 1.0, 40)
+    assert sign_flips(many) == pytest.approx(stats.ttest_1samp(many, 0.0).pvalue, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_the_missing_seeds_are_enough_for_a_verdict(n: int) -> None:
+    few = paired(np.zeros(n), np.ones(n))
+    assert not few.separated and few.more is not None and few.more >= 6 - n
+    assert paired(np.zeros(6), np.ones(6)).separated

@@ -60,7 +60,21 @@ def test_what_does_not_fit_is_left_out() -> None:
 @pytest.mark.parametrize("name", stock())
 def test_stock_suites(name: str) -> None:
     suite = Suite.load(name)
-    assert len(suite.runs()) > 100 and all(benchmark_task(task) for task in suite.tasks)
+    if len(suite.absent) == len(suite.tasks):
+        pytest.skip(next(iter(suite.absent.values())))
+    assert len(suite.runs()) > 100 and all(benchmark_task(task) for task in suite.tasks if task not in suite.absent)
+
+
+def test_tasks_whose_files_are_absent_are_left_out_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PILOTAGE_DATA", str(tmp_path))
+    lap = "bicycle_montreal"
+    suite = Suite("some", [lap, TANK], {GAIN: {}}, seeds=[0])
+    assert {run.task for run in suite.runs()} == {TANK}
+    assert list(suite.absent) == [lap] and "PILOTAGE_DATA" in suite.absent[lap]
+    with pytest.raises(SettingError, match="PILOTAGE_DATA"):
+        Suite("none", [lap], {GAIN: {}}).runs()
 
 
 @pytest.mark.parametrize(
@@ -121,3 +135,9 @@ def test_disturbances_of_the_tasks_by_name() -> None:
     assert run.task == "pendulum" and list(run.disturbances) == [{"mismatch": {"mass": 1.25}}]
     with pytest.raises(SettingError, match="hevy"):
         Suite("own", ["pendulum"], {"rest": {}}, disturbances={"heavy": ["hevy"]}).runs()
+
+
+def test_robust_runs_all_disturbances_of_its_tasks() -> None:
+    suite = Suite.load("robust")
+    own = {each for task in suite.tasks for each in benchmark_task(task).disturbances or ()}
+    assert own == {*suite.disturbances} - {"none"}

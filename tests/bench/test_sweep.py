@@ -379,3 +379,11 @@ def test_a_sweep_on_a_cluster_is_that_of_one_machine(tmp_path: Path) -> None:
     assert [row.status for row in there.rows[4:]] == [RunStatus.DIED] * 2
     for a, b in zip(there.rows[:4], here.rows, strict=True):
         assert a.run.key == b.run.key and a.cost == b.cost and np.array_equal(a.digests, b.digests)
+
+
+def test_a_suite_that_is_corrected_can_use_its_folder(tmp_path: Path) -> None:
+    wrong = Suite("typo", [TANK], {"good": {"use": GAIN, "gian": 2.0}}, seeds="0")
+    with pytest.raises(SettingError, match="gian"):
+        sweep(wrong, tmp_path, jobs=1)
+    right = dataclasses.replace(wrong, controllers={"good": {"use": GAIN, "gain": 2.0}})
+    assert sweep(right, tmp_path, jobs=1).rows[0].success

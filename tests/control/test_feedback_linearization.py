@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import ILQR, FeedbackLinearization, TrailerBacking, reach
+from pilotage.control import ILQR, FeedbackLinearization, TrackingLQR, TrailerBacking, reach
 from pilotage.core import ActionStatus, ModelError, Plan, PlanStatus, SettingError
 from pilotage.models import bicycle, differential_drive, trailer_rear, truck, unicycle
 
@@ -160,3 +160,37 @@ def test_a_hitch_beyond_the_steering_stops() -> None:
     ):
         lost = long.act(x)
         assert lost.status is ActionStatus.FALLBACK and told in lost.reason and lost.u.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("x", "told"), [([10.0, 5.0, 0.0, 0.0], "m and"), ([8.0, 0.0, 0.9, 0.9], "degrees")])
+def test_an_end_beside_the_dock_is_no_success(x: Any, told: str) -> None:
+    """Too near to reach the line; with a wider tolerance, the same end counts."""
+    x, model = np.array(x), truck()
+    narrow, wide = (TrailerBacking(model, [0.0, 0.0, 0.0], tolerance=size) for size in ((0.5, 0.17), (50.0, 3.0)))
+    for k in range(600):
+        action = narrow.act(x, 0.1 * k)
+        if action.status is not ActionStatus.SOLVED:
+            break
+        x = model.step(x, action.u, 0.1)
+    assert action.status is ActionStatus.FALLBACK and told in action.reason and "beside the dock" in action.reason
+    assert wide.act(x).status is ActionStatus.DONE
+
+
+@pytest.mark.parametrize("make", [
+    lambda model, plan: TrackingLQR(model, plan),
+    lambda model, plan: FeedbackLinearization(model, plan, ahead=0.1),
+    lambda model, plan: FeedbackLinearization(model, plan),
+])  # fmt: skip
+def test_a_robot_that_was_held_up_has_not_arrived(make: Any) -> None:
+    """The clock of the plan runs out; the same law is done where the robot follows."""
+    model = unicycle()
+    plan = ILQR(model, reach(model, [2.0, 1.0, 0.0]), horizon=40).solve([0.0, 0.0, 0.0])
+    law, x = make(model, plan), np.zeros(3)
+    for k in range(42):
+        held, x = law.act(np.zeros(3), 0.1 * k), np.zeros(3)
+    assert held.status is ActionStatus.STUCK and "are left" in held.reason
+    law.reset()
+    for k in range(42):
+        action = law.act(x, 0.1 * k)
+        x = model.step(x, action.u, 0.1)
+    assert action.status is ActionStatus.DONE

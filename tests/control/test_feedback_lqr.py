@@ -471,6 +471,21 @@ def test_poles_are_placed() -> None:
         place_poles(A, B, [-1.0, -1.0, -1.0 + 1j, -2.0])
 
 
+@pytest.mark.parametrize(("size", "actions"), [(2, 1), (3, 1), (4, 1), (4, 2), (6, 3)])
+def test_repeated_poles_are_placed(size: int, actions: int) -> None:
+    """Critical damping: the pole may be repeated more often than there are actions."""
+    A, B = system(size, size, actions)[:2]
+    for wanted in (np.full(size, -2.0), np.array([-1.0] * (size - 1) + [-3.0])):
+        np.testing.assert_allclose(np.poly(A - B @ place_poles(A, B, wanted)), np.poly(wanted), rtol=1e-6, atol=1e-6)
+
+
+def test_state_feedback_takes_a_goal_by_names() -> None:
+    by_name = StateFeedback.placed(pendulum(), {"theta_rate": 0.0, "theta": 0.3}, [-4.0, -4.0])
+    assert np.array_equal(by_name.K, StateFeedback.placed(pendulum(), [0.3, 0.0], [-4.0, -4.0]).K)
+    with pytest.raises(SettingError, match="theta_rate"):
+        StateFeedback.placed(pendulum(), {"theta": 0.3}, [-4.0, -5.0])
+
+
 def test_state_feedback_decays_with_its_poles() -> None:
     law = StateFeedback.placed(CART, [0.0, 0.0], [-1.0, -3.0], dt=DT)
     x0, ts = np.array([1.0, 0.0]), DT * np.arange(1, 30)

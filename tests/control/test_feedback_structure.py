@@ -79,6 +79,8 @@ def test_wrong_inputs() -> None:
         stability([[1.0, 2.0]])
     with pytest.raises(ModelError, match="B has shape"):
         controllability(np.eye(2), [[1.0]])
+    with pytest.raises(SettingError, match="x="):
+        controllability(bicycle(), [0.0, 0.0, 0.0, 1.0])
     with pytest.raises(ModelError, match="names"):
         Modes.of(np.eye(2), names=["x"])
     with pytest.raises(SettingError, match="give C"):

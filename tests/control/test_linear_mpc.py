@@ -11,13 +11,13 @@ from scipy.linalg import solve_discrete_are
 from scipy.optimize import linprog
 from scipy.stats import binom
 
-from pilotage.control import ILQR, LinearMPC, QuadraticProgram, TubeMPC, reach
+from pilotage.control import ILQR, LQR, LinearMPC, QuadraticProgram, TubeMPC, reach
 from pilotage.control.mpc.active_set import ActiveSet
 from pilotage.control.mpc.interior_point import InteriorPoint
 from pilotage.core import ActionStatus, Gaussian, Space
 from pilotage.core.errors import ModelError, SettingError, ShapeError, SpaceError
 from pilotage.estimators import KF
-from pilotage.models import LinearDynamics, position, quadrotor, unicycle
+from pilotage.models import LinearDynamics, bicycle, position, quadrotor, unicycle
 from pilotage.testing import check_controller
 
 LINE = Space("x [m]", "v [m/s]")
@@ -43,6 +43,17 @@ def test_without_active_bounds_it_is_lqr() -> None:
         action = drive.act([1.0, 0.0] + d)
         np.testing.assert_allclose(action.u, -K @ d, atol=1e-9)
         assert action.cost == pytest.approx(d @ P @ d, abs=1e-9)
+
+
+def test_components_that_the_goal_does_not_name_are_free() -> None:
+    """A lane is held as LQR holds it, wherever along the lane."""
+    car, lane = bicycle(), {"y": 0.0, "yaw": 0.0, "speed": 8.0}
+    x, far = np.array([0.0, 0.3, 0.02, 7.9]), np.array([500.0, 0.3, 0.02, 7.9])
+    for Q in (1.0, {"y": 2.0, "yaw": 1.0, "speed": 0.5}):
+        mpc, lqr = LinearMPC(car, lane, Q=Q, R=0.1, dt=0.1), LQR(car, lane, Q, 0.1, dt=0.1)
+        for at in (x, far):
+            mpc.reset()
+            np.testing.assert_allclose(mpc.act(at).u, lqr.act(at).u, atol=1e-7)
 
 
 @pytest.mark.parametrize("relinearize", [False, True])

@@ -43,7 +43,7 @@ def test_oracle_gives_the_published_answers(counter: list[int], key: list[int], 
 
 def drawn(seed: tuple[int, int, int], first: int = 0, rows: int = 8) -> np.ndarray:
     e = np.empty((rows, LANES))
-    normals(np.array(seed, dtype=np.int64), first, e)
+    normals(np.array(seed, dtype=np.int64), first, np.empty((4, LANES), np.int64), e)
     return e
 
 

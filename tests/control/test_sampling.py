@@ -29,7 +29,7 @@ from pilotage.models import task as task_of
 from pilotage.testing import check_controller
 
 from .test_noise import drawn
-from .worlds import PUSH, PlainDynamics, PlainTask, cart, driven, forward, riccati_cost, stop
+from .worlds import PUSH, PlainDynamics, PlainTask, cart, driven, forward, riccati_cost, rod, stop, swing_up
 
 CAR = bicycle(wheelbase=2.0)
 GOAL = reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1)
@@ -282,3 +282,57 @@ def test_a_budget_ends_the_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
             now[0] += 2.0
             done += 1
         assert done == wanted
+
+
+SINGLE = [kind for kind in KINDS if "restarts" not in KINDS[kind][1]]
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_single_precision_draws_the_same_samples(kind: str) -> None:
+    """The plans of the first ticks differ by no more than what rounding does to costs, in any thread and process."""
+    double, single = made(kind), made(kind, precision="single")
+    first = plans(single, ticks=2)
+    assert np.allclose(first, plans(double, ticks=2), rtol=0.0, atol=2e-3)
+    finite = np.isfinite(double.solution.stats["costs"])
+    assert np.allclose(single.solution.stats["costs"][finite], double.solution.stats["costs"][finite], rtol=1e-3)
+    again = made(kind, precision="single", threads=3)
+    assert np.array_equal(first, plans(pickle.loads(pickle.dumps(again)), ticks=2))
+
+
+@pytest.mark.parametrize("kind", ["CEM", "ICEM", "PredictiveSampling", "MPPI, adaptive"])
+def test_single_precision_reaches_the_optimum_and_keeps_the_wall(kind: str) -> None:
+    x, task = np.array([2.0, 0.0]), stop(dt=0.1)
+    best = ILQR(cart(), task, horizon=10).solve(x).cost
+    more = {"effective": 20.0 / 3000} if KINDS[kind][0] is MPPI else {}
+    drive = made(kind, cart(), task, horizon=10, samples=3000, iterations=12, std=2.0, precision="single", **more)
+    us = drive.solve(x).us
+    xs = cart().rollout(x, us, 0.1)
+    cost = float(task.cost(xs[:-1], us).sum() + task.terminal_cost(xs[-1]))
+    assert -1e-9 < cost / best - 1.0 < (0.03 if kind == "PredictiveSampling" else 0.01)
+    drive, x = made(kind, cart(), forward(dt=0.1), horizon=20, samples=200, precision="single"), np.zeros(2)
+    for tick in range(50):
+        x = cart().step(x, drive.act(x, 0.1 * tick).u, 0.1)
+        assert x[0] < 1.0
+    assert x[0] > 0.6
+
+
+def test_single_precision_swings_up_as_well() -> None:
+    """The mean cost of Pendulum-v1 from hanging over four seeds, beside that of double precision."""
+    costs = {
+        precision: [
+            driven(
+                MPPI(rod(), swing_up(dt=0.05), horizon=30, samples=500, rng=seed, precision=precision),
+                rod(), swing_up().cost, np.array([np.pi, 0.0]), 120, 0.05,
+            )[0]
+            for seed in range(4)
+        ]
+        for precision in ("double", "single")
+    }  # fmt: skip
+    assert np.mean(costs["single"]) < 1.03 * np.mean(costs["double"])
+
+
+def test_weights_of_single_precision_are_those_of_its_deviations() -> None:
+    drive = MPPI(CAR, GOAL, horizon=12, samples=100, rng=5, precision="single")
+    plan: Any = drive.act(X).plan
+    us = drive._workspace.taken(np.arange(100), np.zeros((12, 2)))
+    assert np.allclose(plan, np.tensordot(drive.weights, us, 1), atol=1e-6)

@@ -340,6 +340,58 @@ def test_messages_are_short():
         assert len(str(error.value)) < 300
 
 
+EDITS = [
+    ({"mass": {"arm": 0.9}}, 'mass="0.6"', 'mass="0.9"'),
+    ({"damping": {"elbow": 0.4}}, 'damping="0.1"', 'damping="0.4"'),
+    ({"frictionloss": {"elbow": 0.3}}, 'frictionloss="0"', 'frictionloss="0.3"'),
+    ({"friction": {"tip": [0.2, 0.005, 0.0001]}}, 'friction="1"', 'friction="0.2"'),
+    ({"gear": {"torque": [3.0, 0, 0, 0, 0, 0]}}, 'gear="1"', 'gear="3"'),
+    ({"gravity": [0.0, 0.0, -1.6]}, 'gravity="0 0 -9.81"', 'gravity="0 0 -1.6"'),
+]
+ARM = """<mujoco><option timestep="0.002" gravity="0 0 -9.81"/><worldbody>
+<geom type="plane" size="5 5 1" friction="0.1"/>
+<body pos="0 0 0.6"><joint name="slide" type="slide" axis="1 0 0" damping="0.2"/><geom size="0.05" mass="0.5"/>
+  <body name="arm"><joint name="elbow" axis="0 1 0" damping="0.1" frictionloss="0"/>
+    <geom name="tip" type="capsule" fromto="0 0 0 0.4 0 -0.45" size="0.06" mass="0.6" friction="1"/></body></body>
+</worldbody>
+<actuator><motor name="torque" joint="elbow" gear="1"/></actuator></mujoco>"""
+
+
+@pytest.mark.parametrize(("given", "old", "new"), EDITS)
+def test_other_parameters_are_an_edited_file(given, old, new):
+    """Masses, friction and the like act as if the XML had been edited, and the model itself does not change."""
+    model, edited = MujocoDynamics(ARM), MujocoDynamics(ARM.replace(old, new))
+    x, us = np.array([0.0, 0.1, 0.5, 2.0]), np.random.default_rng(0).normal(size=(80, 1))
+    before, made = model.rollout(x, us, 0.02), model.replace(**given)
+    np.testing.assert_allclose(made.rollout(x, us, 0.02), edited.rollout(x, us, 0.02), atol=1e-9)
+    np.testing.assert_array_equal(model.rollout(x, us, 0.02), before)
+    assert np.abs(before - edited.rollout(x, us, 0.02)).max() > 1e-3, "the edit matters"
+    for name, value in edited.params.items():
+        np.testing.assert_allclose(made.params[name], value)
+    for derived in ("body_subtreemass", "body_invweight0", "dof_invweight0", "actuator_acc0", "body_inertia"):
+        np.testing.assert_allclose(getattr(made.model, derived), getattr(edited.model, derived), rtol=1e-9)
+
+
+def test_replaced_models_keep_the_rest():
+    """Spaces, noise, threads and the timestep are those of the model, also after steps of another length."""
+    model = zoo(noise=0.1, threads=2)
+    model.step(states(model, 1)[0], np.zeros(2), 0.003)
+    made = pickle.loads(pickle.dumps(model.replace(mass=model.params["mass"] * 1.5)))
+    assert made.state == model.state and made.threads == 2 and made.model.opt.timestep == 0.002
+    np.testing.assert_array_equal(made.noise_density, model.noise_density)
+    np.testing.assert_allclose(made.params["mass"], 1.5 * model.params["mass"])
+
+
+def test_parameters_that_a_model_cannot_have():
+    model = MujocoDynamics(ARM)
+    for given, said in (
+        ({"mas": 1.0}, "mass"), ({"mass": [1.0, 2.0, 3.0]}, r"\(2,\)"), ({"mass": -1.0}, "mass"),
+        ({"damping": {"knee": 1.0}}, "elbow"), ({"gravity": {"z": 1.0}}, "gravity"), ({"gear": "high"}, "high"),
+    ):  # fmt: skip
+        with pytest.raises(ModelError, match=said):
+            model.replace(**given)
+
+
 def test_samplers_simulate_all_samples_in_one_call(monkeypatch):
     model, calls = MujocoDynamics(PENDULUM, threads=2), []
     drive = MPPI(model, reach(model, [0.0, 0.0]), horizon=15, samples=64, dt=0.05, rng=0)

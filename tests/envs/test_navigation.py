@@ -14,7 +14,6 @@ from pilotage.envs import Navigation, NavigationVector, Robot
 from pilotage.envs.navigation.arena import Arena, Tour
 from pilotage.envs.navigation.robots import differential_drive
 from pilotage.envs.navigation.scenarios import MARGIN
-from pilotage.envs.navigation.senses import disc_ranges
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import constant_velocity, pendulum, unicycle
 from pilotage.testing import check_dynamics
@@ -203,22 +202,6 @@ def test_a_room_that_is_too_small():
         Navigation(map=tiny)
     with pytest.raises(PilotageError, match="no room for a robot"):
         Navigation(OccupancyGrid(np.zeros((9, 9)), 0.5))
-
-
-def test_rays_to_discs():
-    """Against marching along the rays."""
-    rng = np.random.default_rng(5)
-    discs = np.concatenate([rng.uniform(-3, 3, (5, 2)), rng.uniform(0.2, 0.6, (5, 1))], -1)
-    pose, angles = np.array([0.1, -0.2, 0.4]), np.linspace(-3, 3, 50)
-    found = disc_ranges(pose, angles, discs)
-    steps = np.arange(0, 6, 0.001)
-    heading = pose[2] + angles
-    marched = pose[:2] + steps[:, None, None] * np.stack([np.cos(heading), np.sin(heading)], -1)
-    inside = (np.linalg.norm(marched[:, :, None] - discs[:, :2], axis=-1) <= discs[:, 2]).any(-1)
-    first = np.where(inside.any(0), steps[inside.argmax(0)], np.inf)
-    np.testing.assert_allclose(found, first, atol=0.002)
-    batch = disc_ranges(np.tile(pose, (3, 1)), angles, np.tile(discs, (3, 1, 1)))
-    np.testing.assert_allclose(batch, np.tile(found, (3, 1)))
 
 
 def world(**settings):

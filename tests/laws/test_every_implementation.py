@@ -318,8 +318,7 @@ if importlib.util.find_spec("torch"):
     def policy() -> NetworkPolicy:
         """A policy of networks that disagree."""
         network: Any = Ensemble(2, inputs=CAR.state.width, outputs=CAR.action.size)
-        for member in network.members:
-            normal_(member.layers[-1].weight)
+        normal_(network.weights[-1])
         return NetworkPolicy(CAR.state, CAR.action, network)
 
     def switch(high: float) -> Switch:

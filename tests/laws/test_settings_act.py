@@ -120,23 +120,26 @@ CASES: dict[str, Case] = {
     "MPPI": Case(
         on(MPPI, CAR, ERRAND), FEW,
         {**SAMPLED, "temperature": 3.0, "effective": 0.4, "correlation": 0.1, "pull": 1.0, "iterations": 3,
-         "noise": PowerLawNoise(2.0), "adapt": 0.5, "budget": 1e-9, "redraw": False, "threads": 2},
+         "noise": PowerLawNoise(2.0), "adapt": 0.5, "budget": 1e-9, "redraw": False, "threads": 2,
+         "precision": "single"},
         CAR_STARTS, {"pull": {"temperature": 1.0}, "budget": {"iterations": 4}}, ("threads",),
     ),
     "CEM": Case(
         on(CEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "noise": PowerLawNoise(2.0),
-         "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1}, CAR_STARTS, {}, ("threads",),
+         "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single"}, CAR_STARTS, {},
+        ("threads",),
     ),
     "ICEM": Case(
         on(ICEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "beta": 0.5, "kept": 0.9,
-         "decay": 2.0, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1}, CAR_STARTS, {}, ("threads",),
+         "decay": 2.0, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single"},
+        CAR_STARTS, {}, ("threads",),
     ),
     "PredictiveSampling": Case(
         on(PredictiveSampling, CAR, ERRAND), FEW,
         {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2,
-         "scales": (1.0, 0.2)}, CAR_STARTS, {"budget": {"iterations": 4}}, ("threads",),
+         "scales": (1.0, 0.2), "precision": "single"}, CAR_STARTS, {"budget": {"iterations": 4}}, ("threads",),
     ),
     "ILQR": Case(
         on(ILQR, CAR, ERRAND), SMALL,
@@ -297,6 +300,8 @@ def test_what_a_task_or_a_model_does_not_have_is_not_set() -> None:
             SQP(CAR, free, **settings)
     with pytest.raises(SettingError, match="threads is 2"):
         MPPI(CAR, plain, threads=2)
+    with pytest.raises(SettingError, match="precision is single"):
+        MPPI(CAR, plain, precision="single")
     with pytest.raises(SettingError, match="real_time=True"):
         SQP(CAR, free, horizon=5).prepare()
     assert PredictiveSampling(CAR, free, horizon=3, rng=0).act(np.zeros(4)).u.shape == (2,)

@@ -69,8 +69,7 @@ def test_arrays_and_tensors_agree(activation: str) -> None:
     robot = unicycle()
     network = Ensemble(3, inputs=4, outputs=4, hidden=(8, 5), activation=activation)
     with torch.no_grad():
-        for member in network.members:
-            torch.nn.init.normal_(member.layers[-1].weight)
+        torch.nn.init.normal_(network.weights[-1])
     policy = NetworkPolicy(robot.state, robot.action, network, steps=2)
     xs = robot.state.sample((6, 2), rng=1)
     plans, doubts, distances = policy.evaluate(xs)

@@ -271,7 +271,7 @@ def test_other_networks_are_filled(tmp_path):
 
     model = ResidualDynamics(pendulum(), make())
     model.save(tmp_path)
-    with pytest.raises(FormatError, match="not an MLP; pass a module"):
+    with pytest.raises(FormatError, match="no block of this package; pass a module"):
         ResidualDynamics.load(tmp_path, pendulum())
     back = ResidualDynamics.load(tmp_path, pendulum(), make())
     x, u = points(model, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import random
@@ -17,7 +18,8 @@ import pytest
 import torch
 
 from pilotage.core import ModelError, PilotageError, SettingError
-from pilotage.learning import Record, TensorBoard, TrainingEnd, TrainingSettings, load_best, runs, train
+from pilotage.learning import Record, TensorBoard, TrainingEnd, TrainingSettings, first_process, load_best, runs, train
+from pilotage.learning._processes import rank
 
 from .trainees import LONG, SHORT, TOGETHER, Curriculum, Halves
 
@@ -121,10 +123,24 @@ def test_a_loss_that_is_no_number_ends_with_the_best_weights(bad, tmp_path):
     trained = train(trainee, given, tmp_path)
     assert trained.end is TrainingEnd.DIVERGED and "step 26" in trained.reason
     assert trained.best.step == 10 and weight(trainee) == pytest.approx(10.0)
+    kept = json.loads((tmp_path / "run.json").read_text())
+    assert (kept["step"], kept["end"]) == (24, "diverged")  # the last checkpoint before
     again = Scripted(scores=[9.0])
     assert train(again, given, tmp_path, resume=True) == trained and weight(again) == weight(trainee)
     with pytest.raises(PilotageError, match="step 1 .*rate below 0.3"):
         train(Counting(factors=[(0, bad)]), TrainingSettings(rate=0.3))
+
+
+def test_a_gradient_that_is_no_number_ends_too():
+    class Root(Counting):
+        def loss(self, step, generator):
+            return (self.net.weight.sum() * (step != 5)).abs().sqrt(), {}
+
+    trainee = Root()
+    torch.nn.init.ones_(trainee.net.weight)
+    trained = train(trainee, TrainingSettings(steps=20, rate=1e-3, validate_every=2))
+    assert trained.end is TrainingEnd.DIVERGED and "step 6" in trained.reason and "gradient" in trained.reason
+    assert math.isfinite(weight(trainee))
 
 
 def test_the_streams_of_the_caller_are_left_alone():
@@ -273,6 +289,7 @@ class Answers(Counting):
         ({"modules": {}}, "modules of Answers"),
         ({"modules": {"a": 3}}, "modules of Answers"),
         ({"found": {"error": 1.0}}, "validate of Answers .*error"),
+        ({"found": 1.0}, "validate of Answers gives 1.0"),
     ],
 )
 def test_trainees_that_do_not_keep_their_contract(wrong, said):
@@ -299,6 +316,45 @@ def test_devices_that_there_are_not(device):
 def test_devices():
     assert train(Counting(), TrainingSettings(steps=1, device="cpu", precision="mixed")).best.step == 1
     train(Counting(), TrainingSettings(steps=1, device="auto"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_trains_in_mixed_precision(tmp_path):
+    given = TrainingSettings(steps=20, device="cuda", precision="mixed", save_every=5)
+    trainee = Halves(8)
+    trainee.modules["net"] = torch.nn.Linear(3, 2)
+
+    def loss(step, generator):
+        net = trainee.modules["net"]
+        x = torch.randn(16, 3, device=net.weight.device)
+        assert net(x).dtype == torch.bfloat16
+        return net(x).pow(2).mean(), {}
+
+    trainee.loss = loss
+    trained = train(trainee, given, tmp_path)
+    assert trainee.modules["net"].weight.dtype == torch.float32
+    assert train(trainee, given, tmp_path, resume=True) == trained
+
+
+def test_a_folder_is_needed_to_resume():
+    with pytest.raises(SettingError, match="resume=True needs the folder"):
+        train(Counting(), TrainingSettings(steps=1), resume=True)
+
+
+def test_modules_may_share_parameters():
+    trainee = Counting()
+    trainee.modules["again"] = trainee.net
+    train(trainee, TrainingSettings(steps=10, rate=1.0, schedule="constant"))
+    assert weight(trainee) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(("variables", "number"), [({}, 0), ({"RANK": "1", "WORLD_SIZE": "2"}, 1), ({"RANK": "1"}, 0)])
+def test_the_first_process_writes(variables, number, monkeypatch):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (rank(), first_process()) == (number, number == 0)
 
 
 def test_frozen_parameters_stay():

@@ -12,6 +12,7 @@ from scipy import integrate, stats
 from pilotage.core.errors import ModelError, PilotageError, ShapeError
 from pilotage.core.space import Space
 from pilotage.maps import Lidar, OccupancyGrid
+from pilotage.maps.disc_ranges import disc_ranges
 from pilotage.maps.scan_kernels import beam_density
 
 SHARES = {"hit": 0.7, "short": 0.1, "missed": 0.08, "random": 0.12}
@@ -33,6 +34,10 @@ def poses_in(grid: OccupancyGrid, count: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     cells = np.argwhere(grid.free)
     return np.column_stack((grid.cell_to_world(cells[rng.integers(0, len(cells), count)]), rng.uniform(-9, 9, count)))
+
+
+def open_pose(grid: OccupancyGrid) -> np.ndarray:
+    return max(poses_in(grid, 300), key=lambda pose: float(grid.distance_field().at(pose[:2])))
 
 
 def field_reference(lidar: Lidar, z: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -251,3 +256,53 @@ def test_unknown_meanings_and_batches_that_clash_are_sentences():
         Lidar(grid, 4, 5.0, beams=1.5)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="do not broadcast"):
         Lidar(grid, 2, 5.0).log_prob(np.ones((4, 2)), np.ones((3, 3)))
+
+
+def test_rays_to_discs():
+    """Against marching along the rays."""
+    rng = np.random.default_rng(5)
+    discs = np.concatenate([rng.uniform(-3, 3, (5, 2)), rng.uniform(0.2, 0.6, (5, 1))], -1)
+    pose, angles = np.array([0.1, -0.2, 0.4]), np.linspace(-3, 3, 50)
+    found = disc_ranges(pose, angles, discs)
+    steps = np.arange(0, 6, 0.001)
+    heading = pose[2] + angles
+    marched = pose[:2] + steps[:, None, None] * np.stack([np.cos(heading), np.sin(heading)], -1)
+    inside = (np.linalg.norm(marched[:, :, None] - discs[:, :2], axis=-1) <= discs[:, 2]).any(-1)
+    first = np.where(inside.any(0), steps[inside.argmax(0)], np.inf)
+    np.testing.assert_allclose(found, first, atol=0.002)
+    batch = disc_ranges(np.tile(pose, (3, 1)), angles, np.tile(discs, (3, 1, 1)))
+    np.testing.assert_allclose(batch, np.tile(found, (3, 1)))
+
+
+def test_a_person_shortens_exactly_the_beams_that_geometry_says(room: OccupancyGrid) -> None:
+    """A beam meets a disc where the line comes nearer to the centre than the radius, in front of the sensor."""
+    lidar = Lidar(room, 90, 8.0, sigma=1e-9, hit=1.0, short=0.0, missed=0.0, random=0.0, mount=(0.1, 0.0, 0.2))
+    pose = open_pose(room)
+    sensor = pose + [0.1 * np.cos(pose[2]), 0.1 * np.sin(pose[2]), 0.2]
+    people = np.column_stack([sensor[:2] + [[1.0, 0.4], [-0.7, 0.9], [0.5, -6.0]], [0.3, 0.2, 0.3]])
+    walls, seen = lidar.observe(pose), lidar.observe(pose, people)
+    for z, wall, angle in zip(seen, walls, lidar.angles):  # type: ignore[arg-type]
+        expected = wall
+        for centre, radius in zip(people[:, :2], people[:, 2]):
+            bearing = math.atan2(*(centre - sensor[:2])[::-1]) - sensor[2] - angle
+            away = math.hypot(*(centre - sensor[:2]))
+            aside = away * abs(math.sin(bearing))
+            if aside < radius and math.cos(bearing) > 0.0:
+                expected = min(expected, away * math.cos(bearing) - math.sqrt(radius**2 - aside**2))
+        assert z == pytest.approx(expected, abs=1e-9)
+    assert 3 < (seen < walls).sum() < 45
+    assert np.allclose(lidar.sample(pose, people, rng=0), seen, atol=1e-7)
+    assert (lidar.observe(pose, np.zeros((0, 3))) == walls).all()
+
+
+def test_the_beam_model_expects_the_people_it_is_told_of(room: OccupancyGrid) -> None:
+    """The most likely scan is that of a map with them."""
+    lidar, pose = Lidar(room, 40, 8.0, model="beam", **SHARES), open_pose(room)  # type: ignore[arg-type]
+    people = [[*(pose[:2] + [0.9, 0.3]), 0.3]]
+    z = lidar.observe(pose, people)
+    assert lidar.log_prob(z, pose, people) > lidar.log_prob(z, pose) + 1.0
+    with pytest.raises(ModelError, match="likelihood field"):
+        Lidar(room, 40, 8.0).log_prob(z, pose, people)
+    for bad in ([0.0, 0.0, 0.3], [[0.0, np.nan, 0.3]]):
+        with pytest.raises(ShapeError, match="discs"):
+            lidar.observe(pose, bad)

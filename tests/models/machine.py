@@ -10,13 +10,14 @@ import numpy as np
 from pilotage.models import LANES, Code
 from pilotage.models.trace.llvm import emit
 from pilotage.models.trace.machine import assemble, unique
+from pilotage.models.trace.reals import real_of
 
 
-def compiled(outputs: Sequence[Any], lanes: bool = False) -> Code:
+def compiled(outputs: Sequence[Any], lanes: bool = False, precision: str = "double") -> Code:
     """Code of expressions over the input group x; its one result is y."""
-    name = unique("test")
-    each = frozenset("x") if lanes else None
-    return assemble(emit(name, outputs, {"x": "a"}, each), name, {"y": (len(outputs),)}, LANES if lanes else 0)
+    name, real = unique("test"), real_of(precision)
+    text = emit(name, outputs, {"x": "a"}, frozenset("x") if lanes else None, real)
+    return assemble(text, name, {"y": (len(outputs),)}, LANES if lanes else 0, real)
 
 
 def one_by_one(code: Code, a: Any, b: Any = None, c: Any = None, p: Any = None) -> dict[str, np.ndarray]:

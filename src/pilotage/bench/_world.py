@@ -14,7 +14,7 @@ from ..core.declared import covariance
 from ..core.errors import SettingError
 from ..core.streams import generator
 from ..core.task import references_of
-from .benchmark_task import BenchmarkTask, Channel
+from .benchmark_task import BenchmarkTask
 from .disturbances import Disturbance, disturbed
 from .outcome import Failure, RunStatus
 
@@ -41,7 +41,8 @@ class World:
     def __init__(
         self, benchmark: BenchmarkTask, seed: int, estimator: str, disturbances: Sequence[Disturbance]
     ) -> None:
-        self.benchmark, self.plant = benchmark, disturbed(benchmark.plant, disturbances)
+        self.benchmark = benchmark = benchmark.scene(seed)
+        self.plant = disturbed(benchmark.plant, disturbances)
         self.task = benchmark.task.on(self.plant.state, self.plant.action)
         self.dt, self.ticks, space = self.task.dt, self.task.horizon, self.plant.state
         self.x = benchmark.first(seed)
@@ -110,15 +111,11 @@ class Eyes:
         now = k * dt
         for name, (channel, sensor, rng) in self.channels.items():
             if channel.due(k, dt):
-                z, kept = self._reading(channel, sensor, x, rng)
+                z, kept = channel.reading(sensor, x, now, rng), bool(rng.random() >= channel.dropout)  # drawn anyway
                 self.waiting += [(now + channel.delay, now, name, z, channel.context)] * kept
         for _, taken, name, z, context in self._arrived(now):
             self.filter.update(name, z, taken, context)
         return self.filter.belief
-
-    def _reading(self, channel: Channel, sensor: Any, x: Array, rng: np.random.Generator) -> tuple[Array, bool]:
-        """A reading, and whether it is not lost; both are drawn in any case."""
-        return sensor.sample(x, channel.context, rng=rng), bool(rng.random() >= channel.dropout)
 
     def _arrived(self, now: float) -> Iterator[Any]:
         arrived = [each for each in self.waiting if each[0] <= now + SOON]
@@ -144,7 +141,7 @@ def probed(benchmark: BenchmarkTask, seeds: int = 2, ticks: int = 3) -> list[str
         for k in range(ticks):
             seen += [*world.x, *world.tick(k, [(1.0, world.plant.action.sample(rng=rng))])]
         seen.append(world.finish())
-        for channel in (benchmark.sensors or {}).values():
-            reading = channel.sensor.on(world.plant.state).sample(world.x, channel.context, rng=rng)
+        for channel in (world.benchmark.sensors or {}).values():
+            reading = channel.reading(channel.sensor.on(world.plant.state), world.x, ticks * world.dt, rng)
             seen += [channel.period or world.dt, channel.delay, channel.dropout, *reading]
     return [f"{round(float(value), 6) + 0.0:.6g}" for value in seen]

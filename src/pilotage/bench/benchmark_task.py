@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from ..core.errors import PilotageError, SettingError
 from ..core.registry import Registry
 from ..core.sensor import Sensor
 from ..core.settings import Fraction, NonNegative, Positive, instance, setting, settings
-from ..core.streams import generator
+from ..core.streams import Rng, generator
 from ..core.task import Task
+from ..maps import OccupancyGrid
+from ..planners import PredictedTrack
 from .disturbances import Disturbance, disturbance_of, disturbed
 
 tasks = Registry("task", "pilotage.bench.tasks")
@@ -28,6 +30,8 @@ class Channel:
     Args:
         sensor: the sensor; it is mounted on the state of the plant.
         context: its context, if it has one.
+        surroundings: function from a time to the context of the true reading, of which the filter is not told, such as
+            people in front of a lidar; default: the context.
         period: seconds between readings; default: one at every tick.
         delay: seconds from a reading to its arrival; readings arrive at ticks.
         dropout: probability that a reading is lost.
@@ -40,6 +44,7 @@ class Channel:
 
     sensor: Sensor
     context: Any = None
+    surroundings: Callable[[float], Any] | None = None
     period: Positive | None = None
     delay: NonNegative = 0.0
     dropout: Fraction = 0.0
@@ -47,6 +52,10 @@ class Channel:
     def due(self, tick: int, dt: float) -> bool:
         """Whether there is a reading at this tick."""
         return self.period is None or tick % max(round(self.period / dt), 1) == 0
+
+    def reading(self, sensor: Sensor, x: Array, t: float, rng: Rng) -> Array:
+        """A reading at the time t, of the sensor mounted on the state x."""
+        return sensor.sample(x, self.context if self.surroundings is None else self.surroundings(t), rng=rng)
 
 
 @settings(eq=False)
@@ -68,8 +77,14 @@ class BenchmarkTask:
             known, such as the `get` of a dictionary.
         fastest: best known duration of an episode that reaches the goal [s], to be shown beside the durations of runs.
         success: function from the last state to whether the goal was reached; default: every run that ends well is one.
+        finish: True if an episode succeeds only when the task is done, such as a lap that ends where it begins.
         path: function from a seed to the points that path followers follow.
+        grid: the map, for controllers that look for obstacles on it.
+        tracks: function from a time [s] to the `PredictedTrack`s of what moves, made of what was seen until then, for
+            controllers that keep clear of them.
         disturbances: disturbances that make sense for the task by name, each a list as in a `Suite`.
+        scenes: function from a seed to the task of this seed, if more than start and noise depends on it, such as the
+            window of a recording. The tasks have the same plant and the same settings otherwise.
 
     Example:
         >>> from pilotage.control import reach
@@ -94,8 +109,12 @@ class BenchmarkTask:
     optimum: Callable[[int], float | None] | None = None
     fastest: Positive | None = None
     success: Callable[[Array], Any] | None = None
+    finish: bool = False
     path: Callable[[int], Any] | None = None
+    grid: OccupancyGrid | None = None
+    tracks: Callable[[float], Sequence[PredictedTrack]] | None = None
     disturbances: Mapping[str, Any] | None = None
+    scenes: Callable[[int], BenchmarkTask] | None = None
 
     def __post_init__(self) -> None:
         for name, channel in (self.sensors or {}).items():
@@ -104,6 +123,10 @@ class BenchmarkTask:
             raise SettingError(f"{self.name} has either sensors or a filter; an estimate needs both")
         for name, listed in (self.disturbances or {}).items():
             disturbed(self.plant, [disturbance_of(each, f"disturbance {name!r} of {self.name}") for each in listed])
+
+    def scene(self, seed: int) -> BenchmarkTask:
+        """The task of a seed."""
+        return self if self.scenes is None else instance(self.scenes(seed), BenchmarkTask, f"scenes of {self.name}")
 
     def first(self, seed: int) -> Array:
         """The initial state ``(n,)`` of a seed."""

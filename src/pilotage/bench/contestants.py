@@ -19,7 +19,9 @@ from ..control import (
     PredictiveSampling,
     PurePursuit,
     RegulatedPurePursuit,
+    SpaceTimePursuit,
     Stanley,
+    TrackAvoidance,
 )
 from ..core.arrays import Array
 from ..core.dynamics import Dynamics
@@ -152,6 +154,34 @@ def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **
 
 
 @controllers.add
+def mppi_tracks(
+    benchmark: BenchmarkTask,
+    model: Dynamics,
+    seed: int,
+    risk: float | None = 0.1,
+    foresight: float = 0.9,
+    count: int = 8,
+    **settings: Any,
+) -> Controller:
+    """`mppi` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
+    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+
+
+@controllers.add
+def ilqr_tracks(
+    benchmark: BenchmarkTask,
+    model: Dynamics,
+    seed: int,
+    risk: float | None = 0.1,
+    foresight: float = 0.9,
+    count: int = 8,
+    **settings: Any,
+) -> Controller:
+    """`ilqr` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
+    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+
+
+@controllers.add
 def lqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`LQR` with the goal and the weights of the task; for tasks made by `reach` whose goal a linear feedback keeps."""
     return LQR(model, **{**_quadratic(benchmark, model), **settings})
@@ -181,9 +211,24 @@ def stanley(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: An
     return Stanley(model, _path(benchmark, seed), **{**_pace(benchmark), **settings})
 
 
+@controllers.add
+def space_time_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`SpaceTimePursuit` to the end of the path of the task, among its tracks on its map."""
+    assert benchmark.tracks is not None and benchmark.grid is not None
+    goal = np.asarray(_path(benchmark, seed))[-1, :2]
+    return SpaceTimePursuit(model, benchmark.grid, goal, benchmark.tracks, **{"speed": 1.3, **settings})
+
+
 def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
     """A predictive controller whose first plan is the resting action of the task: a drone begins by hovering."""
     return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
+
+
+def _avoiding(
+    controller: Any, benchmark: BenchmarkTask, risk: float | None, foresight: float, count: int
+) -> Controller:
+    assert benchmark.tracks is not None
+    return TrackAvoidance(controller, benchmark.tracks, radius=0.2, risk=risk, foresight=foresight, count=count)
 
 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:
@@ -215,6 +260,9 @@ def _linear(benchmark: BenchmarkTask) -> bool:
 
 for _each in (pure_pursuit, regulated_pure_pursuit, stanley):
     _each.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
+for _each in (mppi_tracks, ilqr_tracks):
+    _each.fits = lambda benchmark: benchmark.tracks is not None  # type: ignore[attr-defined]
+space_time_pursuit.fits = lambda benchmark: None not in (benchmark.tracks, benchmark.grid, benchmark.path)  # type: ignore[attr-defined]
 for _each in (lqr, linear_mpc):
     _each.fits = _linear  # type: ignore[attr-defined]
 ddp.fits = lambda benchmark: benchmark.known[0].state.flat  # type: ignore[attr-defined]

@@ -41,6 +41,7 @@ class Episode:
         missed: ticks that ended without the action that was due.
         violations, worst: ticks that violated the constraint, and its largest value; minus infinity without one.
         fallbacks: decisions with status FALLBACK.
+        done: whether the task was done before its horizon.
 
     Example:
         >>> Episode(dt=0.1).status
@@ -60,6 +61,7 @@ class Episode:
     violations: int = 0
     worst: float = -math.inf
     fallbacks: int = 0
+    done: bool = False
 
 
 def simulate(
@@ -147,6 +149,7 @@ def _loop(world: World, controller: Any, delay: Delay, episode: Episode) -> None
         with blamed("the task"):
             tick = world.tick(k, pieces)
         if _noted(episode, tick, world.x, link.held).done:
+            episode.done = True
             return
 
 
@@ -221,5 +224,7 @@ def _conclude(world: World, episode: Episode) -> None:
     if episode.violations:
         episode.status = RunStatus.VIOLATED
         episode.reason = f"the constraint was {episode.worst:.3g} at worst, in {episode.violations} ticks"
+    elif benchmark.finish and not episode.done:
+        episode.status, episode.reason = RunStatus.MISSED, f"the task was not done after {len(episode.us)} ticks"
     elif not reached:
         episode.status, episode.reason = RunStatus.MISSED, "the last state does not reach the goal"

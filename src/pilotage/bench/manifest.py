@@ -73,7 +73,7 @@ def _write(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def _worlds(suite: Suite) -> dict[str, str]:
     """Hashes of the tasks and the disturbances of a suite."""
-    tasks = {f"task {name}": _task_hash(name) for name in suite.tasks}
+    tasks = {f"task {name}": _task_hash(name) for name in suite.tasks if name not in suite.absent}
     return tasks | {f"disturbance {name}": digest(listed) for name, listed in suite.plain()["disturbances"].items()}
 
 

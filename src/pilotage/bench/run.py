@@ -91,7 +91,7 @@ class Run:
         return row_of(self, episode, best, time.perf_counter() - begun, fastest)
 
     def _episode(self, recorded: Sequence[float] | None) -> tuple[Episode, float | None, float | None]:
-        benchmark = benchmark_task(self.task)
+        benchmark = benchmark_task(self.task).scene(self.seed)
         pushed: tuple[Disturbance, ...] = tuple(map(disturbance_of, self.disturbances))
         delays = delays_of(self.timing) if recorded is None else Recorded(recorded)
         controller = self.make(benchmark)

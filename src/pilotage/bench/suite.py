@@ -29,7 +29,8 @@ ESTIMATORS = ("truth", "estimate")
 class Suite:
     """A grid of runs: every controller on every task it fits, on each estimator, under each disturbance, for each seed.
 
-    A task without a filter is not run on the estimate, and the others of the grid are.
+    A task without a filter is not run on the estimate, and the others of the grid are. Tasks whose files are not there
+    are left out; `absent` says why.
 
     Args:
         name: a name.
@@ -88,13 +89,21 @@ class Suite:
         """A hash of the grid; two suites with the same runs have the same."""
         return digest({key: value for key, value in self.plain().items() if key not in ("name", "timeout")})
 
+    @property
+    def absent(self) -> dict[str, str]:
+        """The tasks whose files are not there, with the reason."""
+        return {name: reason for name in self.tasks if (reason := _missing(name))}
+
     def runs(self) -> list[Run]:
         """All runs, task by task; seeds are the innermost loop."""
         return list(self._runs())
 
     def _runs(self) -> Iterator[Run]:
-        grid = itertools.product(self.tasks, self.disturbances.items(), self.estimators, self.controllers.items())
-        found = {name: _named(benchmark_task, name, "tasks") for name in self.tasks}
+        absent = self.absent
+        if len(absent) == len(self.tasks):
+            raise SettingError(f"tasks: none can be run; {absent[self.tasks[0]]}")
+        found = {name: _named(benchmark_task, name, "tasks") for name in self.tasks if name not in absent}
+        grid = itertools.product(found, self.disturbances.items(), self.estimators, self.controllers.items())
         names = {each for task in found.values() for each in task.disturbances or ()}
         for each in itertools.chain(*self.disturbances.values()):
             if isinstance(each, str) and each not in names:
@@ -127,8 +136,8 @@ class Suite:
         """A stock suite by its name, or a suite from a file.
 
         Args:
-            source: "quick" or "full"; a YAML file with the arguments of `Suite` as keys; or a Python file that sets
-                ``suite``.
+            source: "quick", "full" or "robust"; a YAML file with the arguments of `Suite` as keys; or a Python file
+                that sets ``suite``.
             seeds: other seeds.
 
         Raises:
@@ -202,6 +211,17 @@ def _own(listed: Sequence[Any], task: BenchmarkTask) -> list[Any] | None:
     if any(isinstance(each, str) and each not in own for each in listed):
         return None
     return [one for each in listed for one in (own[each] if isinstance(each, str) else [each])]
+
+
+def _missing(name: str) -> str:
+    """The reason why a task cannot be made without its files; empty if it can, or its name is wrong."""
+    try:
+        benchmark_task(name)
+    except MissingFile as missing:
+        return str(missing)
+    except PilotageError:
+        return ""
+    return ""
 
 
 def _named(made: Any, name: Any, key: str) -> Any:

@@ -138,7 +138,7 @@ def beside(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict
     both = [(row.cost, costs[row.run.seed]) for row in rows_a if row.run.seed in costs]
     pair = paired(*np.reshape(both, (-1, 2)).T)
     return {
-        "a": a, "b": b, "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins,
+        "a": a, "b": b, "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins, "p": pair.p,
         "separated": pair.separated, "more": pair.more,
     }  # fmt: skip
 
@@ -229,7 +229,7 @@ def verdict(line: dict[str, Any]) -> str:
         return f"{line['a'] if line['difference'][1] < 0.0 else line['b']} is cheaper"
     if not line["seeds"]:
         return "on no seed did both end"
-    return "equal" if line["more"] is None else f"needs {line['more']} more seeds to separate them"
+    return "equal" if line["more"] is None else f"needs {counted(line['more'], 'more seed')} to separate them"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -61,10 +61,10 @@ def sweep(
     require("pyarrow.parquet", extra="bench")  # what is missing is said before the first run
     runs = suite.runs()
     with locked(folder):
-        claim(suite, folder, _cores())
         done = {row.run.key for row in read_rows(folder)}
         left = [run for run in runs if run.key not in done]
-        build_each(left)
+        build_each(left)  # before the folder is claimed, so that a corrected suite can still use it
+        claim(suite, folder, _cores())
         journal = Journal(folder)
         try:
             with tqdm(total=len(runs), initial=len(runs) - len(left), unit="run", disable=not progress) as bar:
@@ -194,7 +194,7 @@ def build_each(runs: Sequence[Run]) -> None:
     """
     for run in {(run.task, run.name): run for run in reversed(runs)}.values():
         try:
-            run.make(benchmark_task(run.task))
+            run.make(benchmark_task(run.task).scene(run.seed))
         except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise SettingError(

@@ -34,7 +34,7 @@ def run(
     """Run a suite, or go on with one that was interrupted.
 
     Args:
-        suite: A stock suite (quick, full), or a YAML or Python file.
+        suite: A stock suite (quick, full, robust, people), or a YAML or Python file.
         out: Folder of the results; a new one by default. Rows that it already holds are not run again.
         jobs: Number of processes; one for each core by default.
         seeds: Other seeds, such as 0-99.
@@ -46,6 +46,8 @@ def run(
     grid = Suite.load(suite, seeds)
     if timeout is not None:
         grid = Suite.of({**grid.plain(), "timeout": timeout})
+    for name, reason in grid.absent.items():
+        print(f"pilotage: the task {name} is left out: {reason}", file=sys.stderr)
     folder = Path(f"bench-{grid.name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
     require("pilotage.viz", extra="bench")  # the report needs it; what is missing is said before the first run
     if not quiet:

@@ -1,7 +1,8 @@
 """Controllers, which turn a belief into an action at every tick.
 
 - `paths`: following a path (`PurePursuit`, `RegulatedPurePursuit`, `Stanley`; `PathTracker`, their shell, for a law of
-  your own; the task `follow`; `Path`, parametrised by arc length, with the `Progress` of a robot along it)
+  your own; `SpaceTimePursuit` among predicted tracks; the task `follow`; `Path`, parametrised by arc length, with the
+  `Progress` of a robot along it)
 - `feedback`: feedback laws (`PID`, `LQR`, `TrackingLQR`, `LQG` ...), and whether they can work (`controllability`)
 - `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `SQP`, `DirectCollocation`, `GradientMPC`)
 - `mpc`: linear predictive control (`LinearMPC`, `TubeMPC`), and quadratic programs (`QuadraticProgram`)
@@ -10,6 +11,7 @@
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
 - `DelayCompensation`: any controller, on the state predicted for the time at which its action will act
+- `TrackAvoidance`: a predictive controller that keeps clear of predicted tracks at a declared risk
 - `reach`: the task of reaching a goal
 """
 
@@ -45,6 +47,7 @@ from .paths import Progress as Progress
 from .paths import PurePursuit as PurePursuit
 from .paths import RegulatedPurePursuit as RegulatedPurePursuit
 from .paths import Sight as Sight
+from .paths import SpaceTimePursuit as SpaceTimePursuit
 from .paths import Stanley as Stanley
 from .paths import Steering as Steering
 from .paths.follow import follow as follow
@@ -59,6 +62,7 @@ from .sampling import KernelNoise as KernelNoise
 from .sampling import PowerLawNoise as PowerLawNoise
 from .sampling import PredictiveSampling as PredictiveSampling
 from .sampling import SplineNoise as SplineNoise
+from .track_avoidance import TrackAvoidance as TrackAvoidance
 from .trajectory import ILQR as ILQR
 from .trajectory import SQP as SQP
 from .trajectory import DirectCollocation as DirectCollocation
@@ -94,10 +98,12 @@ __all__ = [
     "RegulatedPurePursuit",
     "Sight",
     "Solution",
+    "SpaceTimePursuit",
     "SplineNoise",
     "Stanley",
     "StateFeedback",
     "Steering",
+    "TrackAvoidance",
     "TrackingLQR",
     "TrailerBacking",
     "TubeMPC",

@@ -195,6 +195,12 @@ class RecedingHorizon:
         spent = time.perf_counter() - begun
         return Action(self._last.copy(), status, found.us.copy(), found.cost, spent, reason)
 
+    def next_time(self, t: float | None = None) -> float:
+        """The time [s] at which `act` acts if it is called with `t`; with None, one step after the last call."""
+        if t is not None:
+            return float(setting(t, Finite, "t"))
+        return 0.0 if self._clock is None else self._clock + self.problem.dt
+
     def solve(self, belief_or_state: Any, t: float = 0.0, us: ArrayLike | None = None) -> Plan:
         """The plan from a state, as a separate episode that does not change the controller.
 
@@ -244,12 +250,10 @@ class RecedingHorizon:
 
         If the clock goes back, another episode of the references begins.
         """
-        t = None if t is None else setting(t, Finite, "t")
-        dt, steps = self.problem.dt, self.problem.steps
+        now, dt, steps = self.next_time(t), self.problem.dt, self.problem.steps
         if self._clock is None:
-            self._clock = 0.0 if t is None else float(t)
-            return self._clock
-        now = self._clock + dt if t is None else float(t)
+            self._clock = now
+            return now
         if now < self._clock:
             self.carry = None
         passed = max(now - self._clock, 0.0) / dt

@@ -13,7 +13,8 @@ from .arrays import Array
 class MachineCode(Protocol):
     """Machine code that writes several results one after another.
 
-    Its signature is ``void f(double* a, double* b, double* c, double* p, double* out)``. Dynamics take a = x, b = u,
+    Its signature is ``void f(double* a, double* b, double* c, double* p, double* out)``, with `float` in place of
+    `double` for code of single precision. Dynamics take a = x, b = u,
     c = dt; sensors a = x, b = context, c = z; tasks a = x, b = u, c = r; spaces a and b. p holds the parameters
     (`Compiled.vector`). Code for lanes takes and writes arrays ``(rows, LANES)``, except for dt, r and p, which all
     lanes share. The code may overwrite a, b and c.
@@ -37,8 +38,11 @@ class MachineCode(Protocol):
 class Compiled(Protocol):
     """A model that can be compiled to machine code."""
 
-    def code(self, results: str, lanes: bool = False) -> MachineCode:
-        """Machine code that writes these results, such as ``"y F Q"``, for one state or for lanes."""
+    def code(self, results: str, lanes: bool = False, precision: str = "double") -> MachineCode:
+        """Machine code that writes these results, such as ``"y F Q"``, for one state or for lanes.
+
+        With the precision "single", which only code for lanes has, all arrays are of type float32, shared ones too.
+        """
         ...
 
     def vector(self, dt: float | None = None) -> Array:

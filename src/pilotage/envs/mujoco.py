@@ -17,6 +17,8 @@ from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceErr
 from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
+from ..models.trace.params import Parameters
+from . import _physics
 from ._names import clipped, distinct, listed
 from .late import Late
 
@@ -43,6 +45,11 @@ class MujocoDynamics(Dynamics):
     off. If the simulation of a state is lost (not finite, or beyond 1e10), the result is NaN. Threads that share an
     instance wait for each other, because they share the memory and the timestep of the simulator; to run in parallel,
     use batches.
+
+    `params` holds the physics by name, and `replace` makes a model with other values, as if the file had been edited:
+    `mass` of the bodies ``(nbody - 1,)`` [kg], `damping` and `frictionloss` of the degrees of freedom ``(nv,)``,
+    `friction` of the geoms ``(ngeom, 3)``, `gear` of the actuators ``(nu, 6)``, `gravity` ``(3,)`` [m/s^2]. A body of
+    another mass has the same shape, so its inertia grows alike.
 
     Args:
         model: path of an MJCF or URDF file, XML text, or an ``mujoco.MjModel`` (which is copied).
@@ -106,6 +113,32 @@ class MujocoDynamics(Dynamics):
                 "the state; write the pose as pos and quat of the body, or take mpos and mquat off the keyframe"
             )
         return self.state.normalize(np.concatenate([m.key_qpos[i], m.key_qvel[i], m.key_act[i]]))
+
+    @cached_property
+    def params(self) -> Parameters:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The physical parameters by name."""
+        return _physics.parameters(self.model)
+
+    def replace(self, **params: Any) -> MujocoDynamics:
+        """The same model with other values of physical parameters; this one does not change.
+
+        Args:
+            params: a value by name; an array as in `params`, a number for all, or a mapping from the names of bodies,
+                joints, geoms or actuators.
+
+        Raises:
+            ModelError: if there is no such parameter or name, or a value has the wrong shape or sign.
+
+        Example:
+            >>> pole = MujocoDynamics('''<mujoco><worldbody><body name="rod"><joint/>
+            ... <geom size="0.1" pos="1 0 0" mass="1"/></body></worldbody></mujoco>''')
+            >>> pole.replace(mass={"rod": 2.0}, gravity=0.0).params["mass"]
+            array([2.])
+        """
+        with self._lock:
+            model = _physics.changed(self.model, params, "MujocoDynamics")
+        model.opt.timestep = self._timestep
+        return MujocoDynamics(model, state=self.state, noise=self.noise_density.tolist(), threads=self.threads)
 
     def command(self, keyframe: str | int) -> Array:
         """The action ``(m,)`` of a keyframe: its ``ctrl``, which for position servos holds the robot there.

@@ -7,6 +7,7 @@
 - `read_g2o`, `write_g2o`: pose graphs
 - `read_carmen`: logs of lasers
 - `read_racetrack`: race tracks of F1TENTH
+- `read_pedestrians`: tracks of people of ETH and UCY
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `write_atomic`: replace a file in one step
@@ -40,6 +41,8 @@ from .octomap import write_octomap as write_octomap
 from .pcd import PointCloud as PointCloud
 from .pcd import read_pcd as read_pcd
 from .pcd import write_pcd as write_pcd
+from .pedestrians import PedestrianTracks as PedestrianTracks
+from .pedestrians import read_pedestrians as read_pedestrians
 from .pgm import read_pgm as read_pgm
 from .racetrack import RaceLine as RaceLine
 from .racetrack import RaceTrack as RaceTrack
@@ -53,6 +56,7 @@ __all__ = [
     "LaserLog",
     "LaserRadarLog",
     "OctoMapFile",
+    "PedestrianTracks",
     "PointCloud",
     "PoseFixLog",
     "PoseGraph",
@@ -70,6 +74,7 @@ __all__ = [
     "read_movingai_scenarios",
     "read_octomap",
     "read_pcd",
+    "read_pedestrians",
     "read_pgm",
     "read_phone_log",
     "read_racetrack",

@@ -10,6 +10,8 @@ from ..core.names import absent
 require("torch", extra="learning")
 
 from ._processes import first_process as first_process  # noqa: E402
+from .calibration import Calibration as Calibration  # noqa: E402
+from .calibration import calibrate as calibrate  # noqa: E402
 from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
@@ -22,11 +24,16 @@ from .fit import fit as fit  # noqa: E402
 from .imitation import Training as Training  # noqa: E402
 from .lessons import Lessons as Lessons  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
+from .networks import DropoutMLP as DropoutMLP  # noqa: E402
 from .networks import Ensemble as Ensemble  # noqa: E402
+from .networks import GaussianHead as GaussianHead  # noqa: E402
 from .noise import Fitted as Fitted  # noqa: E402
 from .noise import NoiseFit as NoiseFit  # noqa: E402
 from .noise import fit_noise as fit_noise  # noqa: E402
+from .parameter_fit import fit_parameters as fit_parameters  # noqa: E402
+from .parametric import ParametricDynamics as ParametricDynamics  # noqa: E402
 from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
+from .prediction import Prediction as Prediction  # noqa: E402
 from .records import Record as Record  # noqa: E402
 from .records import Trained as Trained  # noqa: E402
 from .records import TrainingEnd as TrainingEnd  # noqa: E402
@@ -42,16 +49,21 @@ from .training_settings import TrainingSettings as TrainingSettings  # noqa: E40
 
 __all__ = [
     "MLP",
+    "Calibration",
     "Distilled",
+    "DropoutMLP",
     "Ensemble",
     "Epoch",
     "EvaluationProtocol",
     "Fit",
     "Fitted",
+    "GaussianHead",
     "LearnedDynamics",
     "Lessons",
     "NetworkPolicy",
     "NoiseFit",
+    "ParametricDynamics",
+    "Prediction",
     "Record",
     "ResidualDynamics",
     "Round",
@@ -64,10 +76,12 @@ __all__ = [
     "Training",
     "TrainingEnd",
     "TrainingSettings",
+    "calibrate",
     "distill",
     "first_process",
     "fit",
     "fit_noise",
+    "fit_parameters",
     "load_best",
     "read_settings",
     "train",

@@ -65,6 +65,8 @@ def joined(device: torch.device) -> Iterator[Processes]:
         yield Processes()
         return
     mine = not distributed.is_initialized()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # NCCL talks through the current GPU
     if mine:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:

@@ -19,7 +19,7 @@ import torch
 
 from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
 from ..io import write_atomic
-from .networks import MLP, Ensemble
+from .networks.network import described, rebuilt
 from .scaling import Scaling
 
 VERSION = 1
@@ -50,7 +50,7 @@ def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | N
         "weights": content_name("model", weights),
         "state": space_to_json(model.state),
         "action": space_to_json(model.action),
-        "network": getattr(model.network, "settings", None),
+        "network": described(model.network),
         "noise": None if model.noise_density is None else [float(v) for v in model.noise_density],
         **({} if extra is None else {"extra": extra}),
     }
@@ -117,6 +117,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
         made = _network(config["network"], network, folder)
         tensors = tensors_of(folder / name)
+        _finite(tensors, folder / name)
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
@@ -161,8 +162,16 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
     if given is not None:
         return given
     if settings is None:
-        raise FormatError(f"the network in {folder} is not an MLP; pass a module of its class as `network`")
-    return Ensemble(**settings) if "members" in settings else MLP(**settings)
+        raise FormatError(
+            f"the network in {folder} is no block of this package; pass a module of its class as `network`"
+        )
+    return rebuilt(settings)
+
+
+def _finite(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    for name, values in tensors.items():
+        if not bool(torch.isfinite(values).all()):
+            raise FormatError(f"{path} has NaN or infinite numbers in {name}; train the model again")
 
 
 def tensors_of(path: Path) -> dict[str, torch.Tensor]:

@@ -12,8 +12,11 @@ import torch
 from ..core import Dynamics, Space
 from ..core.settings import instance
 from ..models.trace.dynamics import TracedDynamics
+from ._network_dynamics import Make
 from .checkpoint import load, save
 from .emission import emitted
+from .networks import Outputs
+from .prediction import Prediction
 from .residual import ResidualDynamics
 from .scaling import Scaling
 
@@ -26,9 +29,11 @@ class LearnedDynamics(Dynamics):
 
     Args:
         state, action: the spaces.
-        network: network from ``state.width + action.width`` features to `state.dim` numbers; None for an `MLP`.
+        network: network from ``state.width + action.width`` features to `state.dim` numbers, or a function that makes
+            it for these two numbers; None for an `MLP`.
         scaling: scaling of features and outputs; `fit` computes it.
         noise: standard deviation per square root of a second of each tangent component; `fit` estimates it.
+        epistemic: whether `noise` includes what the network does not know; see `ResidualDynamics`.
 
     Example:
         >>> still = LearnedDynamics(Space("x [m]", "yaw: angle"), Space("speed [m/s]"), noise=0.1)
@@ -42,14 +47,16 @@ class LearnedDynamics(Dynamics):
         self,
         state: Space,
         action: Space,
-        network: torch.nn.Module | None = None,
+        network: Make = None,
         *,
         scaling: Scaling | None = None,
         noise: float | Sequence[float] | None = None,
+        epistemic: bool = False,
     ) -> None:
         self.state = instance(state, Space, "LearnedDynamics")
         self.action = instance(action, Space, "LearnedDynamics")
-        self._model = ResidualDynamics(Still(state, action), network, scaling=scaling, noise=noise)
+        still = Still(state, action)
+        self._model = ResidualDynamics(still, network, scaling=scaling, noise=noise, epistemic=epistemic)
 
     def __repr__(self) -> str:
         return f"LearnedDynamics({self.state!r}, {self.action!r}, {type(self.network).__name__})"
@@ -74,9 +81,22 @@ class LearnedDynamics(Dynamics):
         """The standard deviations of the process noise per square root of a second, or None."""
         return self._model.noise_density
 
+    @property
+    def epistemic(self) -> bool:
+        """Whether `noise` gives the total covariance."""
+        return self._model.epistemic
+
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         """The velocity ``(..., dim)`` per second."""
         return self._model.correction(x, u)
+
+    def members(self, x: torch.Tensor, u: torch.Tensor) -> Outputs:
+        """The velocity of each member ``(members, ..., dim)`` per second, and its log variance."""
+        return self._model.members(x, u)
+
+    def predict(self, x: Any, u: Any, dt: float) -> Prediction:
+        """The next state with its epistemic and aleatoric covariance; see `ResidualDynamics`."""
+        return self._model.predict(x, u, dt)
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The state after `dt` seconds."""
@@ -91,30 +111,30 @@ class LearnedDynamics(Dynamics):
         return self._model.linearize(x, u, dt)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """The covariance ``diag(noise^2) dt``."""
+        """The aleatoric covariance; with ``epistemic=True`` the total covariance."""
         return self._model.noise(x, u, dt)
 
     def refined(
         self, network: torch.nn.Module, scaling: Scaling, noise: float | Sequence[float] | None
     ) -> LearnedDynamics:
         """A model with the same spaces and another network, as training returns it."""
-        return LearnedDynamics(self.state, self.action, network, scaling=scaling, noise=noise)
+        return LearnedDynamics(self.state, self.action, network, scaling=scaling, noise=noise, epistemic=self.epistemic)
 
     def traced(self) -> TracedDynamics:
         """The same model as machine code, for filters, MPPI and all that runs compiled; training it ends here.
 
-        The network must be an `MLP`.
+        The network must be an `MLP`, an `Ensemble`, a `DropoutMLP`, or a `GaussianHead` of one.
 
         Example:
             >>> car = LearnedDynamics(Space("x [m]", "yaw: angle"), Space("speed [m/s]"), noise=0.1).traced()
             >>> car.step([1.0, 0.5], [2.0], 0.1)
             array([1. , 0.5])
         """
-        return emitted(None, self.state, self.action, self.network, self.scaling, self.noise_density)
+        return emitted(None, self._model)
 
     def save(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced atomically."""
-        save(self, "learned", folder)
+        save(self, "learned", folder, {"epistemic": self.epistemic})
 
     @classmethod
     def load(cls, folder: str | Path, network: torch.nn.Module | None = None) -> LearnedDynamics:
@@ -122,14 +142,15 @@ class LearnedDynamics(Dynamics):
 
         Args:
             folder: folder of the model.
-            network: a module for the weights, if the network is not an `MLP`.
+            network: a module for the weights, if the network is no block of `pilotage.learning.networks`.
 
         Raises:
             MissingFile: if there is no model in the folder.
             FormatError: if the model is damaged or of another kind.
         """
         kept = load(folder, "learned", network)
-        return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, noise=kept.noise)
+        settings: Any = {"noise": kept.noise, "epistemic": kept.extra.get("epistemic", False)}
+        return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, **settings)
 
 
 class Still(Dynamics):

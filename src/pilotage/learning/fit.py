@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
-from ..core import Rng, SettingError, seeded
+from ..core import Dynamics, Rng, SettingError, seeded
 from ..core.settings import positive, whole
 from .records import Record
+from .regression import Regression
 from .transitions import Learned, Transitions
+
+Model = TypeVar("Model", bound=Dynamics)
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Epoch:
 
     Attributes:
         number, of: number of this epoch, and of all epochs.
-        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions.
+        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions; of a
+            `GaussianHead`, the negative log-likelihood.
 
     Example:
         >>> Epoch(3, 200, loss=0.5, validation=0.6)
@@ -33,7 +37,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Fit(Generic[Learned]):
+class Fit(Generic[Model]):
     """The result of training: the trained model and the history.
 
     Attributes:
@@ -51,7 +55,7 @@ class Fit(Generic[Learned]):
         (3, 3, 0)
     """
 
-    model: Learned
+    model: Model
     epochs: tuple[Epoch, ...]
     seed: int | None
 
@@ -76,9 +80,12 @@ def fit(
 ) -> Fit[Learned]:
     """Fit the network of a model to transitions, by least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``.
 
+    A network with a `GaussianHead` is fitted by maximum likelihood instead, see `loss_of`.
+
     The optimiser is Adam. Inputs and outputs are scaled to unit size, the learning rate decays along a cosine, and the
     network with the smallest error on the held-out transitions is kept. The noise of the model is set to the residual
-    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``.
+    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``, in units of the standard deviation that a
+    `GaussianHead` gives, which calibrates it on data that it has not seen.
 
     Args:
         model: the model to train; it is not changed.
@@ -113,10 +120,17 @@ def fit(
         raise SettingError(f"held_out is {held_out}; expected a share of the transitions, between 0 and 1")
     generator, seed = seeded(rng)
     data = Transitions(model, states, actions, dt, batch=batch, held_out=held_out, generator=generator)
+    course = passes(data.examples, epochs, rate, progress)
+    return Fit(data.model(), course, seed)
+
+
+def passes(
+    examples: Regression, epochs: int, rate: float, progress: Callable[[Epoch], None] | None
+) -> tuple[Epoch, ...]:
+    """The history of a training in passes over all examples; the network has the best weights afterwards."""
 
     def epoch(record: Record) -> Epoch:
-        return Epoch(record.step // data.examples.batches, epochs, record.loss, record.score)
+        return Epoch(record.step // examples.batches, epochs, record.loss, record.score)
 
     report = None if progress is None else lambda record: progress(epoch(record))
-    course = data.examples.fitted(epochs, rate, report).records
-    return Fit(data.model(), tuple(map(epoch, course)), seed)
+    return tuple(map(epoch, examples.fitted(epochs, rate, report).records))

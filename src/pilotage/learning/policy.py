@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from ..core import Action, ActionStatus, FormatError, SettingError, Space, Task
 from ..core.arrays import Array, numbers
@@ -104,7 +103,8 @@ class NetworkPolicy:
             raise SettingError(f"limits are {self.limits.tolist()}; expected a finite range for each action")
         self.scaling = Scaling.none(*widths) if scaling is None else scaling
         self.metrics = dict(metrics or {})
-        self._layers, self._function = _layers(network), FUNCTIONS[network.settings["activation"]]
+        self._layers = [(array(W), array(b)) for W, b in network.stacked()]
+        self._function = FUNCTIONS[network.settings["activation"]]
         self._mean, self._std = array(self.scaling.mean), array(self.scaling.std)
         self.middle, self.half = self.limits.mean(0), 0.5 * np.diff(self.limits, axis=0)[0]
         self._rest = action.clip(np.zeros(action.size))
@@ -207,13 +207,3 @@ def features(state: Space, stage: Space, x: Array, row: Array) -> Array:
     """The features ``(..., k)`` of states ``(..., n)`` and references ``(..., nr)``."""
     phi = state.features(x)
     return np.concatenate([phi, stage.features(row)], -1) if stage.size else phi
-
-
-def _layers(network: Ensemble) -> list[tuple[Array, Array]]:
-    """Weights ``(members, inputs, outputs)`` and biases ``(members, 1, outputs)`` of each layer."""
-    stacks: list[tuple[Array, Array]] = []
-    members: list[Any] = [[each for each in m.layers if isinstance(each, torch.nn.Linear)] for m in network.members]  # type: ignore[union-attr]
-    for layer in zip(*members, strict=True):
-        weights = np.stack([np.ascontiguousarray(array(each.weight).T) for each in layer])
-        stacks.append((weights, np.stack([array(each.bias)[None] for each in layer])))
-    return stacks

@@ -67,7 +67,7 @@ class Trained:
     settings: TrainingSettings
 
     def to_json(self) -> dict[str, Any]:
-        """The result without the records before the best one, for JSON."""
+        """End, reason, number of steps, and the best record, for JSON."""
         done = self.records[-1].step
         return {"end": self.end.value, "reason": self.reason, "steps": done, "best": asdict(self.best)}
 

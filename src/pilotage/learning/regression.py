@@ -1,4 +1,4 @@
-"""Least squares: the trainee of all networks that are fitted to examples."""
+"""Regression: the trainee of all networks that are fitted to examples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from ._processes import rank
+from ._streams import stream
 from ._threads import threads_for, weights
+from .networks.gaussian_head import loss_of
 from .records import Trained
 from .scaling import Scaling
-from .training import stream, train
+from .training import train
 from .training_settings import TrainingSettings
 
 
@@ -22,6 +24,8 @@ class Regression:
     ::
 
         loss = mean |network(scaled features) - targets / scale|^2      over a batch; the score, over the held-out rows
+
+    A network with a `GaussianHead` has the negative log-likelihood instead, see `loss_of`.
 
     Args:
         network: the network, which is trained in place.
@@ -51,18 +55,18 @@ class Regression:
         self._epoch, self._order = -1, np.arange(0)
 
     def loss(self, step: int, generator: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        """The mean squared error on the next batch."""
+        """The loss on the next batch."""
         epoch, number = divmod(step, self.batches)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, stream(self._seed, epoch, rank()).permutation(self._kept)
         return self._error(torch.as_tensor(self._order[number * self._batch : (number + 1) * self._batch])), {}
 
     def validate(self) -> dict[str, torch.Tensor]:
-        """The mean squared error on the held-out examples."""
+        """The loss on the held-out examples."""
         return {"score": self._error(self._held)}
 
     def _error(self, rows: torch.Tensor) -> torch.Tensor:
-        return (self._network(self._inputs[rows]) - self._targets[rows]).pow(2).mean()
+        return loss_of(self._network, self._inputs[rows], self._targets[rows])
 
     def fitted(self, epochs: int, rate: float, progress: Any = None) -> Trained:
         """The result of passes over all examples; the rate decays along a cosine."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 
-from ..core import ShapeError
+from ..core import Dynamics, ShapeError
+from ..core.arrays import Array
+from ._network_dynamics import NetworkDynamics
 from .border import array, tensor
 from .dynamics import LearnedDynamics
 from .regression import Regression
@@ -47,11 +50,7 @@ class Transitions(Generic[Learned]):
         generator: np.random.Generator,
     ) -> None:  # fmt: skip
         x, u, v = velocities(like, states, actions, dt)
-        order = generator.permutation(len(x))
-        cut = max(1, round(held_out * len(x)))
-        if len(x) - cut < 1:
-            raise ShapeError(f"{len(x)} transitions are too few to train on and hold out; give at least two")
-        held, kept = order[:cut], order[cut:]
+        kept, held = split(len(x), held_out, generator)
         phi = torch.cat([like.state.features(x), like.action.features(u)], -1)
         self._like, self._dt, self._held = like, dt, (x[held], u[held], v[held])
         self._network, self._scaling = copy.deepcopy(like.network), Scaling.of(phi[kept], v[kept])
@@ -59,26 +58,48 @@ class Transitions(Generic[Learned]):
         self.examples = Regression(self._network, self._scaling, phi, v, kept, held, batch=batch, seed=seed)
 
     def model(self) -> Learned:
-        """The model with the network as it is now, and with the noise ``std(v - g) sqrt(dt)`` of the held-out rows."""
+        """The model with the network as it is now, and with the noise ``std(v - g) sqrt(dt)`` of the held-out rows.
+
+        It is in units of the standard deviation that a `GaussianHead` gives.
+        """
         x, u, v = self._held
         silent = self._like.refined(self._network, self._scaling, 0.0)
         with torch.no_grad():
-            unexplained = array(v - silent.correction(x, u))
-        noise = np.sqrt((unexplained**2).mean(0) * self._dt)
+            error, out = v - silent.correction(x, u), silent.members(x, u)
+            variance = torch.ones_like(error) if out.log_variance is None else out.log_variance.exp().mean(0)
+            noise = array((error.square() / variance).mean(0).sqrt()) * math.sqrt(self._dt)
         return self._like.refined(self._network, self._scaling, noise.tolist())
 
 
+def split(count: int, held_out: float, generator: np.random.Generator) -> tuple[Any, Any]:
+    """The indices of the transitions to train on, and of those to hold out."""
+    order = generator.permutation(count)
+    cut = max(1, round(held_out * count))
+    if count - cut < 1:
+        raise ShapeError(f"{count} transitions are too few to train on and hold out; give at least two")
+    return order[cut:], order[:cut]
+
+
 def velocities(
-    model: ResidualDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
+    model: NetworkDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
-    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
-    if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
-        raise ShapeError(
-            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {model.state.size}) "
-            f"and (..., T, {model.action.size})"
-        )
-    x, y = xs[..., :-1, :].reshape(-1, model.state.size), xs[..., 1:, :].reshape(-1, model.state.size)
-    u = us.reshape(-1, model.action.size)
+    x, u, y = steps_of(model, states, actions)
     v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
     return tensor(x), tensor(u), tensor(v)
+
+
+def steps_of(model: Dynamics, states: Any, actions: Any) -> tuple[Array, Array, Array]:
+    """The transitions ``(N, n)``, ``(N, m)``, ``(N, n)`` of trajectories ``(..., T+1, n)`` under ``(..., T, m)``.
+
+    Raises:
+        ShapeError: if they do not match.
+    """
+    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
+    n, m = model.state.size, model.action.size
+    if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
+        raise ShapeError(
+            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {n}) and (..., T, {m})"
+        )
+    count = math.prod(us.shape[:-1])
+    return xs[..., :-1, :].reshape(count, n), us.reshape(count, m), xs[..., 1:, :].reshape(count, n)

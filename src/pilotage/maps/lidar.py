@@ -18,6 +18,7 @@ from pilotage.core.settings import number, positive, shown
 from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
+from .disc_ranges import disc_ranges
 from .occupancy import OccupancyGrid, check_grid
 from .raycast import entered, measured
 from .scan_kernels import score_beams, score_field
@@ -30,6 +31,8 @@ MODELS = ("likelihood_field", "beam")
 @dataclass(frozen=True, eq=False, repr=False)
 class Lidar(Sensor):
     """A lidar on an `OccupancyGrid`: expected ranges along fixed directions, and the likelihood of a scan at a pose.
+
+    The context is what stands in front of the map, such as people: discs ``(K, 3)`` of x, y and radius [m], or None.
 
     The range of a beam has a mixture density of four terms, where z* is the range expected from the map::
 
@@ -136,8 +139,7 @@ class Lidar(Sensor):
 
     def observe(self, x: Any, context: Any = None) -> Array:
         """The expected ranges ``(..., B)`` at poses ``(..., 3)``; `max_range` if nothing is within it."""
-        poses = self.state.check(x)
-        return self._ranges_on_map(poses, self._angles)
+        return self._ranges(self.state.check(x), self._angles, context)
 
     def noise(self, x: Any, context: Any = None) -> Array:
         """The covariance ``sigma^2 I`` of hits, ``(B, B)``, for Gaussian filters."""
@@ -146,8 +148,10 @@ class Lidar(Sensor):
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Array:
         """The log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
 
-        NaN, 0 and ranges below `min_range` count as not measured and are ignored.
+        NaN, 0 and ranges below `min_range` count as not measured and are ignored. Only the beam model takes discs.
         """
+        if context is not None and self.model != "beam":
+            raise ModelError("a likelihood field knows nothing in front of the map; give discs to Lidar(model='beam')")
         poses, scans = numbers(x, "poses"), numbers(z, "scans")
         if poses.shape[-1:] != (3,):
             raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {poses.shape}")
@@ -161,8 +165,9 @@ class Lidar(Sensor):
             scans = np.broadcast_to(scans, (*batch, scans.shape[-1]))
         scans = scans.reshape(-1, scans.shape[-1])
         scans = np.minimum(measured(scans, self.min_range), self.max_range)
-        score = self._score_beams if self.model == "beam" else self._score_field
-        return self.power * score(scans, poses).reshape(batch)
+        beams = self.model == "beam"
+        score = self._score_beams(scans, poses, context) if beams else self._score_field(scans, poses)
+        return self.power * score.reshape(batch)
 
     def cleaned(self, z: Array) -> Array:
         """Scans ``(..., B)`` with NaN in place of 0, of ranges below `min_range`, and of beams that are not used."""
@@ -186,13 +191,13 @@ class Lidar(Sensor):
 
         Args:
             x: poses.
-            context: unused.
+            context: discs in front of the map.
             rng: seed or generator.
         """
         from scipy.special import ndtr, ndtri  # a heavy import that only this method needs
 
         stream = generator(rng)
-        expected = self.observe(x)
+        expected = self.observe(x, context)
         seen = expected < self.max_range
         # Hits and shorts are drawn by the inverse of their truncated distribution functions.
         low, high = ndtr(-expected / self.sigma), ndtr((self.max_range - expected) / self.sigma)
@@ -237,11 +242,13 @@ class Lidar(Sensor):
         c, s = np.cos(poses[..., 2]), np.sin(poses[..., 2])
         return poses + np.stack((c * x - s * y, s * x + c * y, np.full(c.shape, yaw)), axis=-1)
 
-    def _ranges_on_map(self, poses: Array, angles: Array) -> Array:
-        return self.grid.raycast(self._sensor_poses(poses), angles, self.max_range, unknown=self.unknown)
+    def _ranges(self, poses: Array, angles: Array, discs: Any) -> Array:
+        sensors = self._sensor_poses(poses)
+        walls = self.grid.raycast(sensors, angles, self.max_range, unknown=self.unknown)
+        return walls if discs is None else np.minimum(walls, disc_ranges(sensors, angles, _discs(discs)))
 
-    def _score_beams(self, scans: Array, poses: Array) -> Array:
-        expected = self._ranges_on_map(poses, self._angles[self._used])
+    def _score_beams(self, scans: Array, poses: Array, discs: Any) -> Array:
+        expected = self._ranges(poses, self._angles[self._used], discs)
         out = np.empty(len(poses))
         score_beams(
             np.ascontiguousarray(scans), expected, self.max_range,
@@ -290,6 +297,13 @@ _FAR = 1e12
 
 def _log(p: float) -> float:
     return math.log(p) if p > 0 else math.log(1e-30)
+
+
+def _discs(given: Any) -> Array:
+    discs = numbers(given, "discs")
+    if discs.ndim != 2 or discs.shape[1] != 3 or not np.isfinite(discs).all():
+        raise ShapeError(f"the context of a lidar is finite discs x, y, radius (K, 3); these have shape {discs.shape}")
+    return discs
 
 
 def _full_circle(count: float) -> Array:

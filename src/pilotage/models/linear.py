@@ -201,9 +201,9 @@ class LinearDynamics(Dynamics):
             raise ModelError("the matrices of linear dynamics depend on the time step; call parameters(dynamics, dt)")
         return self._at(dt).vector(dt)
 
-    def code(self, results: str, lanes: bool = False) -> Code:
+    def code(self, results: str, lanes: bool = False, precision: str = "double") -> Code:
         """Machine code of linear dynamics of this size; the matrices are its parameters."""
-        return self._any.code(results, lanes)
+        return self._any.code(results, lanes, precision)
 
     def source(self, results: str) -> str:
         """Readable Python that computes these results."""

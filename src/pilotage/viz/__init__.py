@@ -10,6 +10,7 @@ screen and in any thread.
 - `plot_plan`, `draw_tree`: a plan with its map and its search tree
 - `draw_belief`, `draw_ellipse`, `draw_particles`: beliefs
 - `plot_errors`, `plot_consistency`, `draw_chi_square`: errors, NEES and NIS of a filter
+- `plot_calibration`, `draw_reliability`: the uncertainty of a learned model
 - `plot_cost_time`, `CostPoint`, `plot_trajectories`: results of the controller benchmark
 - `svg`: a figure as text
 - `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
@@ -33,6 +34,8 @@ from .benchmarks import CostPoint as CostPoint  # noqa: E402
 from .benchmarks import plot_cost_time as plot_cost_time  # noqa: E402
 from .benchmarks import plot_trajectories as plot_trajectories  # noqa: E402
 from .benchmarks import svg as svg  # noqa: E402
+from .calibration import draw_reliability as draw_reliability  # noqa: E402
+from .calibration import plot_calibration as plot_calibration  # noqa: E402
 from .consistency import draw_chi_square as draw_chi_square  # noqa: E402
 from .consistency import plot_consistency as plot_consistency  # noqa: E402
 from .consistency import plot_errors as plot_errors  # noqa: E402
@@ -65,12 +68,14 @@ __all__ = [
     "draw_path",
     "draw_pose",
     "draw_raster",
+    "draw_reliability",
     "draw_scan",
     "draw_tree",
     "fit_axes",
     "map_figure",
     "navigation_animation",
     "navigation_picture",
+    "plot_calibration",
     "plot_consistency",
     "plot_cost_time",
     "plot_errors",

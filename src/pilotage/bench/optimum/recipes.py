@@ -38,15 +38,44 @@ class Grid:
         return Grid(self.low, self.high, [k // 2 + 1 for k in self.shape], self.actions // 2 + 1)
 
 
+@settings
+class Starts:
+    """The effort for a task whose optimum is found by `Multistart`.
+
+    Example:
+        >>> Starts(9, hops=40).halved
+        Starts(starts=4, episodes=0, hops=20)
+    """
+
+    starts: int
+    episodes: int = 0
+    hops: int = 0
+
+    @property
+    def halved(self) -> Starts:
+        """Half of it."""
+        return Starts(self.starts // 2, self.episodes // 2, self.hops // 2)
+
+    def of(self, benchmark: BenchmarkTask) -> Multistart:
+        """The search with this effort."""
+        return Multistart(benchmark, starts=self.starts, episodes=self.episodes, hops=self.hops)
+
+
 GRIDS = {
     "pendulum_v1": Grid((-math.pi, -8.0), (math.pi, 8.0), (1001, 501), 41),
     "pendulum": Grid((-math.pi, -10.0), (math.pi, 10.0), (501, 251), 41),
 }
 STARTS = {
-    "acrobot": 4, "cart_pole_balance": 2, "cart_pole_swingup": 12, "parking": 8, "quadrotor_eight": 2,
-    "quadrotor_hover": 2, "reacher": 20, "unicycle_goal": 12,
-}  # fmt: skip
-"""Number of starts of the tasks whose optimum is found by `Multistart`."""
+    "acrobot": Starts(8, episodes=3, hops=24),
+    "cart_pole_balance": Starts(2),
+    "cart_pole_swingup": Starts(12, episodes=4, hops=40),
+    "parking": Starts(8, episodes=2, hops=8),
+    "quadrotor_eight": Starts(2),
+    "quadrotor_hover": Starts(2),
+    "reacher": Starts(12, episodes=4, hops=24),
+    "unicycle_goal": Starts(12),
+}
+"""The starts of the tasks whose optimum is found by `Multistart`."""
 
 
 def compute(name: str, seeds: int = 100, told: Told = print) -> None:
@@ -60,7 +89,7 @@ def compute(name: str, seeds: int = 100, told: Told = print) -> None:
 def _by_grid(benchmark: BenchmarkTask, seeds: int, told: Told) -> None:
     grid = GRIDS[benchmark.name]
     half, full = (_rollouts(benchmark, each, seeds, told) for each in (grid.halved, grid))
-    solver = Multistart(benchmark, starts=1)
+    solver = Starts(1).of(benchmark)
     found = [solver.best(seed, [both[1], other[1]]) for seed, (both, other) in enumerate(zip(full, half))]
     convergence = {
         "grid": list(grid.shape), "actions": grid.actions, "grid_mean": float(np.mean([c for c, _ in full])),
@@ -79,16 +108,16 @@ def _rollouts(benchmark: BenchmarkTask, grid: Grid, seeds: int, told: Told) -> l
 
 def _by_starts(benchmark: BenchmarkTask, seeds: int, told: Told) -> None:
     starts = STARTS[benchmark.name]
-    solver = Multistart(benchmark, starts=starts)
+    solver, fewer = starts.of(benchmark), starts.halved.of(benchmark)
     found = [solver.best(seed) for seed in range(seeds)]
-    fewer = Multistart(benchmark, starts=starts // 2)
     check = range(min(seeds, 10))
     convergence = {
-        "starts": starts, "mean_of_10": float(np.mean([found[i].cost for i in check])),
-        "half_starts_mean_of_10": float(np.mean([fewer.best(i).cost for i in check])),
+        "starts": starts.starts, "episodes": starts.episodes, "hops": starts.hops,
+        "mean_of_10": float(np.mean([found[i].cost for i in check])),
+        "half_effort_mean_of_10": float(np.mean([fewer.best(i).cost for i in check])),
         "largest_residual": float(np.nanmax([each.residual for each in found])),
     }  # fmt: skip
-    _write(benchmark, "the best of many starts of iLQR", found, convergence, told)
+    _write(benchmark, "the best of many starts of iLQR, and of hops from them", found, convergence, told)
 
 
 def _write(

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...core.errors import counted
 from ..outcome import RunStatus
 from ..run import Row
 from ..statistics import Interval
@@ -68,7 +69,13 @@ def _pair(line: dict[str, Any]) -> Html:
     found = Interval(*line["difference"])
     value, bounds = (each.replace("-", "−") for each in (f"{found.value:.4g}", found.bounds))
     kind = None if not line["separated"] else "better" if line["difference"][1] < 0.0 else "worse"
-    need = "separated" if line["separated"] else "equal" if line["more"] is None else f"needs {line['more']} more seeds"
+    need = (
+        "separated"
+        if line["separated"]
+        else "equal"
+        if line["more"] is None
+        else f"needs {counted(line['more'], 'more seed')}"
+    )
     words = bounds, f"{need}; cheaper on {line['wins']} of {line['seeds']}"
     return tag("td", value, *(joined([Html("<br>"), tag("small", each)]) for each in words), class_=kind)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core import Dynamics, Gaussian
+from ...core import Dynamics, Gaussian, Sensor
 from ...estimators import EKF
 from ..benchmark_task import Channel
 
@@ -16,6 +16,11 @@ def estimated(model: Dynamics, belief: Gaussian, sensors: dict[str, Channel], dt
     """The settings of a task that is also run on the estimate of an EKF."""
     named = {name: channel.sensor for name, channel in sensors.items()}
     return {"sensors": sensors, "filter": lambda seed: EKF(model, dt=dt).start(belief=belief, sensors=named)}
+
+
+def slow(sensor: Sensor, dt: float) -> Channel:
+    """A sensor that reads at every second tick; readings come a tick late, and one in ten is lost."""
+    return Channel(sensor, period=2.0 * dt, delay=dt, dropout=0.1)
 
 
 def mismatch(**factors: float) -> tuple[dict[str, Any], ...]:

@@ -12,9 +12,9 @@ from ...core.mathematics import Mathematics
 from ...core.parts import Components
 from ...models import planar_arm, sensor, task
 from ...models.trace.params import Values
-from ..benchmark_task import BenchmarkTask, Channel, tasks
+from ..benchmark_task import BenchmarkTask, tasks
 from ..optimum.store import known
-from ._common import estimated, impulse, mismatch, wind
+from ._common import estimated, impulse, mismatch, slow, wind
 
 LINKS = {"lengths": (0.5, 0.5), "gravity": 0.0, "damping": 0.1}
 ARM = planar_arm(2, noise=0.0, **LINKS)
@@ -52,7 +52,7 @@ def joint_angles(x: Components, c: Components, p: Values, m: Mathematics) -> Com
 @tasks.add
 @cache
 def reacher() -> BenchmarkTask:
-    """A planar arm of two links moves its tip to a point, with its joint angles measured."""
+    """A planar arm of two links moves its tip to a point, with its joint angles measured slowly and late."""
     dt, begin = 0.05, Gaussian.of(ARM.state, [-1.0, 0.5, 0.0, 0.0], std=[1.0, 0.5, 0.2, 0.2])
     reach_out = touch(initial=begin, dt=dt, horizon=60)
     return BenchmarkTask(
@@ -60,5 +60,5 @@ def reacher() -> BenchmarkTask:
         optimum=known("reacher"), disturbances={
             "heavy": mismatch(masses=1.3), "light": mismatch(masses=0.75), "friction": mismatch(damping=3.0),
             "wind": wind("rate2", 0.5), "push": impulse("rate1", 1.0),
-        }, **estimated(planar_arm(2, **LINKS), begin, {"joints": Channel(joint_angles())}, dt),
+        }, **estimated(planar_arm(2, **LINKS), begin, {"joints": slow(joint_angles(), dt)}, dt),
     )  # fmt: skip

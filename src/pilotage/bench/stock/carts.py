@@ -12,9 +12,9 @@ from ...core.mathematics import Mathematics
 from ...core.parts import Components
 from ...models import TracedTask, cart_pole, sensor, task
 from ...models.trace.params import Values
-from ..benchmark_task import BenchmarkTask, Channel, tasks
+from ..benchmark_task import BenchmarkTask, tasks
 from ..optimum.store import known
-from ._common import UPRIGHT, estimated, impulse, mismatch, wind
+from ._common import UPRIGHT, estimated, impulse, mismatch, slow, wind
 
 
 @sensor(state=Space("x [m]", "theta: angle"), reading=Space("x [m]", "theta: angle"), std=(0.01, 0.01))
@@ -37,7 +37,7 @@ DISTURBANCES = {
 
 
 def _cart_pole(name: str, judged: TracedTask, planning: TracedTask) -> BenchmarkTask:
-    seen = {"encoders": Channel(encoders())}
+    seen = {"encoders": slow(encoders(), judged.dt)}
     return BenchmarkTask(
         name, CART, judged, planning=planning, success=lambda x: abs(x[2]) < UPRIGHT and abs(x[3]) < 1.0,
         optimum=known(name), disturbances=DISTURBANCES,
@@ -58,7 +58,7 @@ def balance(x: Any, u: Any, p: Any, m: Any) -> Any:
 @tasks.add
 @cache
 def cart_pole_balance() -> BenchmarkTask:
-    """A pole on a cart stays upright, with the position of the cart and the angle of the pole measured."""
+    """A pole on a cart stays upright, with its position and angle measured slowly and late."""
     begin = Gaussian.of(CART.state, [0.0] * 4, std=[0.2, 0.1, 0.05, 0.1])
     stay = balance(initial=begin, dt=0.05, horizon=100)
     return _cart_pole("cart_pole_balance", stay, stay)
@@ -67,7 +67,7 @@ def cart_pole_balance() -> BenchmarkTask:
 @tasks.add
 @cache
 def cart_pole_swingup() -> BenchmarkTask:
-    """A hanging pole on a cart swings up, with the position of the cart and the angle of the pole measured."""
+    """A hanging pole on a cart swings up, with its position and angle measured slowly and late."""
     begin = Gaussian.of(CART.state, [0.0, 0.0, math.pi - 0.1, 0.0], std=[0.1, 0.05, 0.05, 0.05])
 
     def upright(final: float) -> TracedTask:

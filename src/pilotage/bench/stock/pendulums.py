@@ -16,9 +16,9 @@ from ...models import TracedTask, compass, discrete_dynamics, sensor, task
 from ...models import acrobot as two_links
 from ...models import pendulum as rod
 from ...models.trace.params import Values
-from ..benchmark_task import BenchmarkTask, Channel, tasks
+from ..benchmark_task import BenchmarkTask, tasks
 from ..optimum.store import known
-from ._common import UPRIGHT, estimated, impulse, mismatch, wind
+from ._common import UPRIGHT, estimated, impulse, mismatch, slow, wind
 
 ROD_DISTURBANCES = {
     "light": mismatch(mass=0.8),
@@ -32,7 +32,7 @@ ROD_DISTURBANCES = {
 @tasks.add
 @cache
 def pendulum() -> BenchmarkTask:
-    """A pendulum with little torque swings up from hanging, with its angle measured."""
+    """A pendulum with little torque swings up from hanging, with its angle measured slowly and late."""
     model, dt = rod(damping=0.05, noise=0.0), 0.05
     begin = Gaussian.of(model.state, [math.pi, 0.0], std=[0.2, 0.2])
 
@@ -41,7 +41,7 @@ def pendulum() -> BenchmarkTask:
             model, [0.0, 0.0], weights=[1.0, 0.1], effort=0.001, final=final, initial=begin, dt=dt, horizon=200
         )
 
-    seen = {"encoder": Channel(compass(reads="theta", std=0.02))}
+    seen = {"encoder": slow(compass(reads="theta", std=0.02), dt)}
     return BenchmarkTask(
         "pendulum", model, swing(0.0), planning=swing(20.0), success=lambda x: abs(x[0]) < UPRIGHT,
         optimum=known("pendulum"), disturbances=ROD_DISTURBANCES, **estimated(rod(damping=0.05), begin, seen, dt),
@@ -77,7 +77,7 @@ def pendulum_v1() -> BenchmarkTask:
         return reach(plant, [0.0, 0.0], weights=[1.0, 0.1], effort=0.001, final=final, dt=0.05, horizon=200)
 
     high = np.array([np.pi, 1.0])
-    seen = {"encoder": Channel(compass(reads="theta", std=0.02))}
+    seen = {"encoder": slow(compass(reads="theta", std=0.02), 0.05)}
     begin = Gaussian.of(plant.state, [0.0, 0.0], std=high / math.sqrt(3.0))
     return BenchmarkTask(
         "pendulum_v1", plant, swing(0.0), planning=swing(20.0), success=lambda x: abs(x[0]) < UPRIGHT,
@@ -116,7 +116,7 @@ def joints(x: Components, c: Components, p: Values, m: Mathematics) -> Component
 @tasks.add
 @cache
 def acrobot() -> BenchmarkTask:
-    """Two links swing up from hanging, with a motor at the elbow only."""
+    """Two links swing up from hanging, with a motor at the elbow only, and their angles measured slowly and late."""
     dt, begin = 0.05, Gaussian.of(ELBOW.state, [0.0] * 4, std=[0.1, 0.1, 0.1, 0.1])
     swing = straighten(initial=begin, dt=dt, horizon=120)
     return BenchmarkTask(
@@ -125,5 +125,5 @@ def acrobot() -> BenchmarkTask:
         disturbances={
             "heavy": mismatch(mass2=1.1), "light": mismatch(mass2=0.9), "wind": wind("theta1_rate", 0.3),
             "push": impulse("theta2_rate", 1.0),
-        }, **estimated(two_links(limits={"torque": (-5.0, 5.0)}), begin, {"joints": Channel(joints())}, dt),
+        }, **estimated(two_links(limits={"torque": (-5.0, 5.0)}), begin, {"joints": slow(joints(), dt)}, dt),
     )  # fmt: skip

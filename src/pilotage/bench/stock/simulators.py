@@ -14,7 +14,7 @@ from ...core.arrays import Array
 from ...envs.mujoco import MujocoDynamics
 from ...models import LinearSensor, task
 from ..benchmark_task import BenchmarkTask, Channel, tasks
-from ._common import estimated, impulse, wind
+from ._common import estimated, impulse, mismatch, wind
 
 
 def _plant(file: str, **settings: Any) -> MujocoDynamics:
@@ -40,6 +40,12 @@ def _start(name: str, shift: int = 0) -> Callable[[int], Array]:
         return np.concatenate([np.zeros(shift), data.qpos[shift:], data.qvel])
 
     return start
+
+
+def reader(seen: Space, *std: float) -> LinearSensor:
+    """A sensor of some components of the state, with the standard deviation of each, or one for all."""
+    R = np.square(np.broadcast_to(np.array(std), seen.size))
+    return LinearSensor(np.eye(seen.size), R=R, state=seen, reading=seen)
 
 
 POLE = Space("slider [m]", "hinge [rad]", "slider.rate [m/s]", "hinge.rate [rad/s]")
@@ -72,12 +78,15 @@ def inverted_pendulum() -> BenchmarkTask:
     plant = _plant("inverted_pendulum.xml")
     settings: dict[str, Any] = {"dt": 0.04, "horizon": 1000}
     begin = Gaussian.of(plant.state, [0.0] * 4, std=[0.01] * 4)  # resets draw each number from -0.01 to 0.01
-    seen = {"encoders": Channel(LinearSensor(np.eye(2), R=[1e-6, 1e-6], state=SEEN, reading=SEEN))}
+    seen = {"encoders": Channel(reader(SEEN, 0.001), delay=0.04, dropout=0.1)}
     return BenchmarkTask(
         "inverted_pendulum", plant, survive(done=lambda x, r=None: np.abs(x[..., 1]) > FALLEN, **settings),
         planning=upright(**settings), start=_start("InvertedPendulum-v5"), optimum=lambda seed: -1000.0,
         success=lambda x: abs(x[1]) <= FALLEN,
-        disturbances={"wind": wind("hinge.rate", 0.3), "push": impulse("hinge.rate", 0.5)},
+        disturbances={
+            "heavy": mismatch(mass=1.5), "friction": mismatch(damping=3.0), "wind": wind("hinge.rate", 0.3),
+            "push": impulse("hinge.rate", 0.5),
+        },
         **estimated(_plant("inverted_pendulum.xml", noise=[1e-3, 1e-3, 0.02, 0.02]), begin, seen, 0.04),
     )  # fmt: skip
 
@@ -93,6 +102,9 @@ def _distance(x: Any, p: Any, m: Any) -> Any:
     return m.sqrt(sum(e * e for e in _gap(x, m)) + 1e-12)
 
 
+JOINTS, TARGET = Space("joint0 joint1 [rad]"), Space("target_x target_y [m]")
+
+
 @task(state=Space("joint0 joint1 [rad]", "target_x target_y [m]"), action=Space("u0 u1"), terminal=_distance)
 def touching(x: Any, u: Any, p: Any, m: Any) -> Any:
     """Distance of the fingertip to the target, and effort."""
@@ -103,18 +115,33 @@ def touching(x: Any, u: Any, p: Any, m: Any) -> Any:
 @cache
 def mujoco_reacher() -> BenchmarkTask:
     """Gymnasium's Reacher-v5 in MuJoCo: the cost is minus its reward, plus the distance at the start."""
-    plant, touch = _plant("reacher.xml"), touching(dt=0.02, horizon=50)
+    plant, dt = _plant("reacher.xml"), 0.02
+    # Resets draw the joints from -0.1 to 0.1, and the target in a disc of 0.2 m.
+    begin = Gaussian.of(plant.state, np.zeros(8), std=[0.06, 0.06, 0.1, 0.1, 0.003, 0.003, 1e-4, 1e-4])
+    seen = {
+        "encoders": Channel(reader(JOINTS, 0.005), delay=dt, dropout=0.1),
+        "camera": Channel(reader(TARGET, 0.005), period=5.0 * dt, delay=2.0 * dt, dropout=0.1),
+    }
+    guess = _plant("reacher.xml", noise=[1e-3, 1e-3, 1e-4, 1e-4, 0.5, 0.5, 1e-4, 1e-4])
     return BenchmarkTask(
-        "mujoco_reacher", plant, touch, start=_start("Reacher-v5"),
+        "mujoco_reacher", plant, touching(dt=dt, horizon=50), start=_start("Reacher-v5"),
         success=lambda x: np.hypot(*_gap(x, np)) < 0.02,
-        disturbances={"wind": wind("joint0.rate", 1.0), "push": impulse("joint0.rate", 3.0, at=0.4)},
+        disturbances={
+            "heavy": mismatch(mass=1.3), "light": mismatch(mass=0.75), "friction": mismatch(damping=3.0),
+            "wind": wind("joint0.rate", 1.0), "push": impulse("joint0.rate", 3.0, at=0.4),
+        },
+        **estimated(guess, begin, seen, dt),
     )  # fmt: skip
 
 
 LEGS = Space("bthigh bshin bfoot fthigh fshin ffoot")
 CHEETAH = Space("rootx [m]", "rootx.rate [m/s]")
+ANGLES, RATES = (Space(*(f"{leg}{kind}" for leg in LEGS.names)) for kind in (" [rad]", ".rate [rad/s]"))
+TORSO, PITCH = Space("rootx [m]", "rootz [m]"), Space("rooty [rad]", "rooty.rate [rad/s]")
 STRIDE = 0.05
 """Seconds of a step of HalfCheetah."""
+CONTACTS = [0.05] * 3 + [0.1] * 6 + [1.0] * 3 + [5.0] * 6
+"""Noise of the filter of HalfCheetah: what a step of linear prediction misses when feet touch the floor."""
 
 
 def _covered(x: Any, p: Any, m: Any) -> Any:
@@ -142,8 +169,22 @@ def run_fast(x: Any, u: Any, p: Any, m: Any) -> Any:
 def half_cheetah() -> BenchmarkTask:
     """Gymnasium's HalfCheetah-v5 in MuJoCo: the cost is minus its reward; the start is moved to x = 0."""
     settings: dict[str, Any] = {"dt": STRIDE, "horizon": 1000}
+    plant = _plant("half_cheetah.xml")
+    # Resets draw each position from -0.1 to 0.1, and each rate from N(0, 0.1^2).
+    begin = Gaussian.of(plant.state, np.zeros(18), std=[0.06] * 9 + [0.1] * 9)
+    seen = {
+        "encoders": Channel(reader(ANGLES, 0.01), dropout=0.1),
+        "tachometers": Channel(reader(RATES, 0.3), dropout=0.1),
+        "inertial": Channel(reader(PITCH, 0.02, 0.1)),
+        "tracker": Channel(reader(TORSO, 0.02), period=2.0 * STRIDE, delay=STRIDE, dropout=0.1),
+    }
+    guess = _plant("half_cheetah.xml", noise=CONTACTS)
     return BenchmarkTask(
-        "half_cheetah", _plant("half_cheetah.xml"), run_far(**settings), planning=run_fast(**settings),
+        "half_cheetah", plant, run_far(**settings), planning=run_fast(**settings),
         start=_start("HalfCheetah-v5", shift=1),
-        disturbances={"wind": wind("rootx.rate", 1.0, mean=-0.5), "push": impulse("rooty.rate", 3.0)},
+        disturbances={
+            "heavy": mismatch(mass=1.3), "weak": mismatch(gear=0.7), "slippery": mismatch(friction=0.3),
+            "wind": wind("rootx.rate", 1.0, mean=-0.5), "push": impulse("rooty.rate", 3.0),
+        },
+        **estimated(guess, begin, seen, STRIDE),
     )  # fmt: skip

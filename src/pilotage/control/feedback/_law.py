@@ -28,6 +28,23 @@ class Command(NamedTuple):
     cost: float = math.nan
 
 
+LEFT = 0.1
+"""Largest share of a plan's way that may be left at its end."""
+
+
+def ended(u: Array, left: float, way: float) -> Command:
+    """The command after the end of a plan: DONE, or STUCK if the robot is far from its last state.
+
+    Args:
+        u: the action.
+        left: distance to the last state.
+        way: largest distance of a state of the plan to the last one.
+    """
+    if left <= LEFT * way or way == 0.0:
+        return Command(u, ActionStatus.DONE)
+    return Command(u, ActionStatus.STUCK, f"the plan has ended, but {left / way:.0%} of its way are left")
+
+
 class FeedbackLaw(ABC):
     """A controller that computes an action from state and time, clipped to the bounds of the action space.
 

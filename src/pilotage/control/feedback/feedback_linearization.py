@@ -12,10 +12,9 @@ from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError, SettingError
 from ...core.plan import Plan
-from ...core.results import ActionStatus
 from ...core.settings import Positive, by_name, instance, setting
 from ..paths._commands import slower
-from ._law import Command, FeedbackLaw
+from ._law import Command, FeedbackLaw, ended
 
 Reference = Callable[[float], Any]
 """A function from the time [s] to the position, velocity and acceleration of a trajectory, ``(3, 2)``."""
@@ -43,7 +42,8 @@ class FeedbackLinearization(FeedbackLaw):
         dynamics: a model with x, y and yaw in its state, and the actions speed and yaw_rate, left and right, or accel
             and steer.
         reference: a `Plan` with times, or a function from the seconds since the first tick to r, r' and r'',
-            ``(3, 2)``. A plan is followed by a cubic spline; after its end the robot stops with status DONE.
+            ``(3, 2)``. A plan is followed by a cubic spline; after its end the robot stops with status DONE, or STUCK
+            if more than a tenth of the way (the largest distance of a point to the last one) is left.
         ahead: distance of the point ahead of the axle [m], for the static law; default: the dynamic law.
         gain: rate at which errors decay [1/s].
         crawl: smallest speed with which the dynamic law computes [m/s].
@@ -85,9 +85,10 @@ class FeedbackLinearization(FeedbackLaw):
         if self.ahead == 0.0:
             raise SettingError("ahead is 0; expected a distance, negative behind the axle, or None for the dynamic law")
         self.gain, self.crawl = setting(gain, Positive, "gain"), setting(crawl, Positive, "crawl")
-        self.duration = math.inf
+        self.duration, self._end, self._way = math.inf, np.zeros(2), 0.0
         if isinstance(reference, Plan):
             reference, self.duration = Spline(reference), float(reference.ts[-1] - reference.ts[0])  # type: ignore[index]
+            self._end, self._way = reference.points[-1], reference.extent
         self.reference: Reference = setting(reference, Callable[..., Any], "reference")
         self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
         super().__init__(dynamics, dt)
@@ -103,7 +104,7 @@ class FeedbackLinearization(FeedbackLaw):
 
     def law(self, x: Array, t: float, passed: float) -> Command:
         if t >= self.duration:
-            return Command(self._stopped(x), ActionStatus.DONE)
+            return ended(self._stopped(x), float(np.linalg.norm(self._point(x) - self._end)), self._way)
         r = np.asarray(numbers(self.reference(t), "the reference"))
         if r.shape != (3, 2) or not np.isfinite(r).all():
             raise SettingError(f"the reference at {t:g} s is {r.tolist()}; expected position, velocity, acceleration")
@@ -120,6 +121,11 @@ class FeedbackLinearization(FeedbackLaw):
             steer = math.atan(wheelbase * yaw_rate / math.copysign(max(abs(v), self.crawl), v))
             return Command(self._ordered({"accel": self._a, "steer": steer}))
         return Command(self._driven(v, yaw_rate))
+
+    def _point(self, x: Array) -> Array:
+        """The point that follows the trajectory."""
+        px, py, yaw = x[self._pose]
+        return np.array([px, py]) + (self.ahead or 0.0) * np.array([math.cos(yaw), math.sin(yaw)])
 
     def nominal(self, t: float) -> Array:
         return np.zeros(self.dynamics.action.size)
@@ -159,7 +165,9 @@ class Spline:
         if plan.xs is None or plan.ts is None or plan.space is None or len(plan.ts) < 2:
             raise SettingError(f"FeedbackLinearization needs a plan with states and times, not {plan!r}")
         at = [plan.space.find(name) for name in ("x", "y")]
-        self._spline = CubicSpline(np.asarray(plan.ts) - plan.ts[0], plan.xs[:, at])
+        self.points: Array = plan.xs[:, at]
+        self.extent = float(np.linalg.norm(self.points - self.points[-1], axis=1).max())
+        self._spline = CubicSpline(np.asarray(plan.ts) - plan.ts[0], self.points)
 
     def __call__(self, t: float) -> Array:
         return np.stack([self._spline(t, order) for order in range(3)])

@@ -182,6 +182,8 @@ def controllability(
         >>> parked.controllable, driving.controllable
         (False, True)
     """
+    if isinstance(system, Dynamics) and B is not None:
+        raise SettingError(f"B is {B}, but dynamics have their own; give the point of linearisation as x=")
     A, found, _, options = _linearised(system, x, u, options)
     return Modes.of(A, found if B is None else B, **options)
 

@@ -12,9 +12,8 @@ from ...core.arrays import Array
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError, SettingError
 from ...core.plan import Plan
-from ...core.results import ActionStatus
 from ...core.settings import Positive, by_name, instance, setting
-from ._law import Command, FeedbackLaw
+from ._law import Command, FeedbackLaw, ended
 from ._linear import cross, weight
 from .lqr import finite_horizon_lqr
 from .regulator import LQR, Weights
@@ -30,7 +29,8 @@ class TrackingLQR(FeedbackLaw):
 
     F_k and B_k are those of the plan's steps in the tangent; between ticks, states and gains are interpolated. After
     the end the status is DONE: the `LQR` of the last state holds it if it is an equilibrium that can be stabilised, and
-    the action is zero (or the nearest within the bounds) if not.
+    the action is zero (or the nearest within the bounds) if not. If more than a tenth of the way (the largest distance
+    of a state of the plan to the last one, under Q) is left then, the status is STUCK.
 
     Args:
         dynamics: model of the motion, on the space of the plan.
@@ -86,6 +86,7 @@ class TrackingLQR(FeedbackLaw):
             raise SettingError("the times of the plan do not increase")
         super().__init__(dynamics, float(np.median(steps)))
         self._weights = np.diag(weight(Q, space, "Q"))
+        self._way = float(self._distance(self.xs).max())
         try:
             self.after: LQR | None = LQR(dynamics, self.xs[-1], Q, R, N, dt=self.dt)
         except ModelError:
@@ -111,12 +112,17 @@ class TrackingLQR(FeedbackLaw):
         s = self._s = t if self.along == "time" else self._nearest(x)
         if s >= self.ts[-1]:
             held = Command(self.nominal(s)) if self.after is None else self.after.law(x, s, passed)
-            return held._replace(status=ActionStatus.DONE)
+            return ended(held.u, float(self._distance(x)), self._way)._replace(cost=held.cost)
         k, part = self._place(s)
         space, K = self.dynamics.state, self.K[k : k + 2]
         d = space.minus(x, space.interpolate(self.xs[k], self.xs[k + 1], part))
         gain, S = K[0] + part * (K[-1] - K[0]), self.S[k] + part * (self.S[k + 1] - self.S[k])
         return Command(self.us[k] - gain @ d, cost=float(d @ S @ d))
+
+    def _distance(self, x: Array) -> Array:
+        """The distance of states ``(..., n)`` to the last one, under Q."""
+        d = self.dynamics.state.minus(x, self.xs[-1])
+        return np.sqrt((d * d * self._weights).sum(-1))
 
     def nominal(self, t: float) -> Array:
         s = self._s if self._s is not None and self.along == "nearest" else t

@@ -36,7 +36,8 @@ class TrailerBacking(FeedbackLaw):
     so that ``(1 + length d/dz)^3 y = 0`` exactly, at any speed, while neither the steering angle nor `approach` limits
     it. Far from the line, the lateral error counts only up to ``3 length tan(approach)``, which leads to an approach at
     this angle. The trailer faces as the dock does, which lies behind it. If trailer or cab stand across, or the
-    steering cannot straighten the hitch any more, the truck stops with status FALLBACK; pull forward then.
+    steering cannot straighten the hitch any more, the truck stops with status FALLBACK, and so it does beside the dock;
+    pull forward then.
 
     Args:
         dynamics: a `truck`.
@@ -44,6 +45,7 @@ class TrailerBacking(FeedbackLaw):
         speed: speed of the cab [m/s].
         length: distance over which errors decay [m]; default: the length of the trailer.
         approach: steepest angle to the line [rad].
+        tolerance: largest lateral error [m] and heading error [rad] of the trailer that count as docked.
         dt: seconds between ticks without a time.
 
     Raises:
@@ -68,6 +70,7 @@ class TrailerBacking(FeedbackLaw):
         speed: float = 1.0,
         length: float | None = None,
         approach: float = 0.5,
+        tolerance: tuple[float, float] = (0.5, 0.1745),
         dt: float = 0.1,
     ) -> None:
         params = instance(dynamics, Dynamics, "TrailerBacking").params
@@ -77,6 +80,7 @@ class TrailerBacking(FeedbackLaw):
         self.dock = DOCK.normalize(state_of(dock, DOCK, "dock"))
         self.speed, self.approach = setting(speed, Positive, "speed"), setting(approach, Positive, "approach")
         self.length = setting(params["trailer_length"] if length is None else length, Positive, "length")
+        self.tolerance = setting(tolerance, tuple[Positive, Positive], "tolerance")
         self._places = [dynamics.state.find(name) for name in ("x", "y", "yaw", "trailer_yaw")]
         at = dynamics.action.index("steer")
         self._steers = float(dynamics.action.low[at]), float(dynamics.action.high[at])
@@ -88,7 +92,7 @@ class TrailerBacking(FeedbackLaw):
     def law(self, x: Array, t: float, passed: float) -> Command:
         s, y, a, b = self.errors(x)
         if s <= ARRIVED:
-            return Command(self.nominal(t), ActionStatus.DONE)
+            return self._arrived(y, a)
         wheelbase, trailer = self._lengths()
         tightest = self._steers[1] if b > 0.0 else -self._steers[0]
         if abs(a) >= ACROSS:
@@ -124,6 +128,12 @@ class TrailerBacking(FeedbackLaw):
         """Wheelbase and trailer length [m], which may be tensors that change in place."""
         params = self.dynamics.params
         return float(params["wheelbase"]), float(params["trailer_length"])
+
+    def _arrived(self, y: float, a: float) -> Command:
+        """The end of the way, at the dock or beside it."""
+        if abs(y) <= self.tolerance[0] and abs(a) <= self.tolerance[1]:
+            return Command(self.nominal(0.0), ActionStatus.DONE)
+        return self._lost(f"the trailer is {abs(y):.2g} m and {math.degrees(abs(a)):.2g} degrees beside the dock")
 
     def _lost(self, why: str) -> Command:
         return Command(self.nominal(0.0), ActionStatus.FALLBACK, f"{why}: pull forward; fell back to stop")

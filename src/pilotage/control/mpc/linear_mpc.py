@@ -15,7 +15,7 @@ from ...core.errors import ModelError, SettingError, ShapeError
 from ...core.results import Action
 from ...core.settings import by_name, instance, positive, setting, shown
 from ...core.space import Space
-from ..feedback._linear import steadiest, weight
+from ..feedback._linear import needed, steadiest, weight
 from ..feedback.lqr import Regulator, solved
 from ..reach import goal_of
 from ..receding import Fallback, RecedingHorizon
@@ -41,8 +41,8 @@ class LinearMPC(RecedingHorizon):
 
     Args:
         dynamics, horizon, dt, fallback, brake: as for every `RecedingHorizon`; bounds of the action space are hard.
-        goal: state ``(n,)``, or values by name; others are zero. Default: the state of the reference at time 0, where
-            the model is then linearised.
+        goal: state ``(n,)``, or values by name; components that are not named are free, as for `LQR`. Default: the
+            state of the reference at time 0, where the model is then linearised.
         Q, R: weights of ``d`` and ``v``: a number, a diagonal, a matrix, or values by name; R is positive definite.
         P: weight of the end; default: the solution of the Riccati equation of F, B, Q, R.
         bounds: lowest and highest value of components of the tangent of the state by name, from step 1 on.
@@ -114,11 +114,15 @@ class LinearMPC(RecedingHorizon):
         dt, actions = positive(dt, "dt"), dynamics.action.names
         method_of(solver, "solver")
         reference = setting(reference, Callable[..., Any] | None, "reference")
-        target = goal_of(beginning(reference, dt, space) if goal is None else goal, space)[0]
-        ug = steadiest(dynamics, target, dt) if action is None else dynamics.action.check(action, "action")
+        target, given = goal_of(beginning(reference, dt, space) if goal is None else goal, space)
+        rest = dynamics.action.clip(np.zeros(dynamics.action.size))
+        kept = needed(dynamics, target, rest, dt, given)
+        ug = steadiest(dynamics, target, dt, kept) if action is None else dynamics.action.check(action, "action")
         ug = dynamics.action.clip(ug)
-        weights = weight(Q, space, "Q"), weight(R, dynamics.action, "R", positive=True)
-        end = regulator(dynamics, target, ug, dt, *weights).S if P is None else weight(P, space, "P")
+        Q = np.where(given & given[:, None], weight(Q, space, "Q"), 0.0)
+        weights = Q, weight(R, dynamics.action, "R", positive=True)
+        self.kept = needed(dynamics, target, ug, dt, given)
+        end = regulator(dynamics, target, ug, dt, *weights, self.kept).S if P is None else weight(P, space, "P")
         C, low, high, labels = bounded_rows(space, target, bounds or {}, outputs)
         changes = limits(rates or {}, actions, "rates") * dt
         bounded = [*labels, *(f"rate of {name}" for name in rates or {})]
@@ -165,10 +169,14 @@ class LinearMPC(RecedingHorizon):
         self._state = replace(self._state, last=u.copy())
 
 
-def regulator(dynamics: Dynamics, goal: Array, ug: Array, dt: float, Q: Array, R: Array) -> Regulator:
-    """The regulator of the model at the goal, whose cost-to-go is that after the horizon."""
+def regulator(dynamics: Dynamics, goal: Array, ug: Array, dt: float, Q: Array, R: Array, kept: Any) -> Regulator:
+    """The regulator of the kept components at the goal, whose cost-to-go is that after the horizon."""
     F, B = (np.asarray(each) for each in dynamics.linearize(goal, ug, dt))
-    return solved(F, B, Q, R, np.zeros(B.shape), discrete=True, names=dynamics.state.tangent_names)
+    square, names = np.ix_(kept, kept), np.array(dynamics.state.tangent_names)[kept].tolist()
+    found = solved(F[square], B[kept], Q[square], R, np.zeros(B[kept].shape), discrete=True, names=names)
+    K, S = np.zeros(B.T.shape), np.zeros(F.shape)
+    K[:, kept], S[square] = found.K, found.S
+    return Regulator(K, S, found.E)
 
 
 def bounded_rows(

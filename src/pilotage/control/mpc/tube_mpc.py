@@ -71,7 +71,7 @@ class TubeMPC:
         self.risk: float = setting(risk, Annotated[float, Interval(0.0, 0.5)], "risk")
         p, model = mpc.problem, mpc.prediction
         task = model.task
-        self.gain = regulator(p.dynamics, task.goal, task.ug, p.dt, task.Q, task.R).K
+        self.gain = regulator(p.dynamics, task.goal, task.ug, p.dt, task.Q, task.R, mpc.kept).K
         self.disturbance: Array | None = None
         if disturbance is not None:
             d = numbers(disturbance, "disturbance")

@@ -7,6 +7,7 @@ from .path import Path as Path
 from .path import Progress as Progress
 from .pure_pursuit import PurePursuit as PurePursuit
 from .regulated_pursuit import RegulatedPurePursuit as RegulatedPurePursuit
+from .space_time_pursuit import SpaceTimePursuit as SpaceTimePursuit
 from .stanley import Stanley as Stanley
 from .tracker import PathTracker as PathTracker
 from .tracker import Sight as Sight
@@ -19,6 +20,7 @@ __all__ = [
     "PurePursuit",
     "RegulatedPurePursuit",
     "Sight",
+    "SpaceTimePursuit",
     "Stanley",
     "Steering",
     "follow",

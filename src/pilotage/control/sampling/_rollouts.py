@@ -11,20 +11,29 @@ from typing import Any
 import numpy as np
 
 from ...models.trace import LANES, call, driver
-from ._noise import coloured, mixed, normals
+from ._noise import coloured, mixed, normals, normals_single
 
-NOISE = "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[:,::1], i8[::1], f8[:,:,::1]"
-ROLL = (
-    f"void(i8, i8, i8[::1], f8[::1], f8[:,::1], {NOISE}, f8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,:,::1])"
-)
+REAL, WORDS = np.float64, np.int64
+"""The types of the numbers in lanes, and of the words that they are drawn from."""
+NOISE = "R[:,::1], R[:,::1], R[:,::1], R[:,::1], R[::1], R[:,::1], R[:,::1], i8[::1], R[:,:,::1]"
+ROLL = f"void(i8, i8, i8[::1], R[::1], R[:,::1], {NOISE}, R[::1], R[::1], R[::1], f8[:,::1], f8[:,::1], R[:,:,::1])"
+FILL = "void(i8, R, R[:,::1], i8[::1], R[:,:,::1])"
+MOMENTS = "void(f8[:,::1], R[:,:,::1], f8[::1], f8[::1])"
 
 
-@driver(ROLL, heap=True, nogil=True, fast=True)
+def of(signature: str, real: str) -> str:
+    """A signature with its numbers in lanes of a type: "f8" or "f4"."""
+    return signature.replace("R[", f"{real}[").replace("R,", f"{real},")
+
+
+@driver(of(ROLL, "f8"), heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, rows: Any, plan: Any, std: Any, limits: Any, price: Any, settings: Any,
     basis: Any, kept: Any, key: Any, pool: Any, dt: Any, p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
+
+    Numbers in lanes are of the type `REAL`, and so is all that machine code reads; costs are summed as float64.
 
     Args:
         start, stop: blocks, numbered from 0.
@@ -49,68 +58,63 @@ def roll(
         deviations: from the plan, as the limits left them (blocks, T m, LANES).
     """
     T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
-    x = np.empty((n, LANES))
-    u = np.empty((m, LANES))
-    out = np.empty((max(1, k), LANES))
+    x = np.empty((n, LANES), REAL)
+    out = np.empty((max(1, k), LANES), REAL)
+    paid = np.empty((T, LANES), REAL)
     total = np.empty((1, LANES))
     worst = np.empty((1, LANES))
-    e = np.empty((-(-T * m // 4) * 4, LANES))
-    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    e = np.empty((-(-T * m // 4) * 4, LANES), REAL)
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
+    words = np.empty((4, LANES), WORDS)
     for b in range(start, stop):
-        draw_block(b, m, settings, basis, kept, key, pool, white, e)
+        draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
+        act(plan, std, limits, price, e, deviations[b], paid)
         for lane in range(LANES):
             total[0, lane] = 0.0
             worst[0, lane] = -math.inf
             for i in range(n):
                 x[i, lane] = x0[i]
         for t in range(T):
-            act(t, plan, std, limits, price, e, u, total)
+            u = e[t * m : (t + 1) * m]
             call(code[1], x, u, rows[t], c, out)
             for lane in range(LANES):
-                total[0, lane] += out[0, lane]
+                total[0, lane] += out[0, lane] + paid[t, lane]
             call(code[0], x, u, dt, p, x)
             if k > 0:
                 call(code[2], x, u, rows[t + 1], c, out)
                 fine(k, settings[1], out, total, worst)
-        call(code[3], x, u, rows[T], c, out)
+        call(code[3], x, e, rows[T], c, out)
         for lane in range(LANES):
             s = total[0, lane] + out[0, lane]
             costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
             violations[b, lane] = worst[0, lane] if math.fabs(s) < math.inf else math.inf
-        store(e, deviations[b])
 
 
-@driver(f"void({NOISE}, f8[:,::1], f8[:,:,::1])", heap=True, nogil=True, fast=True)
+@driver(of(f"void({NOISE}, f8[:,::1], R[:,:,::1])", "f8"), heap=True, nogil=True, fast=True)
 def draw(
     plan: Any, std: Any, limits: Any, price: Any, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, costs: Any,
     deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of all blocks; costs become the price of the deviations. For models that roll out alone."""
     T, m = plan.shape
-    u, total = np.empty((m, LANES)), np.empty((1, LANES))
+    paid = np.empty((T, LANES))
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    words = np.empty((4, LANES), WORDS)
     for b in range(costs.shape[0]):
-        draw_block(b, m, settings, basis, kept, key, pool, white, e)
+        draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
+        act(plan, std, limits, price, e, deviations[b], paid)
         for lane in range(LANES):
-            total[0, lane] = 0.0
+            costs[b, lane] = 0.0
         for t in range(T):
-            act(t, plan, std, limits, price, e, u, total)
-        for lane in range(LANES):
-            costs[b, lane] = total[0, lane]
-        store(e, deviations[b])
+            for lane in range(LANES):
+                costs[b, lane] += paid[t, lane]
 
 
 @driver
-def store(e: Any, deviations: Any) -> None:
-    """Copy the deviations of a block."""
-    for row in range(deviations.shape[0]):
-        for lane in range(LANES):
-            deviations[row, lane] = e[row, lane]
-
-
-@driver
-def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, white: Any, e: Any) -> None:
+def draw_block(
+    b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, words: Any, white: Any, e: Any
+) -> None:  # fmt: skip
     """The noise of a block, in units of its standard deviation; the first samples deviate as they are told."""
     scales = settings[2:]
     if pool.shape[0] > 0:
@@ -118,7 +122,7 @@ def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, p
             for lane in range(LANES):
                 e[row, lane] = pool[b, row, lane]
     else:
-        noise(b, m, settings[0], basis, key, white, e)
+        noise(b, m, settings[0], basis, key, words, white, e)
     if len(scales) > 1:
         for row in range(e.shape[0]):
             for lane in range(LANES):
@@ -129,43 +133,50 @@ def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, p
 
 
 @driver
-def noise(b: int, m: int, correlation: float, basis: Any, key: Any, white: Any, e: Any) -> None:
+def noise(b: int, m: int, correlation: float, basis: Any, key: Any, words: Any, white: Any, e: Any) -> None:
     """The noise of a block."""
     if basis.shape[1] > 0:
-        normals(key, b * LANES, white)
+        normals(key, b * LANES, words, white)
         mixed(basis, m, white, e)
     else:
-        normals(key, b * LANES, e)
+        normals(key, b * LANES, words, e)
         if correlation > 0.0:
             coloured(correlation, m, e)
 
 
-@driver("void(i8, f8, f8[:,::1], i8[::1], f8[:,:,::1])", heap=True, nogil=True)
+@driver(of(FILL, "f8"), heap=True, nogil=True)
 def fill(m: int, correlation: float, basis: Any, key: Any, pool: Any) -> None:
     """The noise of all blocks (blocks, T m rounded up to a multiple of four, LANES)."""
-    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
+    words = np.empty((4, LANES), WORDS)
     for b in range(pool.shape[0]):
-        noise(b, m, correlation, basis, key, white, pool[b])
+        noise(b, m, correlation, basis, key, words, white, pool[b])
 
 
 @driver(fast=True)
-def act(t: int, plan: Any, std: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
-    """u = plan + std e within the limits; e becomes what the limits left of the deviation, and is charged for."""
+def act(plan: Any, std: Any, limits: Any, price: Any, e: Any, deviations: Any, paid: Any) -> None:
+    """Turn the noise of a block into actions: plan + std e within the limits.
+
+    `deviations` is what the limits left of it, and `paid` what that costs in each step.
+    """
     m = plan.shape[1]
-    for j in range(m):
-        mean = plan[t, j]
-        scale = std[t, j]
-        low = limits[0, j]
-        high = limits[1, j]
-        charge = price[t, j]
-        row = t * m + j
+    for t in range(plan.shape[0]):
         for lane in range(LANES):
-            v = mean + scale * e[row, lane]
-            v = low if v < low else v
-            v = high if v > high else v
-            u[j, lane] = v
-            e[row, lane] = v - mean
-            total[0, lane] += charge * (v - mean)
+            paid[t, lane] = 0.0
+        for j in range(m):
+            mean = plan[t, j]
+            scale = std[t, j]
+            low = limits[0, j]
+            high = limits[1, j]
+            charge = price[t, j]
+            row = t * m + j
+            for lane in range(LANES):
+                v = mean + scale * e[row, lane]
+                v = low if v < low else v
+                v = high if v > high else v
+                e[row, lane] = v
+                deviations[row, lane] = v - mean
+                paid[t, lane] += charge * (v - mean)
 
 
 @driver
@@ -181,7 +192,7 @@ def fine(k: int, penalty: float, g: Any, total: Any, worst: Any) -> None:
             worst[0, lane] = v if v > worst[0, lane] else worst[0, lane]
 
 
-@driver("void(f8[:,::1], f8[:,:,::1], f8[::1], f8[::1])", nogil=True, fast=True)
+@driver(of(MOMENTS, "f8"), nogil=True, fast=True)
 def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
     """Weighted means of the deviations (T m,) and, where `square` has as many numbers, of their squares."""
     lanes = weights.shape[1]  # a sum over a constant number of lanes would be unrolled, and stay scalar
@@ -200,3 +211,11 @@ def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
             for lane in range(lanes):
                 spread += weights[b, lane] * deviations[b, row, lane] ** 2
             square[row] += spread
+
+
+SINGLE = np.float32
+noise_single = noise.entry("noise_single", normals=normals_single)
+draw_block_single = draw_block.entry("draw_block_single", noise=noise_single)
+roll_single = roll.entry("roll_single", of(ROLL, "f4"), REAL=SINGLE, WORDS=np.int32, draw_block=draw_block_single)
+fill_single = fill.entry("fill_single", of(FILL, "f4"), REAL=SINGLE, WORDS=np.int32, noise=noise_single)
+moments_single = moments.entry("moments_single", of(MOMENTS, "f4"))

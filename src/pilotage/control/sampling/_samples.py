@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,12 +20,19 @@ from ...core.errors import ModelError, SettingError
 from ...core.results import ActionStatus
 from ...core.settings import Count, NonNegative, Positive, settings
 from ...core.space import Space
-from ...models.trace import LANES, ParameterMemory, code_of
+from ...models.trace import LANES, ParameterMemory, code_of, real_of
 from ..receding import Horizon, Solution
-from ._rollouts import draw, fill, moments, roll
+from . import _rollouts
 from .noise import basis_of
 
 DRAWN = np.array([0, 0, 1])
+DRIVERS = {
+    "double": (_rollouts.roll, _rollouts.fill, _rollouts.moments),
+    "single": (_rollouts.roll_single, _rollouts.fill_single, _rollouts.moments_single),
+}
+
+Precision = Literal["double", "single"]
+"""The precision of rollouts."""
 
 
 @settings
@@ -41,6 +48,7 @@ class Sampler(ABC):
     budget: Positive | None = None
     redraw: bool = True
     scales: Any = 1.0
+    precision: Precision = "double"
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
@@ -71,7 +79,7 @@ class Samples:
     def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0) -> None:
         T, m, count = problem.steps, problem.action.size, sampler.samples
         self.problem, self.std = problem, np.tile(spread(sampler.std, problem.action), (T, 1))
-        self._basis = basis_of(sampler.noise, T)
+        self._real, self._basis = real_of(sampler.precision).dtype, basis_of(sampler.noise, T)
         self._settings = np.array([correlation, sampler.penalty, *factors(sampler.scales)])
         self._limits, self._free = problem.limits, np.zeros((T, m))
         blocks = -(-count // LANES)
@@ -79,15 +87,20 @@ class Samples:
         self._violations = np.full((blocks, LANES), -np.inf)
         self.costs, self.weights = (each.ravel()[:count] for each in self.padded)
         self.violations = self._violations.ravel()[:count]
-        self._deviations = np.zeros((blocks, T * m, LANES))
+        self._deviations = np.zeros((blocks, T * m, LANES), self._real)
         rows = -(-T * m // 4) * 4
-        self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES)), None
+        self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES), self._real), None
+        roll, fill, moments = DRIVERS[sampler.precision]
         self._fill = fill.compiled
         self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
+        other = task if isinstance(dynamics, Compiled) else dynamics
+        if sampler.precision == "single" and not self._coded:
+            raise SettingError(
+                f"precision is single, but {other!r} is no traced model, which could be compiled for it; leave it out"
+            )
         if sampler.threads > 1 and not self._coded:
-            other = task if isinstance(dynamics, Compiled) else dynamics
             raise SettingError(
                 f"threads is {sampler.threads}, but {other!r} has no machine code to run in them; leave it out, and "
                 "give a simulator threads of its own"
@@ -95,14 +108,16 @@ class Samples:
         if sampler.budget is not None and sampler.iterations == 1:
             raise SettingError("budget limits the iterations of a tick, which are 1; give more iterations with it")
         if self._coded:
-            codes = [code_of(dynamics, "y", lanes=True), *(code_of(task, name, lanes=True) for name in ("l", "g", "T"))]
+            wanted = (dynamics, "y"), (task, "l"), (task, "g"), (task, "T")
+            codes = [code_of(model, name, lanes=True, precision=sampler.precision) for model, name in wanted]
             self._codes = codes  # whose machine code lives as long as they do
             self._addresses = np.array([*(code.address for code in codes), codes[2].size], dtype=np.int64)
-            self._dt = np.array([problem.dt])
-            self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
+            self._dt = np.array([problem.dt], self._real)
+            models = (dynamics, problem.dt), (task, None)
+            self._parameters = [ParameterMemory(*each, sampler.precision) for each in models]
             self._roll = split(roll.compiled, sampler.threads)
         else:
-            self._draw = draw.compiled
+            self._draw = _rollouts.draw.compiled
             if isinstance(dynamics, Compiled):  # its rollout is compiled here, and not in the first tick
                 dynamics.rollout(dynamics.state.identity(), np.zeros((1, m)), problem.dt)
 
@@ -131,20 +146,23 @@ class Samples:
         std = self.std if std is None else std
         first = self._free[None] if kept is None else (kept - plan) / std
         if len(self._pool) and self._pooled != (seed := key[:2].tobytes()):
-            self._fill(plan.shape[1], self._settings[0], self._basis, np.array([*key[:2], 1]), self._pool)
+            basis = self._basis.astype(self._real)
+            self._fill(plan.shape[1], self._settings[0], basis, np.array([*key[:2], 1]), self._pool)
             self._pooled = seed
-        noise = (
+        given = (
             plan, std, self._limits, self._free if price is None else price, self._settings, self._basis,
-            np.ascontiguousarray(first.reshape(len(first), plan.size)), key, self._pool,
+            first.reshape(len(first), plan.size),
         )  # fmt: skip
+        noise = *(np.ascontiguousarray(each, self._real) for each in given), key, self._pool
         costs, drawn = self.padded[0], len(self.costs) if count is None else count
         if self._coded:
             p, c = self._parameters
             p.refresh()
             c.refresh()
             blocks = -(-drawn // LANES)
+            start = x.astype(self._real), rows.astype(self._real)
             self._roll(
-                blocks, self._addresses, x, rows, *noise, self._dt, p.vector, c.vector, costs, self._violations,
+                blocks, self._addresses, *start, *noise, self._dt, p.vector, c.vector, costs, self._violations,
                 self._deviations,
             )  # fmt: skip
         else:

@@ -15,7 +15,7 @@ from ...core.settings import Count, Fraction, Interval, Natural, by_name, settin
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import Fallback, RecedingHorizon, Solution, iterations_within, shifted
-from ._samples import DRAWN, Sampler, Samples
+from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import Noise
 
 
@@ -121,7 +121,7 @@ class CEM(RecedingHorizon):
         scales: factors of `std` that the samples take in turn, such as ``(1, 0.3, 0.1)``: those with a large one
             explore, those with a small one refine the plan, as unstable systems need.
             Among obstacles they make plans that stay where they are, so that the default is one size.
-        std, penalty, threads, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, budget, rng: as for `MPPI`.
         noise: kind of noise over time, such as `PowerLawNoise`; default: white.
 
     Source: Rubinstein and Kroese, "The cross-entropy method" (2004), algorithm 4.2.1; for plans: Chua et al., "Deep
@@ -159,9 +159,10 @@ class CEM(RecedingHorizon):
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
+        precision: Precision = "double",
     ) -> None:
         solver = CrossEntropy(
-            samples, std, noise, penalty, iterations, threads, budget, True, scales, elites, smoothing, least,
-            restarts=restarts,
+            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, elites, smoothing,
+            least, restarts=restarts,
         )  # fmt: skip
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

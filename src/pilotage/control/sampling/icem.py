@@ -9,6 +9,7 @@ from ...core.settings import by_name
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import Fallback, RecedingHorizon
+from ._samples import Precision
 from .cem import CrossEntropy
 from .noise import PowerLawNoise
 
@@ -33,7 +34,7 @@ class ICEM(RecedingHorizon):
         beta: exponent of the noise; see `PowerLawNoise`. Large values for slow systems, 0 for white noise.
         kept: share of the elites that is tried again.
         decay: factor by which the samples become fewer in each iteration, 1 or more.
-        std, penalty, threads, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, budget, rng: as for `MPPI`.
 
     Source: Pinneri et al., "Sample-efficient cross-entropy method for real-time planning", CoRL 2020, algorithm 1.
 
@@ -71,9 +72,10 @@ class ICEM(RecedingHorizon):
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
+        precision: Precision = "double",
     ) -> None:
         solver = CrossEntropy(
-            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, scales, elites, smoothing,
-            least, kept, decay, restarts, best=True,
+            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, scales, precision, elites,
+            smoothing, least, kept, decay, restarts, best=True,
         )  # fmt: skip
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

@@ -13,7 +13,7 @@ from ...core.settings import by_name, settings, whole
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import Fallback, RecedingHorizon, Solution, iterations_within
-from ._samples import DRAWN, Sampler, Samples
+from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import SplineNoise
 
 
@@ -58,7 +58,7 @@ class PredictiveSampling(RecedingHorizon):
             of a shorter horizon.
         order: "zero" (constant between knots), "linear" or "cubic"; see `SplineNoise`.
         iterations: number of improvements per tick.
-        std, penalty, threads, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, budget, rng: as for `MPPI`.
         scales: as for `CEM`.
 
     Source: Howell et al., "Predictive sampling: real-time behaviour synthesis with MuJoCo", 2022, algorithm 1. There,
@@ -93,8 +93,9 @@ class PredictiveSampling(RecedingHorizon):
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
+        precision: Precision = "double",
     ) -> None:
         few = max(min(5, whole(horizon, "horizon")), 2)
         noise = SplineNoise(few if knots is None else knots, order)
-        solver = BestSample(samples, std, noise, penalty, iterations, threads, budget, True, scales)
+        solver = BestSample(samples, std, noise, penalty, iterations, threads, budget, True, scales, precision)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

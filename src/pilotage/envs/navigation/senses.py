@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import Sensor, Space
 from ...core.arrays import Array
+from ...maps.disc_ranges import disc_ranges
 from .arena import Arena
 
 
@@ -104,15 +105,3 @@ def extent(arena: Arena) -> tuple[tuple[float, float], tuple[float, float]]:
     corners = arena.grid.grid_to_world([[0, 0], [columns, 0], [0, rows], [columns, rows]])
     (x0, y0), (x1, y1) = corners.min(0).tolist(), corners.max(0).tolist()
     return (x0, y0), (x1, y1)
-
-
-def disc_ranges(pose: Array, angles: Array, discs: Array) -> Array:
-    """The ranges ``(..., B)`` to the nearest of discs ``(..., K, 3)``; infinite if all are missed, 0 inside one."""
-    heading = pose[..., 2:3] + angles
-    away = discs[..., :2] - pose[..., None, :2]
-    along = np.cos(heading)[..., None] * away[..., None, :, 0] + np.sin(heading)[..., None] * away[..., None, :, 1]
-    outside = (away**2).sum(-1) - discs[..., 2] ** 2
-    # Distance t along the ray: t^2 - 2 along t + outside = 0.
-    inner = along**2 - outside[..., None, :]
-    t = np.where((inner >= 0.0) & (along > 0.0), along - np.sqrt(np.maximum(inner, 0.0)), np.inf)
-    return np.where(outside[..., None, :] <= 0.0, 0.0, t).min(-1)

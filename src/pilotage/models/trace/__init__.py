@@ -10,6 +10,7 @@ from .driver import driver as driver
 from .function import Function as Function
 from .llvm import LANES as LANES
 from .machine import Code as Code
+from .reals import real_of as real_of
 
 __all__ = [
     "LANES",
@@ -22,4 +23,5 @@ __all__ = [
     "code_of",
     "driver",
     "parameters",
+    "real_of",
 ]

@@ -8,15 +8,17 @@ from typing import Any, cast
 import numpy as np
 
 from ...core.compiled import Compiled
+from ...core.errors import ModelError
 from ...core.space import Space
 from .callback import called_back
 from .machine import Code
+from .reals import real_of
 from .spaces import space_function
 
 EMPTY = np.zeros(0)
 
 
-def code_of(model: Any, results: str, lanes: bool = False) -> Code:
+def code_of(model: Any, results: str, lanes: bool = False, precision: str = "double") -> Code:
     """Machine code that writes the given results of a model one after another.
 
     Args:
@@ -25,9 +27,10 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
             calls their methods.
         results: names of the results, in the order in which they are written.
         lanes: whether the code processes `LANES` states side by side.
+        precision: "double", or "single" for lanes: then all arrays are of type float32, shared ones too.
 
     Raises:
-        ModelError: if the model has no such result.
+        ModelError: if the model has no such result, or no code of single precision.
 
     Example:
         >>> from pilotage.models import bicycle
@@ -36,9 +39,12 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
         (36, 4, (4, 4))
     """
     if isinstance(model, Space):
-        return space_function(model).code(results, lanes)
+        return space_function(model).code(results, lanes, precision)
     if has_code(model.__class__):
-        return cast(Code, model.code(results, lanes))
+        more = () if precision == "double" else (precision,)
+        return cast(Code, model.code(results, lanes, *more))
+    if precision != "double":
+        raise ModelError(f"{model!r} is no traced model, and has no code of {precision} precision; expected double")
     return called_back(model, results, lanes)
 
 
@@ -59,6 +65,10 @@ class ParameterMemory:
     Args:
         model: dynamics, a sensor or a task.
         dt: seconds of a step, if the parameters depend on it.
+        precision: "double", or "single" for numbers of type float32.
+
+    Raises:
+        ModelError: for parameters among which single precision cannot count.
 
     Attributes:
         vector: the numbers that machine code reads.
@@ -71,9 +81,16 @@ class ParameterMemory:
         (array([1.5, 1.5]), False)
     """
 
-    def __init__(self, model: Any, dt: float | None = None) -> None:
+    def __init__(self, model: Any, dt: float | None = None, precision: str = "double") -> None:
         self._model, self._dt = model, dt
-        self.vector = np.array(parameters(model, dt), dtype=np.float64)
+        given, real = parameters(model, dt), real_of(precision)
+        places = 2 ** (real.fraction + 1)  # in tables, which are computed as floats
+        if len(given) > places:
+            raise ModelError(
+                f"{model!r} has {len(given)} parameters, rasters included; expected at most {places} for {precision} "
+                "precision"
+            )
+        self.vector = np.array(given, dtype=real.dtype)
         self.live = model.live
 
     def refresh(self) -> None:

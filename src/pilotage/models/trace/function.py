@@ -18,6 +18,7 @@ from .expression import Expr
 from .graph import Graph, reachable
 from .llvm import LANES, POINTERS, emit
 from .machine import Code, assemble, unique
+from .reals import DOUBLE, Real, real_of
 from .single import Single
 from .source import Signature, in_place
 from .tangent import Seeds, seeds, tangent_jacobian
@@ -136,7 +137,7 @@ class Function:
         self.inputs = dict(inputs)
         self._values = dict(values)
         self._squares = dict(squares or {})
-        self._codes: dict[tuple[str, bool], Code] = {}
+        self._codes: dict[tuple[str, bool, str], Code] = {}
         self._batched: dict[str, Vectorized] = {}
         self._seeds: dict[str, Seeds] = {}
         self._needs: dict[str, frozenset[str]] = {}
@@ -195,14 +196,18 @@ class Function:
         needed = {*reachable(entries)}
         return {i for i, e in enumerate(self.inputs[of].components) if e.index in needed}
 
-    def code(self, results: str, lanes: bool = False) -> Code:
-        """Machine code that writes these results one after another; see `llvm` for its signature."""
-        found = self._codes.get((results, lanes))
+    def code(self, results: str, lanes: bool = False, precision: str = "double") -> Code:
+        """Machine code that writes these results one after another; see `llvm` for its signature.
+
+        Code for lanes can be of "single" precision: all that it reads and writes is then of type float32.
+        """
+        key = results, lanes, precision
+        found = self._codes.get(key)
         if found is None:
             with lock:
-                found = self._codes.get((results, lanes))
+                found = self._codes.get(key)
                 if found is None:
-                    found = self._codes[results, lanes] = self._compiled(results, lanes)
+                    found = self._codes[key] = self._compiled(results, lanes, real_of(precision))
         return found
 
     def length(self, results: str) -> int:
@@ -252,15 +257,17 @@ class Function:
             first += len(v.components)
         return out[0] if len(out) == 1 else tuple(out)
 
-    def _compiled(self, results: str, lanes: bool) -> Code:
+    def _compiled(self, results: str, lanes: bool, real: Real) -> Code:
         names = results.split()
         if not names or len(set(names)) < len(names):
             raise ModelError(f"{results!r} names no results, or one twice; {self.name} has {', '.join(self.names)}")
+        if real is not DOUBLE and not lanes:
+            raise ModelError(f"code of {self.name} for one state is of double precision; only that for lanes is single")
         outputs = [e for name in names for e in self.value(name).components]
         places = dict(zip(self.kind.inputs, POINTERS, strict=False))
         title = unique(f"{self.name}_{'_'.join(names)}{'_lanes' if lanes else ''}")
-        text = emit(title, outputs, places, self.kind.each if lanes else None)
-        return assemble(text, title, self.shapes(results), LANES if lanes else 0)
+        text = emit(title, outputs, places, self.kind.each if lanes else None, real)
+        return assemble(text, title, self.shapes(results), LANES if lanes else 0, real)
 
     def _derived(self, name: str) -> Value:
         if name in self.kind.first:

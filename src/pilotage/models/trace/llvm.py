@@ -1,6 +1,7 @@
 """LLVM's intermediate representation of a traced graph: one emitter for single states and for SIMD lanes.
 
-Every function has the signature ``void f(double* a, double* b, double* c, double* p, double* out)``. It reads a, b and
+Every function has the signature ``void f(real* a, real* b, real* c, real* p, real* out)``, where all numbers are of
+double precision, or all of single precision; see `reals`. It reads a, b and
 c, then computes the results and writes them one after another, so that `out` may be the memory of an input, though not
 of the parameters p. With lanes it does so for `LANES` states side by side: arrays ``(rows, LANES)``, some lanes an
 instruction. What all lanes share is computed once, before the loop, and copied to the lanes after it. Long code is a
@@ -9,25 +10,20 @@ series of functions; see `parts`.
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from ...core.errors import ModelError
 from . import products
 from .expression import Expr
+from .graph import reachable
 from .lower import lower
-from .parts import Plan, Step
+from .machine import registers
+from .parts import VECTORS, Plan, Step
+from .reals import BITS, DOUBLE, Real
 
 LANES = 32
 """The number of states that code for lanes processes side by side."""
-WIDTHS = (8, 4)
-"""Lanes that one vector instruction of the intermediate representation works on, in short and in long code.
-
-Eight run a little faster where a register holds four. LLVM cuts them in two, which takes it twice as long.
-"""
-
 POINTERS = ("a", "b", "c", "p")
 INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "rem": "frem"}
 COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
@@ -44,14 +40,17 @@ class Module:
     """Text that the functions of a module share.
 
     Args:
+        name: of its main function.
         plan: what they compute.
         places: for each input group of the graph, the pointer that holds it.
+        real: the format of all numbers.
     """
 
-    def __init__(self, plan: Plan, places: Mapping[str, str]) -> None:
-        self.plan, self.places = plan, places
+    def __init__(self, name: str, plan: Plan, places: Mapping[str, str], real: Real) -> None:
+        self.name, self.plan, self.places, self.real = name, plan, places, real
         self.declared: set[str] = set()
         self.tables: list[str] = []
+        self.mappings: dict[tuple[int, int], list[str]] = {}
         self.registers = count()
 
     def table(self, kind: str, values: Sequence[str]) -> str:
@@ -59,6 +58,16 @@ class Module:
         name = f"@table{len(self.tables)}"
         entries = ", ".join(f"{kind} {value}" for value in values)
         self.tables.append(f"{name} = private constant [{len(values)} x {kind}] [{entries}]")
+        return name
+
+    def mapping(self, e: Expr, width: int) -> str:
+        """The name of a function ``f(y, n)`` that maps n numbers: some lanes of each entry."""
+        function, side = e.graph.nodes[int(e.value)], min(width, widths(self.real)[1])
+        name = f"@{self.name}.map{e.value}.{side}"
+        if (e.value, side) not in self.mappings:
+            lines = Part(self, (), side, "").loop(function, e.graph.input("each", 0))
+            head = f"define internal void {name}(ptr %y, i64 %n) nounwind {{"
+            self.mappings[e.value, side] = [head, *lines, "  ret void", "}"]
         return name
 
 
@@ -74,9 +83,13 @@ class Part:
 
     def __init__(self, module: Module, steps: Sequence[Step], width: int, out: str) -> None:
         self.module, self.plan, self.width, self.out = module, module.plan, width, out
+        self.real, self.align = module.real, f"align {module.real.bytes}"
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.splats: dict[int, str] = {}
+        self._run(steps)
+
+    def _run(self, steps: Sequence[Step]) -> None:
         for step in steps:
             if isinstance(step, Expr):
                 self._visit(step)
@@ -85,28 +98,39 @@ class Part:
             else:
                 self._copy(step.values, step.place)
 
+    def loop(self, result: Expr, value: Expr) -> list[str]:
+        """Lines that replace each of the %n numbers at %y by `result`, in which it is `value`."""
+        t = self.real.kind(False, self.width)
+        at = self._emit(f"getelementptr inbounds {self.real.name}, ptr %y, i64 %k")
+        self.names[value.index] = self._emit(f"load {t}, ptr {at}, {self.align}")
+        needed = [result.graph.nodes[i] for i in reachable([result])]
+        self._run([e for e in needed if e.op != "const" and e is not value])
+        self._line(f"store {t} {self.operand(result, self.width)}, ptr {at}, {self.align}")
+        return repeated("k", "%n", self.width, self.lines)
+
     def operand(self, e: Expr, width: int, condition: bool = False) -> str:
         """The text of an argument: a register or a constant, spread over the lanes where that is needed."""
         if e.op == "const":
-            return constant(e.value, width, condition)
+            return self.real.constant(e.value, width, condition)
         if e.index not in self.names:
             self.names[e.index] = self._input(e) if self._at_hand(e) else self._fetched(e)
         if width > self._lanes(e):
             if e.index not in self.splats:
-                self.splats[e.index] = self._splat(kind(e.condition, 1), self.names[e.index])
+                self.splats[e.index] = self._splat(self.real.kind(e.condition, 1), self.names[e.index])
             return self.splats[e.index]
         return self.names[e.index]
 
     def _visit(self, e: Expr) -> None:
-        if e.op == "affine":
-            self._affine(e)
+        if e.op in VECTORS:
+            self._affine(e) if e.op == "affine" else self._map(e)
             return
         self.names[e.index] = self._input(e) if e.op == "input" else self._operation(e, self.width)
         if e.index in self.plan.kept:
-            value, t = self.names[e.index], kind(e.condition, self.width)
+            value, t = self.names[e.index], self.real.kind(e.condition, self.width)
             if e.condition:
-                value, t = self._emit(f"sext {t} {value} to {integers(self.width)}"), integers(self.width)
-            self._line(f"store {t} {value}, ptr {self._address('%scratch', self.plan.kept[e.index])}, align 8")
+                words = self.real.integers(self.width)
+                value, t = self._emit(f"sext {t} {value} to {words}"), words
+            self._line(f"store {t} {value}, ptr {self._address('%scratch', self.plan.kept[e.index])}, {self.align}")
 
     def _fetched(self, e: Expr) -> str:
         """A value that an earlier part has kept."""
@@ -114,32 +138,39 @@ class Part:
             return self._entry(e)
         width, pointer = self._lanes(e), self._address("%scratch", self.plan.kept[e.index])
         if not e.condition:
-            return self._emit(f"load {kind(False, width)}, ptr {pointer}, align 8")
-        value = self._emit(f"load {integers(width)}, ptr {pointer}, align 8")
-        return self._emit(f"icmp slt {integers(width)} {value}, {integer(0, width)}")
+            return self._emit(f"load {self.real.kind(False, width)}, ptr {pointer}, {self.align}")
+        value = self._emit(f"load {self.real.integers(width)}, ptr {pointer}, {self.align}")
+        return self._emit(f"icmp slt {self.real.integers(width)} {value}, {self.real.integer(0, width)}")
 
     def _affine(self, e: Expr) -> None:
         """The product of a matrix among the parameters and a vector, into scratch memory."""
         group, start, rows, columns, bias = e.value
-        width, table, t = self._lanes(e), f"%{self.module.places[group]}", kind(False, self._lanes(e))
-        for k, a in enumerate(e.args):
+        width, table, t = self._lanes(e), f"%{self.module.places[group]}", self.real.kind(False, self._lanes(e))
+        staged = self.plan.products.get(e.args[0].index, self.plan.staged)
+        for k, a in enumerate(e.args if staged == self.plan.staged else ()):
             x = self.operand(a, width)
-            self._line(f"store {t} {x}, ptr {self._address('%scratch', self.plan.staged + k * width)}, align 8")
-        self.module.declared.add(products.declaration(width))
+            self._line(f"store {t} {x}, ptr {self._address('%scratch', staged + k * width)}, {self.align}")
+        self.module.declared.add(products.declaration(width, self.real))
         pointers = [
-            self._address("%scratch", self.plan.staged),
+            self._address("%scratch", staged),
             self._address(table, start),
             "null" if bias < 0 else self._address(table, bias),
             self._address("%scratch", self.plan.products[e.index]),
         ]
         x, A, b, y = (f"ptr {p}" for p in pointers)
-        self._line(f"call void @{products.name(width)}({x}, {A}, {b}, i64 {rows}, i64 {columns}, {y})")
+        self._line(f"call void @{products.name(width, self.real)}({x}, {A}, {b}, i64 {rows}, i64 {columns}, {y})")
+
+    def _map(self, e: Expr) -> None:
+        """A function of each entry of a product, in its place."""
+        width, (product,) = self._lanes(e), e.args
+        y = self._address("%scratch", self.plan.products[product.index])
+        self._line(f"call void {self.module.mapping(e, width)}(ptr {y}, i64 {product.value[2] * width})")
 
     def _entry(self, e: Expr) -> str:
         """An entry of a product."""
         width = self._lanes(e)
         pointer = self._address("%scratch", self.plan.products[e.args[0].index] + e.value * width)
-        return self._emit(f"load {kind(False, width)}, ptr {pointer}, align 8")
+        return self._emit(f"load {self.real.kind(False, width)}, ptr {pointer}, {self.align}")
 
     def _at_hand(self, e: Expr) -> bool:
         return e.op == "input" and self.module.places[e.value[0]] == "p"
@@ -157,30 +188,30 @@ class Part:
         """Write a result to its place."""
         value = self.operand(e, self.width)
         pointer = self._address(self.out, place * LANES if self.width > 1 else place)
-        self._line(f"store {kind(False, self.width)} {value}, ptr {pointer}, align 8")
+        self._line(f"store {self.real.kind(False, self.width)} {value}, ptr {pointer}, {self.align}")
 
     def _copy(self, values: Sequence[Expr], place: int) -> None:
         """Write results that are parameters one after another, or constants, at once."""
         if values[0].op == "const":
-            source = self.module.table("double", [constant(e.value, False, False) for e in values])
+            source = self.module.table(self.real.name, [self.real.constant(e.value, 1) for e in values])
         else:
             source = self._address("%p", values[0].value[1])
         target = self._address(self.out, place)
         self.module.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         self._line(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 {target}, ptr align 8 {source}, i64 {8 * len(values)}, "
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {self.align} {target}, ptr {self.align} {source}, "
+            f"i64 {self.real.bytes * len(values)}, "
             "i1 false)",
         )
 
     def _input(self, e: Expr) -> str:
         (group, row), width = e.value, self._lanes(e)
-        pointer = f"%{self.module.places[group]}{'.lane' if width > 1 else ''}"
-        return self._emit(
-            f"load {kind(False, width)}, ptr {self._address(pointer, row * LANES if width > 1 else row)}, align 8"
-        )
+        lane = width > 1
+        pointer = self._address(f"%{self.module.places[group]}{'.lane' if lane else ''}", row * LANES if lane else row)
+        return self._emit(f"load {self.real.kind(False, width)}, ptr {pointer}, {self.align}")
 
     def _operation(self, e: Expr, width: int) -> str:
-        op, t = e.op, kind(False, width)
+        op, t = e.op, self.real.kind(False, width)
         if op in INSTRUCTIONS and not (op == "rem" and width > 1):
             a, b = (self.operand(x, width) for x in e.args)
             return self._emit(f"{INSTRUCTIONS[op]} {FLAGS} {t} {a}, {b}")
@@ -190,18 +221,18 @@ class Part:
             logical = any(a.condition for a in e.args)
             a, b = (self.operand(x, width, logical) for x in e.args)
             compare = f"icmp {op}" if logical else f"fcmp {COMPARISONS[op]}"
-            return self._emit(f"{compare} {kind(logical, width)} {a}, {b}")
+            return self._emit(f"{compare} {self.real.kind(logical, width)} {a}, {b}")
         if op in ("and", "or", "not"):
             a = self.operand(e.args[0], width, True)
-            b = constant(1.0, width, True) if op == "not" else self.operand(e.args[1], width, True)
-            return self._emit(f"{'xor' if op == 'not' else op} {kind(True, width)} {a}, {b}")
+            b = self.real.constant(1.0, width, True) if op == "not" else self.operand(e.args[1], width, True)
+            return self._emit(f"{'xor' if op == 'not' else op} {self.real.kind(True, width)} {a}, {b}")
         if op == "where":
             c = self.operand(e.args[0], width, True)
             a, b = (self.operand(x, width, e.condition) for x in e.args[1:])
-            t = kind(e.condition, width)
-            return self._emit(f"select {kind(True, width)} {c}, {t} {a}, {t} {b}")
+            t = self.real.kind(e.condition, width)
+            return self._emit(f"select {self.real.kind(True, width)} {c}, {t} {a}, {t} {b}")
         if op in INTRINSICS:
-            name = f"llvm.{INTRINSICS[op]}.{f'v{width}f64' if width > 1 else 'f64'}"
+            name = f"llvm.{INTRINSICS[op]}.{f'v{width}' if width > 1 else ''}{self.real.suffix}"
             return self._emit(self._call(name, t, [self.operand(e.args[0], width)]))
         if op == "load":
             return self._load(e, width)
@@ -215,22 +246,23 @@ class Part:
         raise ModelError(f"no machine code is known for the operation {op}; `lower` needs a rule for it")
 
     def _scalar(self, op: str, args: Sequence[str]) -> str:
-        return f"frem double {args[0]}, {args[1]}" if op == "rem" else self._call(op, "double", args)
+        t = self.real.name
+        return f"frem {t} {args[0]}, {args[1]}" if op == "rem" else self._call(f"{op}{self.real.library}", t, args)
 
     def _each(self, op: str, args: Sequence[str]) -> str:
         """A function of the C library, lane by lane."""
 
         def one(lane: int) -> str:
-            picked = [self._emit(f"extractelement {kind(False, self.width)} {a}, i32 {lane}") for a in args]
+            picked = [self._emit(f"extractelement {self.real.kind(False, self.width)} {a}, i32 {lane}") for a in args]
             return self._emit(self._scalar(op, picked))
 
         return self._gathered(one)
 
     def _gathered(self, one: Callable[[int], str]) -> str:
         """A vector made of what `one` says for each lane."""
-        vector, t = "poison", kind(False, self.width)
+        vector, t = "poison", self.real.kind(False, self.width)
         for lane in range(self.width):
-            vector = self._emit(f"insertelement {t} {vector}, double {one(lane)}, i32 {lane}")
+            vector = self._emit(f"insertelement {t} {vector}, {self.real.name} {one(lane)}, i32 {lane}")
         return vector
 
     def _load(self, e: Expr, width: int) -> str:
@@ -238,23 +270,25 @@ class Part:
         place, table = self.operand(e.args[0], width), self.module.places[e.value]
 
         if width == 1:
-            index = self._emit(f"fptosi double {place} to i64")
-            pointer = self._emit(f"getelementptr inbounds double, ptr %{table}, i64 {index}")
-            return self._emit(f"load double, ptr {pointer}, align 8")
-        t, pointers = kind(False, width), f"<{width} x ptr>"
+            index = self._emit(f"fptosi {self.real.name} {place} to i64")
+            pointer = self._emit(f"getelementptr inbounds {self.real.name}, ptr %{table}, i64 {index}")
+            return self._emit(f"load {self.real.name}, ptr {pointer}, {self.align}")
+        t, pointers = self.real.kind(False, width), f"<{width} x ptr>"
         index = self._emit(f"fptosi {t} {place} to <{width} x i32>")
-        at = self._emit(f"getelementptr inbounds double, ptr %{table}, <{width} x i32> {index}")
-        gather, all_lanes = f"@llvm.masked.gather.v{width}f64.v{width}p0", kind(True, width)
+        at = self._emit(f"getelementptr inbounds {self.real.name}, ptr %{table}, <{width} x i32> {index}")
+        gather, all_lanes = f"@llvm.masked.gather.v{width}{self.real.suffix}.v{width}p0", self.real.kind(True, width)
         self.module.declared.add(f"declare {t} {gather}({pointers}, i32, {all_lanes}, {t})")
         return self._emit(
-            f"call {t} {gather}({pointers} {at}, i32 8, {all_lanes} {constant(1.0, width, True)}, {t} poison)"
+            f"call {t} {gather}({pointers} {at}, i32 {self.real.bytes}, "
+            f"{all_lanes} {self.real.constant(1.0, width, True)}, {t} poison)"
         )
 
     def _bits(self, e: Expr, width: int) -> str:
         """Functions of the bits of a float: conversions between float and integer would not become SIMD."""
-        a, words = self.operand(e.args[0], width), {"t": kind(False, width), "i": integers(width)}
-        words |= {name: integer(value, width) for name, value in INTEGERS.items()}
-        words |= {name: constant(value, width, False) for name, value in REALS.items()}
+        a, words = self.operand(e.args[0], width), {"t": self.real.kind(False, width), "i": self.real.integers(width)}
+        ones, floats = self.real.words
+        words |= {name: self.real.integer(value, width) for name, value in ones.items()}
+        words |= {name: self.real.constant(value, width) for name, value in floats.items()}
         for template in BITS[e.op]:
             a = self._emit(template.format(a=a, **words))
         return a
@@ -264,7 +298,9 @@ class Part:
         return f"call {t} @{name}({', '.join(f'{t} {a}' for a in args)})"
 
     def _address(self, pointer: str, offset: int) -> str:
-        return self._emit(f"getelementptr inbounds double, ptr {pointer}, i64 {offset}") if offset else pointer
+        return (
+            self._emit(f"getelementptr inbounds {self.real.name}, ptr {pointer}, i64 {offset}") if offset else pointer
+        )
 
     def _emit(self, instruction: str) -> str:
         name = f"%t{next(self.module.registers)}"
@@ -275,50 +311,9 @@ class Part:
         self.lines.append(f"  {text}")
 
 
-INTEGERS = {"fraction": 52, "mask": 0x000FFFFFFFFFFFFF, "one": 0x3FF0000000000000, "large": 0x4330000000000000}
-REALS = {"shift": 6755399441056767.0, "above": 4503599627371519.0}
-BITS = {
-    # Added to 1.5 * 2^52 a whole number stands in the low bits of the sum; moved up it is the exponent of 2^k.
-    "power_of_two": (
-        "fadd {t} {a}, {shift}", "bitcast {t} {a} to {i}", "shl {i} {a}, {fraction}", "bitcast {i} {a} to {t}",
-    ),
-    # The exponent's bits, set into the mantissa of 2^52, are a float 2^52 larger than the exponent.
-    "exponent": (
-        "bitcast {t} {a} to {i}", "lshr {i} {a}, {fraction}", "or {i} {a}, {large}", "bitcast {i} {a} to {t}",
-        "fsub {t} {a}, {above}",
-    ),
-    "mantissa": ("bitcast {t} {a} to {i}", "and {i} {a}, {mask}", "or {i} {a}, {one}", "bitcast {i} {a} to {t}"),
-}  # fmt: skip
-"""Functions of the bits of a float, an instruction a line; each works on the result of the one before."""
-
-
-def kind(condition: bool, width: int) -> str:
-    """The type of a value."""
-    scalar = "i1" if condition else "double"
-    return f"<{width} x {scalar}>" if width > 1 else scalar
-
-
-def integers(width: int) -> str:
-    """The type of integers as long as a float."""
-    return f"<{width} x i64>" if width > 1 else "i64"
-
-
-def constant(value: float, width: int, condition: bool) -> str:
-    """A number as an operand; the bits of it, for decimals would round."""
-    if condition:
-        text = "true" if value else "false"
-    else:
-        (bits,) = struct.unpack("<Q", struct.pack("<d", math.nan if value != value else value))
-        text = f"0x{bits:016X}"
-    return f"<{', '.join([f'{kind(condition, 1)} {text}'] * width)}>" if width > 1 else text
-
-
-def integer(value: int, width: int) -> str:
-    """A whole number as an operand."""
-    return f"<{', '.join([f'i64 {value}'] * width)}>" if width > 1 else str(value)
-
-
-def emit(name: str, outputs: Sequence[Expr], places: Mapping[str, str], each: frozenset[str] | None) -> str:
+def emit(
+    name: str, outputs: Sequence[Expr], places: Mapping[str, str], each: frozenset[str] | None, real: Real = DOUBLE
+) -> str:
     """The text of a module with the function `name`, which writes `outputs`.
 
     Args:
@@ -326,12 +321,13 @@ def emit(name: str, outputs: Sequence[Expr], places: Mapping[str, str], each: fr
         outputs: expressions of one graph.
         places: input groups, and the pointers (a, b, c, p) that hold them.
         each: groups of which each lane has its own values; None for code of one state.
+        real: the format of all numbers, in memory and in registers.
     """
     lanes = each is not None
-    lowered = [e.graph.where(e, 1.0, 0.0) if e.condition else e for e in lower(outputs, lanes)]
+    lowered = [e.graph.where(e, 1.0, 0.0) if e.condition else e for e in lower(outputs, lanes, real)]
     parameters = {group for group, pointer in places.items() if pointer == "p"}
-    plan = Plan(lowered, parameters, each or frozenset[str](), WIDTHS)
-    module = Module(plan, places)
+    plan = Plan(lowered, parameters, each or frozenset[str](), widths(real))
+    module = Module(name, plan, places, real)
     functions: list[str] = []
 
     def body(parts: Sequence[Sequence[Step]], width: int, out: str) -> list[str]:
@@ -351,19 +347,34 @@ def emit(name: str, outputs: Sequence[Expr], places: Mapping[str, str], each: fr
 
     lines = body(plan.shared, 1, "%results" if lanes else "%out")
     if plan.lanes:
-        moved = [f"  %{x}.lane = getelementptr inbounds double, ptr %{x}, i64 %lane" for x in ("a", "b", "c", "out")]
+        moved = [
+            f"  %{x}.lane = getelementptr inbounds {real.name}, ptr %{x}, i64 %lane" for x in ("a", "b", "c", "out")
+        ]
         lines += repeated("lane", LANES, plan.width, [*moved, *body(plan.lanes, plan.width, "%out.lane")])
     if lanes and plan.rows:
-        lines += repeated("shared", len(plan.rows), 1, spread(module.table("i64", [str(r * LANES) for r in plan.rows])))
-        lines.insert(0, f"  %results = alloca [{len(plan.rows)} x double], align 8")
+        lines += repeated(
+            "shared", len(plan.rows), 1, spread(module.table("i64", [str(r * LANES) for r in plan.rows]), real)
+        )
+        lines.insert(0, f"  %results = alloca [{len(plan.rows)} x {real.name}], align {real.bytes}")
     if plan.size or functions:
-        lines.insert(0, f"  %scratch = alloca [{plan.size} x double], align 64")
+        lines.insert(0, f"  %scratch = alloca [{plan.size} x {real.name}], align 64")
     head = f"define void @{name}(ptr %a, ptr %b, ptr %c, ptr noalias readonly %p, ptr %out) nounwind {{"
+    mappings = [line for lines in module.mappings.values() for line in lines]
     whole = [head, *lines, "  ret void", "}", ""]
-    return "\n".join([*module.tables, *sorted(module.declared), *functions, *whole])
+    return "\n".join([*module.tables, *sorted(module.declared), *mappings, *functions, *whole])
 
 
-def repeated(index: str, end: int, step: int, lines: Sequence[str]) -> list[str]:
+def widths(real: Real) -> tuple[int, int]:
+    """Lanes that one vector instruction of the intermediate representation works on, in short and in long code.
+
+    Two registers at once run faster than one: the processor waits less. LLVM cuts such vectors in two, which takes it
+    twice as long.
+    """
+    register = max(256, registers().bits) // real.bits
+    return 2 * register, register
+
+
+def repeated(index: str, end: int | str, step: int, lines: Sequence[str]) -> list[str]:
     """Lines that run for values of %index from 0 on."""
     return [
         f"  br label %before.{index}", f"before.{index}:", f"  br label %each.{index}", f"each.{index}:",
@@ -373,22 +384,22 @@ def repeated(index: str, end: int, step: int, lines: Sequence[str]) -> list[str]
     ]  # fmt: skip
 
 
-def spread(rows: str) -> list[str]:
+def spread(rows: str, real: Real) -> list[str]:
     """Lines that copy the result %shared to all lanes of its row."""
-    width = WIDTHS[0]
-    vector = kind(False, width)
+    width = widths(real)[0]
+    vector = real.kind(False, width)
     lines = [
-        "  %from = getelementptr inbounds double, ptr %results, i64 %shared",
-        "  %one = load double, ptr %from, align 8",
-        f"  %first = insertelement {vector} poison, double %one, i32 0",
+        f"  %from = getelementptr inbounds {real.name}, ptr %results, i64 %shared",
+        f"  %one = load {real.name}, ptr %from, align {real.bytes}",
+        f"  %first = insertelement {vector} poison, {real.name} %one, i32 0",
         f"  %all = shufflevector {vector} %first, {vector} poison, <{width} x i32> zeroinitializer",
         f"  %entry.row = getelementptr inbounds i64, ptr {rows}, i64 %shared",
         "  %row = load i64, ptr %entry.row, align 8",
-        "  %to = getelementptr inbounds double, ptr %out, i64 %row",
+        f"  %to = getelementptr inbounds {real.name}, ptr %out, i64 %row",
     ]
     for lane in range(0, LANES, width):
         lines += [
-            f"  %to{lane} = getelementptr inbounds double, ptr %to, i64 {lane}",
-            f"  store {vector} %all, ptr %to{lane}, align 8",
+            f"  %to{lane} = getelementptr inbounds {real.name}, ptr %to, i64 {lane}",
+            f"  store {vector} %all, ptr %to{lane}, align {real.bytes}",
         ]
     return lines

@@ -16,11 +16,10 @@ import numpy as np
 
 from . import products
 from .driver import uninterrupted
+from .reals import DOUBLE, Real, real_of
 
 SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
-"""``void f(double* a, double* b, double* c, double* p, double* out)``."""
-PRODUCTS = (1, 4, 8)
-"""Numbers of lanes for which there are products of a matrix and a vector."""
+"""``void f(real* a, real* b, real* c, real* p, real* out)``."""
 _lock = threading.Lock()
 _numbers = itertools.count()
 LARGE = 1_000
@@ -41,13 +40,16 @@ class Code:
         shapes: shape of each result, ``()`` for one number.
         offsets: index of the first number of each result.
         lanes: number of states side by side; 0 for code for one state.
+        precision: "double" or "single": that of all numbers that it reads and writes.
         calls_back: whether it calls the methods of a model that is not traced.
     """
 
     calls_back = False
 
-    def __init__(self, address: int, shapes: Mapping[str, tuple[int, ...]], lanes: int, owner: Any) -> None:
-        self.address, self.lanes = address, lanes
+    def __init__(
+        self, address: int, shapes: Mapping[str, tuple[int, ...]], lanes: int, owner: Any, precision: str = "double"
+    ) -> None:
+        self.address, self.lanes, self.precision = address, lanes, precision
         self.shapes = dict(shapes)
         self.offsets: dict[str, int] = {}
         self.size = 0
@@ -66,9 +68,10 @@ class Code:
             >>> car.code("y").run([0.0, 0.0, 0.0, 2.0], [0.0, 0.0], 0.5, car.vector())["y"].tolist()
             [1.0, 0.0, 0.0, 2.0]
         """
-        given = [np.ascontiguousarray([] if v is None else v, dtype=np.float64) for v in (a, b, c, p)]
+        dtype = real_of(self.precision).dtype
+        given = [np.ascontiguousarray([] if v is None else v, dtype=dtype) for v in (a, b, c, p)]
         tail = (self.lanes,) if self.lanes else ()
-        out = np.empty((self.size, *tail))
+        out = np.empty((self.size, *tail), dtype)
         SIGNATURE(self.address)(*(v.ctypes.data for v in given), out.ctypes.data)
         self.check()
         return {
@@ -103,13 +106,13 @@ def _target() -> Any:
     return llvm
 
 
-def assemble(text: str, name: str, shapes: Mapping[str, tuple[int, ...]], lanes: int = 0) -> Code:
+def assemble(text: str, name: str, shapes: Mapping[str, tuple[int, ...]], lanes: int = 0, real: Real = DOUBLE) -> Code:
     """Compile the function `name` of a module."""
     with _lock:
-        if any(products.name(width) in text for width in PRODUCTS):
-            _with_products()
+        for precision, width in products.called(text):
+            _product(precision, width)
         engine = _engine(text, effort(text.count("\n"), lanes))
-        return Code(engine.get_function_address(name), shapes, lanes, engine)
+        return Code(engine.get_function_address(name), shapes, lanes, engine, real.precision)
 
 
 def _engine(text: str, opt: int) -> Any:
@@ -123,12 +126,23 @@ def _engine(text: str, opt: int) -> Any:
 
 
 @cache
-def _with_products() -> Any:
-    """Compile the products of matrices and vectors, once, and make them known to code that comes later."""
-    engine = _engine(products.module(PRODUCTS), 3)
-    for width in PRODUCTS:
-        _target().add_symbol(products.name(width), engine.get_function_address(products.name(width)))
+def _product(precision: str, width: int) -> Any:
+    """Compile a product of a matrix and a vector, once, and make it known to code that comes later."""
+    real = real_of(precision)
+    engine, name = _engine(products.module(width, real, registers()), 3), products.name(width, real)
+    _target().add_symbol(name, engine.get_function_address(name))
     return engine
+
+
+@cache
+def registers() -> products.Registers:
+    """The vector registers of this processor."""
+    features = _target().get_host_cpu_features()
+    if features.get("avx512f"):
+        return products.Registers(512, 32)
+    if features.get("avx"):
+        return products.Registers(256, 16)
+    return products.Registers(128, 32 if features.get("neon") else 16)
 
 
 def effort(lines: int, lanes: int) -> int:

@@ -169,9 +169,9 @@ class Traced(Keyed):
     def _with(self, **settings: Any) -> Self:
         return type(self)(self._body, **{**self._settings, **settings})
 
-    def code(self, results: str, lanes: bool = False) -> Code:
+    def code(self, results: str, lanes: bool = False, precision: str = "double") -> Code:
         """Machine code that writes these results, such as ``"y F Q"``, one after another."""
-        return self._function.code(results, lanes)
+        return self._function.code(results, lanes, precision)
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as machine code reads them. `dt` matters only to models whose parameters depend on it."""

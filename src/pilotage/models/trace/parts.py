@@ -20,6 +20,8 @@ UNCUT = 3000
 """Steps of code for one state that stay one part: what crosses from part to part costs running time."""
 SHORT = 2
 """Parts of short code for lanes at most."""
+VECTORS = ("affine", "map")
+"""Operations whose results are vectors, which are kept in scratch memory."""
 BLOCK = 8
 """Results that are written at once from so many on, where they are constants or parameters one after another."""
 
@@ -61,7 +63,7 @@ class Plan:
     def __init__(
         self, outputs: Sequence[Expr], parameters: Container[str], each: Container[str], widths: tuple[int, int]
     ) -> None:
-        nodes = outputs[0].graph.nodes if outputs else []
+        nodes = outputs[0].graph.nodes if outputs else list[Expr]()
         needed = [nodes[i] for i in reachable(outputs)]
         self.wide = set[int]()
         for e in needed:
@@ -81,7 +83,8 @@ class Plan:
         shared += rest
         self.shared = cut(shared, SINGLE if len(shared) > UNCUT else UNCUT)
         self.lanes = cut(lanes, LENGTH)
-        products = [e for e in needed if e.op == "affine"]
+        products = [e for e in needed if e.op in VECTORS]
+        self.wide.update(i for e in products if e.op == "map" for i in reachable([nodes[int(e.value)]]))
         self.width = widths[len(self.lanes) > SHORT and not products]
         self.kept: dict[int, int] = {}
         self.size = 0
@@ -92,10 +95,13 @@ class Plan:
     def _reserve(self, products: Sequence[Expr]) -> None:
         """Give scratch memory to products of matrices: to what comes out of each, and one place to what goes in."""
         self.staged = self.size
-        self.size += max((e.value[3] * self._lanes(e) for e in products), default=0)
+        self.size += max((len(e.args) * self._lanes(e) for e in products), default=0)
         for e in products:
-            self.products[e.index] = self.size
-            self.size += e.value[2] * self._lanes(e)
+            if e.op == "map":
+                self.products[e.index] = self.products[e.args[0].index]
+            else:
+                self.products[e.index] = self.size
+                self.size += e.value[2] * self._lanes(e)
 
     def _lanes(self, e: Expr) -> int:
         return self.width if e.index in self.wide else 1
@@ -113,7 +119,7 @@ class Plan:
         free: dict[bool, list[int]] = {False: [], True: []}
         for k, part in enumerate(parts):
             for e in part:
-                if isinstance(e, Expr) and last[e.index] > k and e.op not in ("affine", "entry"):
+                if isinstance(e, Expr) and last[e.index] > k and e.op not in (*VECTORS, "entry"):
                     wide = e.index in self.wide
                     if not free[wide]:
                         free[wide].append(self.size)

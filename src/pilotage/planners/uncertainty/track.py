@@ -72,7 +72,30 @@ class PredictedTrack:
         found = np.stack([np.interp(ts, self.ts, column) for column in rows.T], -1)
         return found[:, :2], found[:, 2:].reshape(-1, 2, 2)
 
-    def obstacle(self, risk: float) -> MovingObstacle:
+    def seen_from(self, covariance: Any) -> PredictedTrack:
+        """The same track, as uncertain as it is relative to a robot with a position of this covariance ``(2, 2)``.
+
+        Example:
+            >>> walker = PredictedTrack([0.0], [[0, 0]], [0.01 * np.eye(2)])
+            >>> walker.seen_from(0.02 * np.eye(2)).covariances[0].round(3).tolist()
+            [[0.03, 0.0], [0.0, 0.03]]
+        """
+        own = check_semidefinite(covariance, 2, "the covariance of the robot")
+        return PredictedTrack(self.ts, self.means, self.covariances + own, self.radius)
+
+    def until(self, t: float) -> PredictedTrack:
+        """The same track with covariances that grow no more after a time [s], those of the last prediction until then.
+
+        Example:
+            >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)])
+            >>> walker.until(1.0).covariances[:, 0, 0].tolist()
+            [0.01, 0.01]
+        """
+        last = max(int(np.searchsorted(self.ts, t + 1e-9)) - 1, 0)
+        kept = np.minimum(np.arange(len(self.ts)), last)
+        return PredictedTrack(self.ts, self.means, self.covariances[kept], self.radius)
+
+    def obstacle(self, risk: float, *, each: bool = False) -> MovingObstacle:
         """The moving obstacle that the disc stays in, at all times together, but for a risk.
 
         ::
@@ -84,12 +107,14 @@ class PredictedTrack:
 
         Args:
             risk: a probability above 0 and below 1.
+            each: whether the risk is that of each time by itself, so that it is not divided by T. This suits plans that
+                are made again before most of the times come.
 
         Example:
             >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)], radius=0.3)
             >>> walker.obstacle(0.01).radius.round(2).tolist()
             [0.63, 1.28]
         """
-        share = setting(risk, Risk, "risk") / len(self.ts)
+        share = setting(risk, Risk, "risk") / (1 if each else len(self.ts))
         widest = np.maximum(np.linalg.eigvalsh(self.covariances)[:, -1], 0.0)
         return MovingObstacle(self.ts, self.means, self.radius + np.sqrt(-2.0 * np.log(share) * widest))
