@@ -36,7 +36,7 @@ def value() -> np.ndarray:
 
 
 def small(**options: object) -> WallsSettings:
-    given = {"hidden": (16,), "trucks": 64, "warm_up": 5, "steps": 20, "validate_every": 10, "save_every": 10}
+    given = {"hidden": (16,), "trucks": 64, "warm_up": 5, "steps": 20, "validate_every": 10, "held_out": 100}
     return WallsSettings(**{**given, **options})
 
 

@@ -36,6 +36,7 @@ class WallsSettings(TrainingSettings):
         temperature: difference of two values by which the steering of the smaller one is e times less likely.
         guided: share of the decisions that the oracle takes.
         decisions: largest number of decisions of an episode.
+        held_out: number of starts of a validation.
 
     Example:
         >>> WallsSettings(hidden=(64, 64)).trucks
@@ -51,6 +52,7 @@ class WallsSettings(TrainingSettings):
     temperature: Positive = 0.005
     guided: Fraction = 0.1
     decisions: Count = 300
+    held_out: Count = 4000
 
 
 class Student:
@@ -99,8 +101,8 @@ class Student:
         return -(torch.as_tensor(counted, dtype=torch.float32) @ (wanted * logits).sum(-1))
 
     def validate(self) -> Mapping[str, Any]:
-        """The share of 1000 starts that the policy does not dock, as the score."""
-        first = starts("E3", 1000, np.random.default_rng(self.options.seed))
+        """The share of starts that the policy does not dock, as the score; no evaluation draws these starts."""
+        first = starts("E3", self.options.held_out, np.random.default_rng([self.options.seed, 1]))
         docked = docks(self.policy, first, self.options.decisions)
         return {"score": 1.0 - docked.mean(), "docked": docked.mean()}
 
@@ -163,7 +165,7 @@ def teach(
         PilotageError: if training diverges.
 
     Example:
-        >>> settings = WallsSettings(steps=2, hidden=(8,), trucks=16)
+        >>> settings = WallsSettings(steps=2, hidden=(8,), trucks=16, held_out=50)
         >>> policy, trained = teach(settings, TruckOracle(shape=(12, 6, 12, 7)))
         >>> policy, trained.best.step
         (WallsPolicy(hidden=[8]), 2)
