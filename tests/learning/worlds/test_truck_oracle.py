@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from pilotage.core import SettingError
+from pilotage.core import SettingError, ShapeError
 from pilotage.envs.truck import TruckBackerUpper, starts
 from pilotage.envs.truck.yard import kinematics, verdict
 from pilotage.learning.worlds.truck import TruckOracle
@@ -166,3 +166,16 @@ def test_a_value_of_another_grid_is_refused():
     for use in (lambda: other.drive(value, first), lambda: other.solve(1, value), lambda: other.at(value, first)):
         with pytest.raises(SettingError, match="value"):
             use()
+
+
+@pytest.mark.parametrize("states", [[[1.0, 2.0, 3.0]], [[1.0, 2.0, math.nan, 0.0]], [1.0, 2.0, 0.0, 0.0], "here"])
+def test_states_that_are_none_are_refused(states):
+    oracle = TruckOracle(shape=COARSE)
+    value = oracle.solve(1)
+    for use in (oracle.drive, oracle.at, oracle.action_values):
+        with pytest.raises(ShapeError):
+            use(value, states)
+    with pytest.raises(ShapeError):
+        oracle.act(value, [1.0, math.inf, 0.0, 0.0])
+    with pytest.raises(SettingError, match="limit"):
+        oracle.drive(value, np.zeros((1, 4)), limit=0)

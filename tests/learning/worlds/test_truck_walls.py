@@ -14,7 +14,15 @@ from pilotage.core import FormatError, SettingError
 from pilotage.envs.truck import TruckBackerUpper, starts
 from pilotage.envs.truck.yard import kinematics
 from pilotage.learning.networks import MLP
-from pilotage.learning.worlds.truck import TruckOracle, WallsPolicy, WallsSettings, teach
+from pilotage.learning.worlds.truck import (
+    TruckOracle,
+    TruckWalls,
+    TruckWorld,
+    WallsOptions,
+    WallsPolicy,
+    WallsSettings,
+    teach,
+)
 from pilotage.learning.worlds.truck.oracle import located
 from pilotage.learning.worlds.truck.teaching import Student, docks
 from pilotage.learning.worlds.truck.walls import FINE, features
@@ -28,7 +36,7 @@ def value() -> np.ndarray:
 
 
 def small(**options: object) -> WallsSettings:
-    given = {"hidden": (16,), "trucks": 64, "warm_up": 5, "steps": 20, "validate_every": 10, "save_every": 10}
+    given = {"hidden": (16,), "trucks": 64, "warm_up": 5, "steps": 20, "validate_every": 10, "held_out": 100}
     return WallsSettings(**{**given, **options})
 
 
@@ -37,6 +45,14 @@ def test_the_stored_success_rate_is_reproduced_on_fresh_starts():
     told, count = policy.metrics["docked"], 1500
     docked = docks(policy, starts("E3", count, np.random.default_rng(20261129)), policy.metrics["budget"])
     assert abs(docked.mean() - told) < 3.5 * math.sqrt(told * (1.0 - told) / count)
+
+
+def test_both_worlds_drive_the_policy_alike():
+    """The batch of the world `truck` has kinematics of its own and the environment's verdict."""
+    options = WallsOptions(starts=300, seed=6, oracle=False)
+    told = TruckWalls().evaluate(None, options)["success"]
+    assert TruckWorld().evaluate(None, options.conditions)["success"] == told
+    assert told["protocol"]["starts"] == "E3" and told["share"] > 0.8
 
 
 def test_the_environment_docks_what_the_batch_docks():

@@ -64,12 +64,12 @@ def advance(x, y, th, g, tangent, s, walls):
     if abs(g) > BENT or (walls and (fx < 0.0 or max(fx, x) > X1 or max(abs(fy), abs(y)) > Y1)):
         flag = -1
     elif x <= 0.0:
-        flag = 1 if docks(y, th) else -1
+        flag = 1 if at_dock(y, th) else -1
     return x, y, th, g, flag
 
 
 @njit(cache=True, fastmath=True)
-def docks(y, th):
+def at_dock(y, th):
     return abs(y) < NEAR and abs(th) < STRAIGHT
 
 
@@ -135,7 +135,7 @@ def improve(best, row, V, th, g, tangent, s, walls, kept):
         y = Y1 * j / (ny - 1)
         if walls and max(abs(y + dy), abs(y + fy)) > Y1:
             continue
-        if docks(y + dy, th):
+        if at_dock(y + dy, th):
             best[j, low : min(beyond, high)] = 1.0
         if beyond < high:
             blend(row, V, y + dy, th, g)

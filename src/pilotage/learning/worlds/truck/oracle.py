@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....core import SettingError
-from ....core.arrays import Array
-from ....core.settings import Count, Interval, NonNegative, setting, settings
+from ....core import SettingError, ShapeError
+from ....core.arrays import Array, all_finite, numbers
+from ....core.settings import Count, Interval, NonNegative, setting, settings, shown
 from ._grid import FINE, STEERS, WAYS, best_of, look_all, orders, rate, roll, sweep
 
 TANGENTS, COARSE = np.tan(FINE), np.tan(STEERS)
@@ -60,6 +60,7 @@ class TruckOracle:
 
     Raises:
         SettingError: if a setting is out of its range, or a value has another shape.
+        ShapeError: if states are not finite numbers ``(N, 4)``.
 
     Source: Bellman, "Dynamic programming", 1957; the kinematics of NYU-DLSP20, notebook 14.
 
@@ -103,33 +104,36 @@ class TruckOracle:
                 break
         return V
 
-    def drive(self, value: Value, starts: Array, limit: int = 300) -> Outcome:
+    def drive(self, value: Value, starts: Any, limit: int = 300) -> Outcome:
         """The ends of the greedy episodes from starts ``(N, 4)`` (hitch, yaw of cab and trailer), as in the yard."""
-        flags, steps, changes = np.zeros((3, len(starts)), dtype=np.int64)
-        roll(located(starts), self._checked(value), TANGENTS, self.walls, *self.prices, limit, flags, steps, changes)
+        places, limit = located(_states(starts, "starts")), setting(limit, Count, "limit")
+        flags, steps, changes = np.zeros((3, len(places)), dtype=np.int64)
+        roll(places, self._checked(value), TANGENTS, self.walls, *self.prices, limit, flags, steps, changes)
         return Outcome(flags == 1, flags == -1, steps, changes)
 
-    def act(self, value: Value, x: Array, speed: float = -1.0) -> tuple[float, float]:
+    def act(self, value: Value, x: Any, speed: float = -1.0) -> tuple[float, float]:
         """The greedy steering angle [rad] in a state of the truck ``(4,)``, and the speed, -1 or 1 m/s.
 
         `speed` is the last speed; a change of its sign has its price.
         """
-        px, py, yaw, hitch = located(np.asarray(x, dtype=np.float64)[None])[0].tolist()
+        px, py, yaw, hitch = located(_states([x], "states"))[0].tolist()
         last, V = int(speed > 0.0), self._checked(value)
         _, u, way = best_of(V, px, py, yaw, hitch, last, TANGENTS, self.walls, *self.prices)
         return float(FINE[u]), 10.0 * WAYS[way]
 
-    def at(self, value: Value, x: Array) -> Array:
+    def at(self, value: Value, x: Any) -> Array:
         """The values ``(N,)`` of states of the truck ``(N, 4)`` that backs up."""
-        places, values = located(x), np.empty(len(x))
+        places = located(_states(x, "states"))
+        values = np.empty(len(places))
         look_all(self._checked(value)[0], places, values)
         return values
 
-    def action_values(self, value: Value, places: Array) -> Array:
+    def action_values(self, value: Value, places: Any) -> Array:
         """The values ``(N, 33)`` of the steering angles in states ``(N, 4)``, in the grid's coordinates.
 
         A dock has 1.1 - 0.1 (|y| + |yaw|), a failure 0.
         """
+        places = _states(places, "places")
         values = np.empty((len(places), len(FINE)))
         rate(self._checked(value)[0], places, TANGENTS, self.walls, self.prices[0], values)
         return values
@@ -140,6 +144,14 @@ class TruckOracle:
                 f"value has shape {value.shape} and type {value.dtype}; expected {self.axes} and float32, as by solve"
             )
         return value
+
+
+def _states(given: Any, name: str) -> Array:
+    """States ``(N, 4)`` of finite numbers: a NaN would index the grid anywhere."""
+    x = numbers(given, name)
+    if x.ndim != 2 or x.shape[1] != 4 or not all_finite(x):
+        raise ShapeError(f"{name} have shape {x.shape} and {shown(x)}; expected finite numbers (N, 4)")
+    return x
 
 
 def located(x: Array) -> Array:

@@ -36,6 +36,7 @@ class WallsSettings(TrainingSettings):
         temperature: difference of two values by which the steering of the smaller one is e times less likely.
         guided: share of the decisions that the oracle takes.
         decisions: largest number of decisions of an episode.
+        held_out: number of starts of a validation.
 
     Example:
         >>> WallsSettings(hidden=(64, 64)).trucks
@@ -51,6 +52,7 @@ class WallsSettings(TrainingSettings):
     temperature: Positive = 0.005
     guided: Fraction = 0.1
     decisions: Count = 300
+    held_out: Count = 4000
 
 
 class Student:
@@ -99,8 +101,8 @@ class Student:
         return -(torch.as_tensor(counted, dtype=torch.float32) @ (wanted * logits).sum(-1))
 
     def validate(self) -> Mapping[str, Any]:
-        """The share of 1000 starts that the policy does not dock, as the score."""
-        first = starts("E3", 1000, np.random.default_rng(self.options.seed))
+        """The share of starts that the policy does not dock, as the score; no evaluation draws these starts."""
+        first = starts("E3", self.options.held_out, np.random.default_rng([self.options.seed, 1]))
         docked = docks(self.policy, first, self.options.decisions)
         return {"score": 1.0 - docked.mean(), "docked": docked.mean()}
 
@@ -157,6 +159,16 @@ def teach(
         folder: folder of the run; None to keep nothing.
         resume: whether to continue the run in the folder.
         progress: a function that is called after every validation.
+
+    Raises:
+        SettingError: if there is a run in the folder that cannot be continued, or the value is of another oracle.
+        PilotageError: if training diverges.
+
+    Example:
+        >>> settings = WallsSettings(steps=2, hidden=(8,), trucks=16, held_out=50)
+        >>> policy, trained = teach(settings, TruckOracle(shape=(12, 6, 12, 7)))
+        >>> policy, trained.best.step
+        (WallsPolicy(hidden=[8]), 2)
     """
     settings, oracle = settings or WallsSettings(), oracle or TruckOracle()
     policy = WallsPolicy.new(settings.hidden, seed=settings.seed)

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ....core.arrays import Array
 from ....core.settings import Count, Natural, settings
-from ....envs.truck.starts import starts
-from ....envs.truck.yard import TOLERANCE
-from ...evaluation import EvaluationProtocol, SuccessRate
+from ...evaluation import SuccessRate
 from ...records import Record
+from .evaluate import TruckOptions
 from .oracle import TruckOracle
 from .teaching import WallsSettings, docks, teach
 from .walls import WEIGHTS, WallsPolicy
@@ -39,12 +37,9 @@ class WallsOptions:
     oracle: bool = True
 
     @property
-    def protocol(self) -> EvaluationProtocol:
-        """The conditions, as they go into every result."""
-        return EvaluationProtocol(
-            world="truck", starts="E3", goals="dock", budget=self.budget, episodes=self.starts, seed=self.seed,
-            success=(("lateral", TOLERANCE[0]), ("heading", TOLERANCE[1])),
-        )  # fmt: skip
+    def conditions(self) -> TruckOptions:
+        """The same conditions for the world `truck`, with their protocol."""
+        return TruckOptions(distribution="E3", starts=self.starts, budget=self.budget, seed=self.seed)
 
 
 class TruckWalls:
@@ -75,15 +70,15 @@ class TruckWalls:
     def evaluate(self, folder: Path | None, options: WallsOptions) -> Mapping[str, Any]:
         """The success rate of the policy in the folder, or of that in the package; and of what the oracle docks."""
         policy = WallsPolicy.load(WEIGHTS if folder is None else folder)
-        first = starts("E3", options.starts, np.random.default_rng(options.seed))
-        rate = options.protocol.rate(docks(policy, first, options.budget))
+        first = options.conditions.draw()[:, :4]
+        rate = options.conditions.protocol.rate(docks(policy, first, options.budget))
         told = {"success": rate.to_json()}
         return {**told, **beside_oracle(rate, first, options)} if options.oracle else told
 
 
-def beside_oracle(rate: SuccessRate, first: np.ndarray[Any, np.dtype[np.float64]], options: WallsOptions) -> Any:
+def beside_oracle(rate: SuccessRate, first: Array, options: WallsOptions) -> Any:
     """The success rate of the oracle from the same starts, and the policy's share of what the oracle docks."""
     oracle = TruckOracle()
-    feasible = options.protocol.rate(oracle.drive(oracle.solve(), first, options.budget).docked)
+    feasible = options.conditions.protocol.rate(oracle.drive(oracle.solve(), first, options.budget).docked)
     low, share, high = rate.within(feasible)
     return {"oracle": feasible.to_json(), "of_feasible": share, "of_feasible_interval": [low, high]}

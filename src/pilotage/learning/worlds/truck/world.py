@@ -22,6 +22,7 @@ from .kinematics import backed
 from .lessons import Lessons, LessonSettings, Model
 from .policy import TruckPolicy
 from .recovery import RecoverySettings, recover
+from .walls import WallsPolicy
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The policies in the package, one folder for each training seed."""
@@ -108,9 +109,11 @@ class TruckWorld:
         return {"lessons": lessons.to_json(), "emulator": learned, "recovery": scores, "seconds": seconds}
 
     def evaluate(self, folder: Path | None, options: TruckOptions) -> Mapping[str, Any]:
-        """The success rate of the policy in the folder, or of the first in the package."""
+        """The success rate of the policy in the folder, or of that in the package for these starts."""
         if folder is not None and (folder / "lessons").is_dir() and read_run_end(folder / "lessons") is None:
             raise FormatError(f"the run in {folder} has not ended; resume=True continues it")
+        if folder is None and options.distribution == "E3" and options.goal == "dock":
+            return evaluate(WallsPolicy.load(), options)
         return evaluate(TruckPolicy.load(WEIGHTS / "seed-0" if folder is None else folder), options)
 
     def _model(self, settings: TruckSettings, folder: Path, **more: Any) -> tuple[Model, float | None]:
