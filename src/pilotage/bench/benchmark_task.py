@@ -70,6 +70,8 @@ class BenchmarkTask:
         success: function from the last state to whether the goal was reached; default: every run that ends well is one.
         finish: True if an episode succeeds only when the task is done, such as a lap that ends where it begins.
         path: function from a seed to the points that path followers follow.
+        sampling: settings of the stock sampling controllers that suit the task, such as `std` of each action and
+            `horizon`; their default std is a quarter of the bounds, which may be far more than a step needs.
         disturbances: disturbances that make sense for the task by name, each a list as in a `Suite`.
 
     Example:
@@ -98,6 +100,7 @@ class BenchmarkTask:
     finish: bool = False
     path: Callable[[int], Any] | None = None
     disturbances: Mapping[str, Any] | None = None
+    sampling: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name, channel in (self.sensors or {}).items():
