@@ -66,7 +66,7 @@ GRIDS = {
     "pendulum": Grid((-math.pi, -10.0), (math.pi, 10.0), (501, 251), 41),
 }
 STARTS = {
-    "acrobot": Starts(8, episodes=3, hops=24),
+    "acrobot": Starts(4, episodes=1, hops=12),
     "cart_pole_balance": Starts(2),
     "cart_pole_swingup": Starts(12, episodes=4, hops=40),
     "parking": Starts(8, episodes=2, hops=8),
