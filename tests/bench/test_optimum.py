@@ -11,7 +11,7 @@ import pytest
 from pilotage.bench import benchmark_task
 from pilotage.bench.optimum import Multistart, known, proof, record, trajectory_cost
 from pilotage.bench.optimum.multistart import episode_cost
-from pilotage.bench.optimum.recipes import GRIDS, STARTS, Starts, compute
+from pilotage.bench.optimum.recipes import GRIDS, STARTS, Starts, compute, improve
 from pilotage.control import ICEM, ILQR, ValueTable, finite_horizon_lqr, reach
 from pilotage.core import ModelError, PilotageError, ShapeError
 from pilotage.models import double_integrator, pendulum
@@ -135,6 +135,15 @@ def test_compute_writes_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
     compute("unicycle_goal", 2, said.append)
     kept = json.loads((tmp_path / "unicycle_goal.json").read_text())
     assert len(kept["costs"]) == 2 and kept["convergence"]["starts"] == 2 and "unicycle_goal" in said[0]
+    good = list(kept["costs"])
+    kept["costs"][1], kept["actions"]["1"] = 1e3, []
+    (tmp_path / "unicycle_goal.json").write_text(json.dumps(kept))
+    record.cache_clear()
+    improve("unicycle_goal", [0, 1], 1, said.append)
+    kept = json.loads((tmp_path / "unicycle_goal.json").read_text())
+    assert kept["costs"] == pytest.approx(good, rel=1e-6) and kept["mean"] == pytest.approx(np.mean(good), abs=1e-3)
+    assert len(kept["actions"]["1"]) == 80
+    record.cache_clear()
 
 
 def test_a_seed_without_a_plan_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

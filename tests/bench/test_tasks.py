@@ -97,6 +97,16 @@ def test_controllers_with_derivatives_reach_the_optimum_and_others_come_near() -
         assert row.fallbacks == 0 and row.cost < (1.01 if exact else 1.5) * best, (name, row.cost, best)
 
 
+@pytest.mark.parametrize(("name", "share"), [("quadrotor_hover", 0.1), ("quadrotor_eight", 0.25), ("reacher", 0.1)])
+@pytest.mark.parametrize("controller", ["mppi", "icem"])
+def test_samplers_have_settings_that_suit_the_task(name: str, share: float, controller: str) -> None:
+    """They reach the goal at a small share of the cost of resting; with their own spread they lose the robot."""
+    rest, row = Run(name, "rest").execute(), Run(name, controller).execute()
+    assert row.success and row.cost < share * rest.cost, (row.cost, rest.cost)
+    coarse = Run(name, controller, settings={"std": None, "horizon": 30}).execute()
+    assert row.cost < 0.5 * coarse.cost
+
+
 def test_controllers_fit_the_tasks_that_they_can_do() -> None:
     assert not fits("lqr", benchmark_task("unicycle_goal")), "no gain stabilises a unicycle that stands"
     assert not fits("linear_mpc", benchmark_task("cart_pole_balance")), "its goal is not known"

@@ -79,6 +79,8 @@ class BenchmarkTask:
         success: function from the last state to whether the goal was reached; default: every run that ends well is one.
         finish: True if an episode succeeds only when the task is done, such as a lap that ends where it begins.
         path: function from a seed to the points that path followers follow.
+        sampling: settings of the stock sampling controllers that suit the task, such as `std` of each action and
+            `horizon`; their default std is a quarter of the bounds, which may be far more than a step needs.
         grid: the map, for controllers that look for obstacles on it.
         tracks: function from a time [s] to the `PredictedTrack`s of what moves, made of what was seen until then, for
             controllers that keep clear of them.
@@ -114,6 +116,7 @@ class BenchmarkTask:
     grid: OccupancyGrid | None = None
     tracks: Callable[[float], Sequence[PredictedTrack]] | None = None
     disturbances: Mapping[str, Any] | None = None
+    sampling: Mapping[str, Any] | None = None
     scenes: Callable[[int], BenchmarkTask] | None = None
 
     def __post_init__(self) -> None:

@@ -131,26 +131,26 @@ def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **setting
 
 @controllers.add
 def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`MPPI` with 500 samples of 30 steps."""
-    return _predictive(MPPI, benchmark, model, {"horizon": 30, "samples": 500, "rng": seed, **settings})
+    """`MPPI` with 500 samples of 30 steps, or what suits the task."""
+    return _sampling(MPPI, benchmark, model, {"samples": 500, "rng": seed, **settings})
 
 
 @controllers.add
 def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`CEM` with 4 times 125 samples of 30 steps."""
-    return _predictive(CEM, benchmark, model, {"horizon": 30, "samples": 125, "rng": seed, **settings})
+    """`CEM` with 4 times 125 samples of 30 steps, or what suits the task."""
+    return _sampling(CEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
 
 
 @controllers.add
 def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer."""
-    return _predictive(ICEM, benchmark, model, {"horizon": 30, "samples": 125, "rng": seed, **settings})
+    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, or what suits the task."""
+    return _sampling(ICEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
 
 
 @controllers.add
 def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`PredictiveSampling` with 500 samples of 30 steps."""
-    return _predictive(PredictiveSampling, benchmark, model, {"horizon": 30, "samples": 500, "rng": seed, **settings})
+    """`PredictiveSampling` with 500 samples of 30 steps, or what suits the task."""
+    return _sampling(PredictiveSampling, benchmark, model, {"samples": 500, "rng": seed, **settings})
 
 
 @controllers.add
@@ -222,6 +222,11 @@ def space_time_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **s
 def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
     """A predictive controller whose first plan is the resting action of the task: a drone begins by hovering."""
     return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
+
+
+def _sampling(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
+    """A sampling controller with the settings that suit the task; those of the suite come first."""
+    return _predictive(kind, benchmark, model, {"horizon": 30, **(benchmark.sampling or {}), **settings})
 
 
 def _avoiding(

@@ -70,10 +70,31 @@ def keep(name: str, method: str, costs: list[float], plans: list[Plan], converge
     if not all(map(math.isfinite, costs)):
         raise PilotageError(f"{name}: no plan was found for seeds {[i for i, c in enumerate(costs) if math.isinf(c)]}")
     kept = {
-        "task": name, "method": method, "mean": round(float(np.mean(costs)), 4), "convergence": convergence,
-        "costs": [round(cost, 6) for cost in costs],
-        "states": {str(i): xs.round(9).tolist() for i, (xs, _) in enumerate(plans[:PROOFS])},
-        "actions": {str(i): us.round(9).tolist() for i, (_, us) in enumerate(plans[:PROOFS])},
+        "task": name, "method": method, "convergence": convergence, "costs": [round(cost, 6) for cost in costs],
+        "states": {}, "actions": {},
     }  # fmt: skip
+    for seed, plan in enumerate(plans[:PROOFS]):
+        _prove(kept, seed, plan)
+    _write(kept)
+
+
+def lower(name: str, seed: int, cost: float, plan: Plan) -> None:
+    """Write a lower cost of one seed into the file of a task."""
+    record.cache_clear()
+    kept = record(name)
+    kept["costs"][seed] = round(cost, 6)
+    if seed < PROOFS:
+        _prove(kept, seed, plan)
+    _write(kept)
+
+
+def _prove(kept: dict[str, Any], seed: int, plan: Plan) -> None:
+    for key, rows in zip(("states", "actions"), plan):
+        kept[key][str(seed)] = rows.round(9).tolist()
+
+
+def _write(kept: dict[str, Any]) -> None:
+    kept["mean"] = round(float(np.mean(kept["costs"])), 4)
     DATA.mkdir(exist_ok=True)
-    write_atomic(DATA / f"{name}.json", json.dumps(kept))
+    write_atomic(DATA / f"{kept['task']}.json", json.dumps(kept))
+    record.cache_clear()

@@ -57,7 +57,7 @@ def reacher() -> BenchmarkTask:
     reach_out = touch(initial=begin, dt=dt, horizon=60)
     return BenchmarkTask(
         "reacher", ARM, reach_out, success=lambda x: np.hypot(*np.subtract(tip(x, np), TARGET)) < 0.05,
-        optimum=known("reacher"), disturbances={
+        optimum=known("reacher"), sampling={"std": 0.5, "horizon": 20}, disturbances={
             "heavy": mismatch(masses=1.3), "light": mismatch(masses=0.75), "friction": mismatch(damping=3.0),
             "wind": wind("rate2", 0.5), "push": impulse("rate1", 1.0),
         }, **estimated(planar_arm(2, **LINKS), begin, {"joints": slow(joint_angles(), dt)}, dt),

@@ -122,6 +122,7 @@ def acrobot() -> BenchmarkTask:
     return BenchmarkTask(
         "acrobot", ELBOW, swing, planning=swing.replace(final=(50.0, 50.0, 50.0, 50.0, 5.0, 5.0)),
         success=lambda x: np.cos(x[0]) < -0.9 and np.cos(x[0] + x[1]) < -0.9, optimum=known("acrobot"),
+        sampling={"std": 1.0, "horizon": 80},
         disturbances={
             "heavy": mismatch(mass2=1.1), "light": mismatch(mass2=0.9), "wind": wind("theta1_rate", 0.3),
             "push": impulse("theta2_rate", 1.0),

@@ -35,13 +35,14 @@ def attitude(x: Components, c: Components, p: Values, m: Mathematics) -> Compone
     return x
 
 
-def _drone(name: str, judged: TracedTask, success: Any) -> BenchmarkTask:
+def _drone(name: str, judged: TracedTask, success: Any, sampling: Any) -> BenchmarkTask:
     seen = {
         "tracker": Channel(position(3, std=0.02), period=0.1, delay=0.05, dropout=0.1), "inertial": Channel(attitude()),
     }  # fmt: skip
     return BenchmarkTask(
         name, DRONE, judged, rest=[WEIGHT, 0.0, 0.0, 0.0], success=success, optimum=known(name),
-        disturbances=DISTURBANCES, **estimated(quadrotor(), cast(Gaussian, judged.initial), seen, judged.dt),
+        disturbances=DISTURBANCES, sampling=sampling,
+        **estimated(quadrotor(), cast(Gaussian, judged.initial), seen, judged.dt),
     )  # fmt: skip
 
 
@@ -54,7 +55,8 @@ def quadrotor_hover() -> BenchmarkTask:
     hover = reach(
         DRONE, DRONE.state.identity(), weights=weights, effort=effort, final=10.0, initial=begin, dt=0.05, horizon=80
     )
-    return _drone("quadrotor_hover", hover, lambda x: np.abs(x[:3]).max() < 0.3)
+    sampling = {"std": (0.5, 0.003, 0.003, 0.001), "horizon": 20}
+    return _drone("quadrotor_hover", hover, lambda x: np.abs(x[:3]).max() < 0.3, sampling)
 
 
 def _off(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
@@ -89,4 +91,5 @@ def quadrotor_eight() -> BenchmarkTask:
     """A quadrotor flies a figure eight at up to 3 m/s."""
     begin = Gaussian.of(DRONE.state, DRONE.state.identity(), std=[0.2] * 3 + [0.05] * 3 + [0.1] * 6)
     fly = track(references=eight, initial=begin, dt=EIGHT_DT, horizon=120)
-    return _drone("quadrotor_eight", fly, lambda x: bool(np.abs(x[:3]).max() < 0.5))
+    sampling = {"std": (1.0, 0.02, 0.02, 0.005), "horizon": 10}
+    return _drone("quadrotor_eight", fly, lambda x: bool(np.abs(x[:3]).max() < 0.5), sampling)
