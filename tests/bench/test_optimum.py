@@ -12,44 +12,10 @@ from pilotage.bench import benchmark_task
 from pilotage.bench.optimum import Multistart, known, proof, record, trajectory_cost
 from pilotage.bench.optimum.multistart import episode_cost
 from pilotage.bench.optimum.recipes import GRIDS, STARTS, Starts, compute, improve
-from pilotage.control import ICEM, ILQR, ValueTable, finite_horizon_lqr, reach
-from pilotage.core import ModelError, PilotageError, ShapeError
-from pilotage.models import double_integrator, pendulum
+from pilotage.control import ICEM, ILQR, ValueTable
+from pilotage.core import PilotageError
 
 STORED = sorted({*GRIDS, *STARTS})
-
-
-def test_a_value_table_is_the_riccati_solution_of_a_linear_quadratic_problem() -> None:
-    cart = double_integrator(1, noise=0.0)
-    home = reach(cart, [0.0, 0.0], weights=[1.0, 0.1], effort=0.1, final=1.0, dt=0.1, horizon=20)
-    P = finite_horizon_lqr(*cart.linearize(np.zeros(2), np.zeros(1), 0.1), [1.0, 0.1], 0.1, 20).S[0]
-    errors = []
-    for points in (41, 81):
-        table = ValueTable(cart, home, [-2.0, -3.0], [2.0, 3.0], (points, points), 41)
-        x = np.array([0.7, -0.3])
-        errors.append(abs(table.value(x) - x @ P @ x))
-        cost, xs, us = table.rollout(x)
-        assert x @ P @ x - 1e-9 <= cost < 1.02 * (x @ P @ x)
-        assert np.allclose(xs, cart.rollout(x, us, 0.1))
-    assert errors[1] < 0.6 * errors[0] < 0.3
-
-
-def test_a_value_table_of_a_circle_closes() -> None:
-    """The cost-to-go is the same on both sides of the cut of an angle."""
-    rod = pendulum(noise=0.0)
-    swing = reach(rod, [0.0, 0.0], weights=[1.0, 0.1], effort=0.001, dt=0.05, horizon=40)
-    table = ValueTable(rod, swing, [-np.pi, -8.0], [np.pi, 8.0], (61, 41), 5)
-    V = table.V[0].reshape(61, 41)
-    assert np.allclose(V[0], V[-1], rtol=1e-5) and np.allclose(V, V[::-1, ::-1], rtol=1e-3)
-
-
-def test_what_a_value_table_cannot_hold_is_refused() -> None:
-    balance = benchmark_task("cart_pole_balance")
-    with pytest.raises(ModelError, match="constraint"):
-        ValueTable(balance.plant, balance.task, [-1.0] * 4, [1.0] * 4, [3] * 4, 3)
-    rod = benchmark_task("pendulum")
-    with pytest.raises(ShapeError, match="shape"):
-        ValueTable(rod.plant, rod.task, [-1.0], [1.0], [3], 3)
 
 
 def test_the_bounds_of_the_double_integrator_are_never_active() -> None:

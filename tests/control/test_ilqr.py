@@ -384,8 +384,8 @@ def test_a_tick_begins_with_the_gains_of_the_last_plan(passed: float) -> None:
     assert np.array_equal(drive._workspace.led(last, x, best, rows, passed, 10.0), best), "another plan has no gains"
 
 
-def trajectory(model: Any, errand: Any, x: np.ndarray, us: np.ndarray) -> float:
-    xs = model.rollout(x, us, 0.1)
+def trajectory(model: Any, errand: Any, x: np.ndarray, us: np.ndarray, dt: float = 0.1) -> float:
+    xs = model.rollout(x, us, dt)
     return float(errand.cost(xs[:-1], us).sum() + errand.terminal_cost(xs[-1]))
 
 
@@ -396,3 +396,21 @@ def test_a_pendulum_stays_upright_on_an_estimate() -> None:
     for tick in range(100):
         x = model.step(x, drive.act(x + rng.normal(0.0, (0.01, 0.1)), 0.05 * tick).u, 0.05)
         assert abs(x[0]) < 1.0
+
+
+@pytest.mark.parametrize("passed", [1.0, 1.6])
+def test_the_gains_of_the_last_plan_hold_on_rotations_and_between_steps(passed: float) -> None:
+    """A quadrotor that was pushed: the actions with gains cost nearly as little as the next optimum."""
+    model, rng = quadrotor(), np.random.default_rng(1)
+    errand = reach(model, model.state.identity(), dt=0.05, effort=0.001)
+    drive = ILQR(model, errand, horizon=15, brake=model.action.clip(np.full(model.action.size, 9.81)))
+    x = model.state.plus(model.state.identity(), 0.1 * rng.normal(size=model.state.dim))
+    u, last = drive.act(x, 0.0).u, drive.solution
+    assert last is not None
+    x = model.state.plus(model.step(x, u, 0.05 * passed), 0.02 * rng.normal(size=model.state.dim))
+    us = shifted(last.us, passed)
+    led = drive._workspace.led(last, x, us, np.zeros((16, 0)), passed, 10.0)
+    best = drive.solve(x, us=led).cost
+    assert (
+        best <= trajectory(model, errand, x, led, 0.05) < best + 0.2 * (trajectory(model, errand, x, us, 0.05) - best)
+    )

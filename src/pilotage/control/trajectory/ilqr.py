@@ -92,14 +92,17 @@ class Sweeps:
         T, space = len(us), self.problem.dynamics.state
         if last.xs is None or passed >= T or not np.array_equal(shifted(last.us, passed), us):
             return us
-        at = passed + np.arange(T + 1)
-        i = np.minimum(at.astype(np.int64), T - 1)
-        xs = space.interpolate(last.xs[i], last.xs[i + 1], np.minimum(at - i, 1.0))
-        K = np.where((at[:-1] < T)[:, None, None], last.stats["gains"][i[:-1]], 0.0)  # the end has no gains
+        ahead = int(passed + 1e-6)
+        i = np.minimum(np.arange(ahead, ahead + T + 1), T)
+        xs, K, left = last.xs[i], np.zeros_like(last.stats["gains"]), T - ahead
+        if passed - ahead > 1e-6:
+            xs = space.interpolate(xs, last.xs[np.minimum(i + 1, T)], passed - ahead)
+        if np.array_equal(xs[0], x):
+            return us
+        K[:left] = last.stats["gains"][ahead:]  # the steps after the end of the plan have none
         followed = us.copy()
-        nominal = np.ascontiguousarray(xs), followed, np.ascontiguousarray(K)
-        with_gains = self._cost(nominal, x, rows, weight)
-        return followed if with_gains < self._cost((xs.copy(), us.copy(), 0.0 * K), x, rows, weight) else us
+        with_gains = self._cost((xs.copy(), followed, K), x, rows, weight)
+        return followed if with_gains < self._cost((xs, us.copy(), np.zeros_like(K)), x, rows, weight) else us
 
     def _cost(self, plan: tuple[Array, Array, Array], x: Array, rows: Array, weight: float) -> float:
         for each in self._parameters:
