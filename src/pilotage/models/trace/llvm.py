@@ -1,11 +1,10 @@
 """LLVM's intermediate representation of a traced graph: one emitter for single states and for SIMD lanes.
 
 Every function has the signature ``void f(real* a, real* b, real* c, real* p, real* out)``, where all numbers are of
-double precision, or all of single precision; see `reals`. It reads a, b and
-c, then computes the results and writes them one after another, so that `out` may be the memory of an input, though not
-of the parameters p. With lanes it does so for `LANES` states side by side: arrays ``(rows, LANES)``, some lanes an
-instruction. What all lanes share is computed once, before the loop, and copied to the lanes after it. Long code is a
-series of functions; see `parts`.
+double precision, or all of single precision; see `reals`. It reads a, b and c, then computes the results and writes
+them one after another, so that `out` may be the memory of an input, though not of the parameters p. With lanes it does
+so for `LANES` states side by side: arrays ``(rows, LANES)``, some lanes an instruction. What all lanes share is
+computed once, before the loop, and copied to the lanes after it. Long code is a series of functions; see `parts`.
 """
 
 from __future__ import annotations
