@@ -129,7 +129,7 @@ def test_trucks_drive_on_by_the_kinematics_of_the_yard(value):
 def test_the_loss_is_the_cross_entropy_with_the_values_of_the_oracle(value):
     """Recomputed by numpy; a state with y < 0 is judged by the oracle in its mirror image."""
     options, policy = small(trucks=50), WallsPolicy.new((8,))
-    torch.nn.init.normal_(policy.network.layers[-1].weight, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(list(policy.network.parameters())[-2], generator=torch.Generator().manual_seed(0))
     student = Student(policy, ORACLE, value, options)
     student._refill(np.random.default_rng(0))
     x, y, yaw, hitch = student.places.T
