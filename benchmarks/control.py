@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from functools import cache
 from typing import Any
 
@@ -117,15 +118,28 @@ def mppi_nav(quick: bool) -> Contest:
     return Contest(ours=lambda: drive.act(x), check=check)
 
 
-@row(
-    "mppi_mujoco",
-    peer="mujoco.rollout",
-    bar=0.8,
-    unit="ms",
-    needs=["mujoco", "gymnasium"],
-    note="Gymnasium's half cheetah, 100 samples x 20 steps of 5 substeps, a whole tick against the same rollouts alone",
-)
+MUJOCO: dict[str, Any] = {"peer": "mujoco.rollout", "bar": 0.8, "unit": "ms", "needs": ["mujoco", "gymnasium"]}
+THREADS = os.cpu_count() or 1
+
+
+@row("mppi_mujoco", note="Gymnasium's half cheetah, 100 samples x 20 steps of 5 substeps, all threads on both sides; a "
+     "whole tick against the same rollouts alone", **MUJOCO)  # fmt: skip
 def mppi_mujoco(quick: bool) -> Contest:
+    return simulated("half_cheetah", 5)
+
+
+@row("mppi_mujoco_pole", note="the same with the inverted pendulum and 2 substeps", **MUJOCO)
+def mppi_mujoco_pole(quick: bool) -> Contest:
+    return simulated("inverted_pendulum", 2)
+
+
+@row("mppi_mujoco_arm", note="the same with the reacher and 2 substeps", **MUJOCO)
+def mppi_mujoco_arm(quick: bool) -> Contest:
+    return simulated("reacher", 2)
+
+
+def simulated(name: str, substeps: int) -> Contest:
+    """MPPI on a model of Gymnasium, against the rollouts of its first tick by the simulator alone."""
     from pathlib import Path
 
     import gymnasium
@@ -137,20 +151,22 @@ def mppi_mujoco(quick: bool) -> Contest:
     from pilotage.envs import MujocoDynamics
     from pilotage.models import task
 
-    file = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
-    cheetah = MujocoDynamics(file)
+    file = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / f"{name}.xml"
+    plant = MujocoDynamics(file, threads=THREADS)
+    first = plant.state.names[-1]
 
-    @task(state=Space("rootx.rate [m/s]"), action=cheetah.action)
-    def run(x: Any, u: Any, p: Any, m: Any) -> Any:
-        return 0.1 * sum(each * each for each in u) - x[0]
+    @task(state=Space(first), action=plant.action)
+    def slow(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return 0.1 * sum(each * each for each in u) + x[0] * x[0]
 
-    drive, x = MPPI(cheetah, run(dt=0.05), horizon=20, samples=100, rng=0), cheetah.start()
-    model, pool = mujoco.MjModel.from_xml_path(str(file)), rollout.Rollout(nthread=0)  # pyright: ignore[reportAttributeAccessIssue]
-    data = mujoco.MjData(model)  # pyright: ignore[reportAttributeAccessIssue]
+    dt, x, m = substeps * plant.model.opt.timestep, plant.start(), plant.action.size
+    drive = MPPI(plant, slow(dt=dt), horizon=20, samples=100, rng=0)
+    model, pool = mujoco.MjModel.from_xml_path(str(file)), rollout.Rollout(nthread=THREADS)  # pyright: ignore[reportAttributeAccessIssue]
+    data = [mujoco.MjData(model) for _ in range(THREADS)]  # pyright: ignore[reportAttributeAccessIssue]
     drive.act(x)
-    us = drive._workspace.taken(np.arange(100), np.zeros((20, 6))).repeat(5, axis=1)  # of its first tick
+    us = drive._workspace.taken(np.arange(100), np.zeros((20, m))).repeat(substeps, axis=1)  # of its first tick
     states = np.tile(np.concatenate([[0.0], x]), (100, 1))
-    return Contest(ours=lambda: drive.act(x), peer=lambda: pool.rollout(model, [data], states, us, nstep=100))
+    return Contest(ours=lambda: drive.act(x), peer=lambda: pool.rollout(model, data, states, us, nstep=20 * substeps))
 
 
 @cache
