@@ -50,7 +50,7 @@ class RecoverySettings(TrainingSettings):
 
     Example:
         >>> RecoverySettings().rounds
-        4
+        8
     """
 
     steps: Count = 500
@@ -58,7 +58,7 @@ class RecoverySettings(TrainingSettings):
     warm_up: Natural = 20
     clip: Positive | None = None
     validate_every: Count = 50
-    rounds: Natural = 4
+    rounds: Natural = 8
     starts: Count = 4000
     horizon: Count = BUDGET
 
