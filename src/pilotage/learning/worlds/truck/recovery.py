@@ -54,7 +54,7 @@ class RecoverySettings(TrainingSettings):
     """
 
     steps: Count = 500
-    rate: Positive = 2e-4
+    rate: Positive = 1e-4
     warm_up: Natural = 20
     clip: Positive | None = None
     validate_every: Count = 50
