@@ -50,15 +50,15 @@ class RecoverySettings(TrainingSettings):
 
     Example:
         >>> RecoverySettings().rounds
-        4
+        8
     """
 
     steps: Count = 500
-    rate: Positive = 2e-4
+    rate: Positive = 1e-4
     warm_up: Natural = 20
     clip: Positive | None = None
     validate_every: Count = 50
-    rounds: Natural = 4
+    rounds: Natural = 8
     starts: Count = 4000
     horizon: Count = BUDGET
 

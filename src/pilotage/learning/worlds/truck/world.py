@@ -60,7 +60,7 @@ class TruckSettings(LessonSettings):
     through: Through = "emulator"
     form: Form = "residual"
     emulator_steps: Count = 4000
-    rounds: Natural = 4
+    rounds: Natural = 8
 
 
 class TruckWorld:
