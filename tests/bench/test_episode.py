@@ -94,7 +94,7 @@ def test_measured_delays_are_those_of_the_computation() -> None:
     [
         ("raises", RunStatus.RAISED, "act raised KeyError: 'no map'"),
         ("gives_nan", RunStatus.INVALID, "nan"),
-        ("gives_two", RunStatus.INVALID, "expected 1 numbers"),
+        ("gives_two", RunStatus.INVALID, "expected 1 finite number"),
     ],
 )
 def test_a_controller_that_fails_is_a_result(way: str, status: RunStatus, said: str) -> None:

@@ -29,6 +29,7 @@ from pilotage.bench import (
     compare,
     replay,
     report_page,
+    simulate,
     summarize,
     sweep,
 )
@@ -126,7 +127,7 @@ def test_summaries(finished: Results) -> None:
     pair = comparisons(finished)[0]
     assert pair["a"] == "fast" and pair["b"] == "slow" and pair["difference"][1] < 0.0 and pair["seeds"] == 5
     page = markdown(finished)
-    assert "| slow " in page and "fast is cheaper" in page
+    assert "| slow " in page and "needs 1 more seed" in page
     [same] = [
         c
         for c in compare(finished, finished, "slow", "slow")
@@ -387,3 +388,26 @@ def test_a_suite_that_is_corrected_can_use_its_folder(tmp_path: Path) -> None:
         sweep(wrong, tmp_path, jobs=1)
     right = dataclasses.replace(wrong, controllers={"good": {"use": GAIN, "gain": 2.0}})
     assert sweep(right, tmp_path, jobs=1).rows[0].success
+
+
+def test_what_a_controller_did_wrong_is_told_with_its_place() -> None:
+    raised = Run(TANK, BAD, settings={"way": "raises"}).execute()
+    assert "worlds.py, line " in raised.reason
+    nothing = Run(TANK, BAD, settings={"way": "gives_none"}).execute()
+    assert nothing.status is RunStatus.INVALID and "None" in nothing.reason and "Action" in nothing.reason
+
+
+def test_a_controller_that_does_not_fit_says_so() -> None:
+    row = Run("pendulum", "stanley").execute()
+    assert row.status is RunStatus.RAISED and "stanley does not fit the task pendulum" in row.reason
+    suite = Suite("odd", ["pendulum"], {"stanley": {}, "rest": {}}, seeds="0")
+    assert suite.unfit == ["stanley on pendulum"] and [run.name for run in suite.runs()] == ["rest"]
+    with pytest.raises(SettingError, match="no run"):
+        dataclasses.replace(suite, controllers={"stanley": {}}).runs()
+
+
+def test_an_episode_takes_what_a_run_takes() -> None:
+    late, plain = {"fixed": 0.15}, Run(TANK, GAIN, timing={"fixed": 0.15}).execute()
+    assert simulate(tank(), worlds.Gain(), delays=late).cost == plain.cost
+    with pytest.raises(SettingError, match="delays is 0.1"):
+        simulate(tank(), worlds.Gain(), delays=0.1)

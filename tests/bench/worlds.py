@@ -119,6 +119,9 @@ class Bad(Gain):
     def gives_nan(self, action: Action) -> Action:
         return Action(np.array([np.nan]))
 
+    def gives_none(self, action: Action) -> Any:
+        return None
+
     def gives_two(self, action: Action) -> Action:
         return Action(np.zeros(2))
 

@@ -33,7 +33,7 @@ def test_run_compare_and_replay(suite: Path, tmp_path: Path, capsys: Capture) ->
     caught = capsys.readouterr()
     assert (
         caught.out.splitlines()[-2:] == [str(out / "summary.md"), str(out / "report.html")]
-        and "fast is cheaper" in caught.out
+        and "needs 2 more seeds" in caught.out
     )
     assert (out / "summary.md").read_text() in caught.out and "8/8" in caught.err
     assert (out / "rows.parquet").is_file() and "<h1>Benchmark mine" in (out / "report.html").read_text()

@@ -9,7 +9,7 @@ import pytest
 
 from pilotage.bench import benchmark_task
 from pilotage.control import CEM, ILQR, ValueTable, finite_horizon_lqr, reach
-from pilotage.core import ModelError, ShapeError
+from pilotage.core import ModelError, SettingError, ShapeError
 from pilotage.models import double_integrator, pendulum
 
 from .worlds import cart, driven, riccati_cost, stop
@@ -57,3 +57,30 @@ def test_a_plan_of_two_steps_that_ends_with_the_cost_to_go_is_nearly_optimal(kin
     costs = [driven(kind(model, each, **settings), model, errand.cost, x, 60, 0.1)[0] for each in (table.task, errand)]
     assert riccati_cost(np.array(x), 0.1) - 1e-6 < costs[0] < 1.05 * riccati_cost(np.array(x), 0.1)
     assert costs[1] > 1.5 * costs[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"low": [2.0, -2.0]}, "x"),
+        ({"shape": (1, 11)}, "shape"),
+        ({"actions": 0}, "actions"),
+        ({"shape": (10**5, 10**5)}, "GiB"),
+        ({"high": [np.nan, 2.0]}, "finite"),
+    ],
+)
+def test_grids_that_are_none_are_refused(settings: dict[str, Any], told: str) -> None:
+    cart = double_integrator(1)
+    home = reach(cart, [0.0, 0.0], horizon=3)
+    grid: dict[str, Any] = {"low": [-2.0, -2.0], "high": [2.0, 2.0], "shape": (11, 11), "actions": 5}
+    with pytest.raises(SettingError, match=told):
+        ValueTable(cart, home, **{**grid, **settings})
+
+
+@pytest.mark.parametrize("x", [[0.0], [0.0, 0.0, 0.0], [np.nan, 0.0], [[0.0, 0.0]]])
+def test_states_that_are_none_are_refused(x: Any) -> None:
+    cart = double_integrator(1)
+    table = ValueTable(cart, reach(cart, [0.0, 0.0], horizon=3), [-2.0, -2.0], [2.0, 2.0], (11, 11), 5)
+    with pytest.raises(ShapeError, match="x"):
+        table.value(x)
+    assert "ValueTable" in repr(table) and "11" in repr(table)

@@ -33,9 +33,11 @@ from pilotage.control import (
     PurePursuit,
     RecedingHorizon,
     RegulatedPurePursuit,
+    SpaceTimePursuit,
     Stanley,
     StateFeedback,
     Steering,
+    TrackAvoidance,
     TrackingLQR,
     TrailerBacking,
     TubeMPC,
@@ -308,12 +310,19 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
         unicycle(),
     ),
     "Stanley": lambda: (Stanley(CAR, [[0.0, 0.0], [9.0, 3.0]]), CAR),
+    "SpaceTimePursuit": lambda: (SpaceTimePursuit(unicycle(), FIELD, [3.0, 1.0], lambda t: ()), unicycle()),
+    "TrackAvoidance, nobody there": lambda: (
+        TrackAvoidance(ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12), lambda t: ()),
+        CAR,
+    ),
 }
 
 if importlib.util.find_spec("torch"):
     from torch.nn.init import normal_
 
+    from pilotage.envs.truck.yard import kinematics
     from pilotage.learning import Ensemble, NetworkPolicy, Switch
+    from pilotage.learning.worlds import TruckPolicy, WallsPolicy
 
     def policy() -> NetworkPolicy:
         """A policy of networks that disagree."""
@@ -327,6 +336,8 @@ if importlib.util.find_spec("torch"):
         return Switch(policy(), slow, CAR, slow.task, high=high)
 
     CONTROLLERS["NetworkPolicy"] = lambda: (policy(), CAR)
+    CONTROLLERS["TruckPolicy"] = lambda: (TruckPolicy.new(hidden=(8,)), kinematics(1, 4, False))
+    CONTROLLERS["WallsPolicy"] = lambda: (WallsPolicy.new(hidden=(8,)), kinematics(1, 4, False))
     CONTROLLERS["Switch"] = lambda: (switch(high=0.1), CAR)
     CONTROLLERS["Switch, the policy acts"] = lambda: (switch(high=10.0), CAR)
 

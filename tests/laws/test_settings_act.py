@@ -215,8 +215,9 @@ CASES: dict[str, Case] = {
         {"ahead": 0.4, "gain": 2.0, "crawl": 0.6, "dt": 0.3}, STARTS,
     ),
 }  # fmt: skip
-"""Other settings: `LQG` has only `dt`; `TrailerBacking` and `RecedingHorizon` have those of others."""
-LEFT = {"DelayCompensation", "LQG", "TrailerBacking", "RecedingHorizon"}
+"""Other settings: `LQG` has only `dt`; `TrailerBacking` and `RecedingHorizon` have those of others; those among tracks
+act where there are some, see `tests/control/test_track_avoidance.py`."""
+LEFT = {"DelayCompensation", "LQG", "TrailerBacking", "RecedingHorizon", "SpaceTimePursuit", "TrackAvoidance"}
 
 
 def answers(case: Case, settings: dict[str, Any]) -> list[Any]:

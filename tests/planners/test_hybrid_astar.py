@@ -76,7 +76,7 @@ def test_without_obstacles_a_path_costs_no_more_than_the_curve(x: float, y: floa
     hall = OccupancyGrid.from_occupied(np.zeros((60, 60), dtype=bool), 0.5, (-15.0, -15.0, 0.0))
     problem = hall.problem([0, 0, 0], [x, y, yaw], CAR, space=SE2)
     plan, curve = PLANNER.plan(problem), CURVE.connect([0.0, 0.0, 0.0], [x, y, yaw])
-    assert plan.cost >= curve.cost - 1e-9
+    assert plan.cost >= curve.cost - 2e-7  # poses this near are the same
     assert plan.cost <= charged(curve, problem, PLANNER.reverse, PLANNER.cusp) + 1e-9
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
-from ..core.errors import SettingError
+from ..core.errors import SettingError, counted
 from ..core.results import ActionStatus
+from ..core.settings import shown
 from ._world import Pieces, Tick, World
 from .benchmark_task import BenchmarkTask
-from .delays import Delay, Delays, Fixed
-from .disturbances import Disturbance
+from .delays import Delay, delays_of
+from .disturbances import disturbance_of
 from .outcome import Failure, RunStatus, RunTimeout, blamed
 
 FEASIBLE = 1e-3
@@ -70,8 +71,8 @@ def simulate(
     *,
     seed: int = 0,
     estimator: str = "truth",
-    disturbances: Sequence[Disturbance] = (),
-    delays: Delays | None = None,
+    disturbances: Sequence[Any] = (),
+    delays: Any = None,
 ) -> Episode:
     """Run a controller on a task for one episode.
 
@@ -91,8 +92,8 @@ def simulate(
         controller: the controller; it is asked once before the episode, to compile what it has to, and then reset.
         seed: seed of the episode, and of the controller.
         estimator: "truth" for the state, "estimate" for the belief of the task's filter.
-        disturbances: how the plant differs from the model.
-        delays: the delays of actions; default: none.
+        disturbances: how the plant differs from the model: each a `Disturbance`, or a mapping as in a `Run`.
+        delays: the delays of actions, such as `Lognormal`, or as `timing` of a `Run`; default: none.
 
     Returns:
         The episode up to its end, or to the error of the controller that its status and reason tell.
@@ -110,8 +111,11 @@ def simulate(
     """
     if estimator not in ("truth", "estimate"):
         raise SettingError(f"estimator is {estimator!r}; expected truth or estimate")
-    world = World(benchmark, seed, estimator, disturbances)
-    episode, delay = Episode(world.dt, xs=[world.x]), (delays or Fixed()).start(seed)
+    world = World(benchmark, seed, estimator, tuple(map(disturbance_of, disturbances)))
+    episode, delay = (
+        Episode(world.dt, xs=[world.x]),
+        (delays if hasattr(delays, "start") else delays_of(delays, "delays")).start(seed),
+    )
     try:
         _prepare(controller, world, seed)
         _loop(world, controller, delay, episode)
@@ -206,9 +210,12 @@ def _decide(world: World, controller: Any, belief: Any, t: float, episode: Episo
     with blamed("act"):
         action = controller.act(belief, t)
     spent = time.perf_counter() - begun
-    u = np.asarray(getattr(action, "u", np.nan), dtype=np.float64)
+    if not hasattr(action, "u"):
+        raise Failure(RunStatus.INVALID, f"at {t:.4g} s act gave {shown(action)}; expected an Action")
+    u = np.asarray(action.u, dtype=np.float64)
     if u.shape != (space.size,) or not np.isfinite(u).all():
-        raise Failure(RunStatus.INVALID, f"at {t:.4g} s the action was {u.tolist()}; expected {space.size} numbers")
+        wanted = counted(space.size, "finite number")
+        raise Failure(RunStatus.INVALID, f"at {t:.4g} s the action was {u.tolist()}; expected {wanted}")
     episode.fallbacks += getattr(action, "status", None) is ActionStatus.FALLBACK
     return space.clip(u), spent
 

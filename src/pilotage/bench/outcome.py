@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import enum
+import traceback
+from pathlib import Path
 from typing import Any
+
+PACKAGE = Path(__file__).parent.parent
 
 
 class RunStatus(enum.Enum):
@@ -48,4 +52,11 @@ class blamed:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if isinstance(error, Exception | SystemExit) and not isinstance(error, Failure):
             text = " ".join(str(error).split())[:300]
-            raise Failure(RunStatus.RAISED, f"{self.who} raised {type(error).__name__}: {text}") from error
+            reason = f"{self.who} raised {type(error).__name__}: {text}{place(trace)}"
+            raise Failure(RunStatus.RAISED, reason) from error
+
+
+def place(trace: Any) -> str:
+    """The last place outside of Pilotage in a traceback, as the end of a sentence; empty if there is none."""
+    frames = [each for each in traceback.extract_tb(trace) if not Path(each.filename).is_relative_to(PACKAGE)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -18,7 +18,7 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import PilotageError, SettingError
 from .benchmark_task import BenchmarkTask, benchmark_task
-from .contestants import controllers
+from .contestants import controllers, fits
 from .delays import Recorded, delays_of
 from .disturbances import Disturbance, disturbance_of
 from .episode import Episode, simulate
@@ -102,6 +102,8 @@ class Run:
 
     def make(self, benchmark: BenchmarkTask) -> Any:
         """The controller of the run."""
+        if not fits(self.controller, benchmark):
+            raise SettingError(f"the controller {self.controller} does not fit the task {self.task}")
         found = controllers.get(self.controller)(benchmark, benchmark.known[0], self.seed, **self.settings)
         if not hasattr(found, "act") or not hasattr(found, "reset"):
             raise SettingError(

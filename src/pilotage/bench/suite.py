@@ -95,8 +95,23 @@ class Suite:
         return {name: reason for name in self.tasks if (reason := _missing(name))}
 
     def runs(self) -> list[Run]:
-        """All runs, task by task; seeds are the innermost loop."""
-        return list(self._runs())
+        """All runs, task by task; seeds are the innermost loop.
+
+        Raises:
+            SettingError: if there is none, or a name in the suite is unknown.
+        """
+        found = list(self._runs())
+        if not found:
+            raise SettingError("there is no run: no controller fits a task with these estimators and disturbances")
+        return found
+
+    @property
+    def unfit(self) -> list[str]:
+        """The controllers that do not fit a task, and are left out there."""
+        there = [name for name in self.tasks if name not in self.absent]
+        pairs = itertools.product(there, self.controllers.items())
+        uses = [(task, label, dict(given or {}).get("use", label)) for task, (label, given) in pairs]
+        return [f"{label} on {task}" for task, label, use in uses if not fits(use, benchmark_task(task))]
 
     def _runs(self) -> Iterator[Run]:
         absent = self.absent

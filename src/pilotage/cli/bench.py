@@ -52,6 +52,8 @@ def run(
     require("pilotage.viz", extra="bench")  # the report needs it; what is missing is said before the first run
     if not quiet:
         print(f"pilotage: results go to {folder}; if interrupted, go on with --out {folder}", file=sys.stderr)
+        if grid.unfit:
+            print(f"pilotage: left out, since they do not fit: {', '.join(grid.unfit)}", file=sys.stderr)
     try:
         results = sweep(grid, folder, jobs=jobs, cluster=cluster, progress=not quiet)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 
 from ..core.arrays import Array
 from ..core.dynamics import Dynamics
-from ..core.errors import ModelError, ShapeError
+from ..core.errors import ModelError, SettingError, ShapeError
+from ..core.settings import whole
+from ..core.states import state_of
 from ..core.task import Task
 from ..models import TracedTask
 from ..models.trace import call, code_of, driver, parameters
@@ -46,6 +49,8 @@ def interpolated(V: Any, index: int, fraction: Any, shape: Any) -> float:
     return total
 
 
+MOST = 2**34
+"""Largest size of a table in memory [B]."""
 MODELS = "Tuple((i8[::1], f8[::1], f8[::1], f8[::1]))"
 GRID = "Tuple((f8[::1], f8[::1], i8[::1]))"
 
@@ -124,6 +129,11 @@ class ValueTable:
         shape: number of points on each axis.
         actions: number of points on each axis of the actions, between their bounds.
 
+    Raises:
+        ModelError: if model or task are not traced, the cost varies in time, or an action has no bounds.
+        ShapeError: if low, high or shape do not fit the state.
+        SettingError: if a range is empty, an axis has fewer than 2 points, or the table needs more than 16 GiB.
+
     Attributes:
         V: the cost-to-go ``(T + 1, states)``, in single precision.
 
@@ -151,6 +161,8 @@ class ValueTable:
         task = task.on(dynamics.state, dynamics.action)
         if not len(low) == len(high) == len(shape) == dynamics.state.size:
             raise ShapeError(f"low, high and shape need one number for each component of {dynamics.state}")
+        self._space, self._state = dynamics.action, dynamics.state
+        self._refuse(low, high, shape, actions, task.horizon)
         self._task, self._corners = task, (low, high)
         axes = [np.linspace(a, b, k) for a, b, k in zip(low, high, shape)]
         states = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(shape))
@@ -159,7 +171,7 @@ class ValueTable:
         self._codes = code_of(dynamics, "y"), code_of(task, "l")
         addresses = np.array([code.address for code in self._codes], dtype=np.int64)
         self._models = addresses, np.array([task.dt]), parameters(dynamics, task.dt), parameters(task)
-        self._space, n = dynamics.action, len(shape)
+        n = len(shape)
         self._memory = np.empty(n), np.empty(n), np.empty(1)
         self.V = np.empty((task.horizon + 1, len(states)), dtype=np.float32)
         self.V[-1] = task.terminal_cost(states)
@@ -168,6 +180,23 @@ class ValueTable:
         fraction, cost = np.empty((*index.shape, n), dtype=np.float32), np.empty(index.shape, dtype=np.float32)
         successors(self._models, self._grid, states, us, index, fraction, cost, *self._memory)
         backward(self._grid[2], index, fraction, cost, self.V)
+
+    def _refuse(self, low: Any, high: Any, shape: Any, actions: Any, horizon: int) -> None:
+        """Refuse a grid that is none, or does not fit into memory."""
+        for name, a, b, count in zip(self._state.names, low, high, shape, strict=True):
+            whole(count, f"shape of {name}", 2)
+            if not -np.inf < a < b < np.inf:
+                raise SettingError(f"low and high of {name} are {a} and {b}; expected a finite range")
+        whole(actions, "actions")
+        if not np.isfinite([self._space.low, self._space.high]).all():
+            raise ModelError(f"the actions of a table lie between finite bounds, unlike those of {self._space}")
+        states, pairs = math.prod(shape), math.prod(shape) * actions**self._space.size
+        size = 4 * states * (horizon + 1) + (8 + 4 * len(shape)) * pairs
+        if size > MOST:
+            raise SettingError(f"the table needs {size / 2**30:.0f} GiB; give fewer points in shape or actions")
+
+    def __repr__(self) -> str:
+        return f"ValueTable({self._task!r}, shape {tuple(self._grid[2].tolist())})"
 
     def _choices(self, count: int) -> Array:
         axes = [np.linspace(a, b, count) for a, b in zip(self._space.low, self._space.high)]
@@ -179,7 +208,12 @@ class ValueTable:
         return self._task.ending(self.V[0].reshape(self._grid[2]), *self._corners)
 
     def value(self, x: Any) -> float:
-        """The optimal cost of an episode from a state ``(n,)``, interpolated."""
+        """The optimal cost of an episode from a state ``(n,)``, interpolated.
+
+        Raises:
+            ShapeError: if the state has another shape, or is not finite.
+        """
+        x = state_of(x, self._state, "x")
         low, width, shape = self._grid
         f = np.empty(len(shape))
         index = locate.function(np.asarray(x, dtype=np.float64), low, width, shape, f)
@@ -192,7 +226,7 @@ class ValueTable:
             x: the initial state ``(n,)``.
             actions: number of points on each axis of the actions.
         """
-        T = self._task.horizon
+        T, x = self._task.horizon, state_of(x, self._state, "x")
         xs, us = np.empty((T + 1, len(self._memory[0]))), np.empty((T, self._space.size))
         xs[0] = x
         cost = greedy(self._models, self._grid, self._choices(actions), self.V, xs, us, *self._memory)

@@ -77,14 +77,14 @@ class Pace:
         return self._turning(float(x[2]), self._ahead(path.leg(along.s), along.begin, steps)), along
 
     def _ahead(self, leg: Leg, begin: float, steps: int) -> Array:
-        """References on a leg, from the arc length `begin` on; the pace of each is that towards the next."""
-        length, rows = self.progress.path.length, np.empty((steps + 2, STAGE.size))
+        """References on a leg, from the arc length `begin` on; the last one has the pace 0, unless it is alone."""
+        length, rows = self.progress.path.length, np.empty((max(steps, 1) + 1, STAGE.size))
         chord = self.speed * CHORD_SECONDS
         paced(leg.points, leg.s, leg.headings, begin, self.speed, self.decel, self.dt, chord, rows)
         rows[:, 4] += length - leg.end
         rows[:, 5] = leg.direction * -np.diff(rows[:, 4], append=rows[-1:, 4]) / self.dt
         rows[:, 6], rows[:, 7] = 0.0 if len(leg.headings) else 1.0, length
-        return rows[:-1]
+        return rows[: steps + 1]
 
     def untimed(self, x: Array, rows: Array) -> Array:
         """The path ahead of a robot with these references, which may wait for it, or begin ahead of it."""

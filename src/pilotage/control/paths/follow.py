@@ -65,7 +65,7 @@ def follow(
                 + limit max(0, |v| - speed)^2
                 + forward max(0, -w v)^2 min(1, left / tolerance)^2      w = 1 on a path of points, else 0
                 + near max(0, 1 + max_j g_j / margin)^2
-        terminal cost = final times all of this except nearness and pace, which are of a step
+        terminal cost = final times all of this except nearness
         constraint    = g_j = a_j - clearance((x, y) + R(yaw) c_j)       discs j of the robot: centre c_j, radius a_j
 
     It works for every state with x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
@@ -178,15 +178,16 @@ def _family(footprint: Footprint | None) -> TaskFamily:
 
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
         px, py, yaw, *v = x
-        dx, dy, c, s, left, _, way, _ = px - r[0], py - r[1], *r[2:]
+        dx, dy, c, s, left, pace, way, _ = px - r[0], py - r[1], *r[2:]
         stopped = m.sqrt(p.stop) * m.maximum(1.0 - left / p.tolerance, 0.0)
         driven = v[0]
+        lag = 0.0 if isinstance(driven, float) else driven - pace  # a number where there is no such component
         over = functools.reduce(m.maximum, (m.abs(each) for each in v)) - p.speed
         turned = m.sqrt(0.5 * p.heading)  # (cos yaw - c)^2 + (sin yaw - s)^2 = 2 (1 - cos(yaw - yaw_r))
         return [
             m.sqrt(p.along) * (c * dx + s * dy), m.sqrt(p.across) * (c * dy - s * dx),
             turned * (m.cos(yaw) - c), turned * (m.sin(yaw) - s), *(stopped * each for each in v),
-            m.sqrt(p.limit) * m.maximum(over, 0.0),
+            m.sqrt(p.pace) * lag, m.sqrt(p.limit) * m.maximum(over, 0.0),
             m.sqrt(p.forward) * m.minimum(left / p.tolerance, 1.0) * m.maximum(-way * driven, 0.0),
         ]  # fmt: skip
 
@@ -194,12 +195,10 @@ def _family(footprint: Footprint | None) -> TaskFamily:
         return [m.sqrt(p.final) * e for e in offset(x, r, p, m)]
 
     def follow(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
-        lag = 0.0 if isinstance(x[3], float) else x[3] - r[5]  # a number where there is no such component
-        residuals = [*offset(x, r, p, m), m.sqrt(p.pace) * lag]
         if footprint is None:
-            return residuals
+            return offset(x, r, p, m)
         worst = functools.reduce(m.maximum, constraint(x, u, r, p, m))
-        return [*residuals, m.sqrt(p.near) * m.maximum(1.0 + worst / m.maximum(p.margin, 1e-9), 0.0)]
+        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / m.maximum(p.margin, 1e-9), 0.0)]
 
     def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
         px, py, yaw, *_ = x
@@ -208,6 +207,6 @@ def _family(footprint: Footprint | None) -> TaskFamily:
     mapped = {} if footprint is None else {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
         state=POSE, action=Space(), params={**WEIGHTS, "tolerance": 1.0, "speed": 1.0, **mapped}, terminal=terminal,
-        constraint=constraint, weights=(1.0,) * (12 if mapped else 11), terminal_weights=(1.0,) * 10, stage=STAGE,
+        constraint=constraint, weights=(1.0,) * (12 if mapped else 11), terminal_weights=(1.0,) * 11, stage=STAGE,
         optional=MOVING,
     )(follow)  # fmt: skip
