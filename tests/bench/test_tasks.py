@@ -112,6 +112,11 @@ def test_controllers_fit_the_tasks_that_they_can_do() -> None:
     assert not fits("linear_mpc", benchmark_task("cart_pole_balance")), "its goal is not known"
     assert not fits("ddp", benchmark_task("quadrotor_hover")), "its state has rotations"
     assert fits("lqr", benchmark_task("quadrotor_hover"))
+    rod = env_task("rod", lambda: Rod(gymnasium.make("Pendulum-v1")), dt=0.05, horizon=50)
+    for name in ("ilqr", "ddp", "sqp", "gradient_mpc"):
+        assert not fits(name, rod), "its rewards have no derivatives"
+        assert fits(name, benchmark_task("pendulum"))
+    assert fits("mppi", rod)
 
 
 def test_pendulum_v1_is_that_of_gymnasium() -> None:

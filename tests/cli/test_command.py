@@ -409,3 +409,13 @@ def test_every_search_of_a_grid_is_offered(room: Path, capsys: Capture) -> None:
     for name in ALGORITHMS:
         query = ["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "2.5", "--algorithm", name]
         assert main(query) == 0
+
+
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    """As with ``pilotage bench list | head -1``."""
+    words = [sys.executable, "-m", "pilotage", "bench", "list"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+    assert (process.returncode, told) == (0, b"")

@@ -24,6 +24,7 @@ from ..control import (
     TrackAvoidance,
 )
 from ..core.arrays import Array
+from ..core.compiled import Compiled
 from ..core.dynamics import Dynamics
 from ..core.errors import PilotageError
 from ..core.protocols import Controller
@@ -266,11 +267,18 @@ def _linear(benchmark: BenchmarkTask) -> bool:
     return True
 
 
+def _derived(benchmark: BenchmarkTask) -> bool:
+    """Whether the task has the derivatives that trajectory optimisation needs."""
+    return isinstance(benchmark.known[1], Compiled)
+
+
+for _each in (ilqr, sqp, sqp_real_time, gradient_mpc):
+    _each.fits = _derived  # type: ignore[attr-defined]
 for _each in (pure_pursuit, regulated_pure_pursuit, stanley):
     _each.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
-for _each in (mppi_tracks, ilqr_tracks):
-    _each.fits = lambda benchmark: benchmark.tracks is not None  # type: ignore[attr-defined]
+mppi_tracks.fits = lambda benchmark: benchmark.tracks is not None  # type: ignore[attr-defined]
+ilqr_tracks.fits = lambda benchmark: benchmark.tracks is not None and _derived(benchmark)  # type: ignore[attr-defined]
 space_time_pursuit.fits = lambda benchmark: None not in (benchmark.tracks, benchmark.grid, benchmark.path)  # type: ignore[attr-defined]
 for _each in (lqr, linear_mpc):
     _each.fits = _linear  # type: ignore[attr-defined]
-ddp.fits = lambda benchmark: benchmark.known[0].state.flat  # type: ignore[attr-defined]
+ddp.fits = lambda benchmark: benchmark.known[0].state.flat and _derived(benchmark)  # type: ignore[attr-defined]

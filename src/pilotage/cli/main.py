@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -196,6 +197,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with progress():
             code = application(words)(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except BrokenPipeError:  # the reader, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
+        return 0
     except (CycloptsError, PilotageError, OSError) as error:
         print(f"pilotage: {_sentence(error, words)}", file=sys.stderr)
         return 2

@@ -59,7 +59,8 @@ class LQG:
     def __init__(self, filter: Filter, sensor: Sensor, law: Controller, *, dt: float = 0.1) -> None:
         self.sensor, self.law = instance(sensor, Sensor, "LQG"), law
         instance(law, Controller, "LQG")  # pyright: ignore[reportAbstractUsage, reportArgumentType]
-        self._first = copy.deepcopy(instance(filter, Filter, "LQG"))  # pyright: ignore[reportArgumentType]
+        hint = "; an estimator starts one: EKF(model, dt=0.1).start(...)"
+        self._first = copy.deepcopy(instance(filter, Filter, "LQG", hint))  # pyright: ignore[reportArgumentType]
         self.dt = setting(dt, Positive, "dt")
         self.reset()
 
