@@ -27,7 +27,7 @@ from pilotage.learning.worlds.truck.lessons import Lessons, LessonSettings, epis
 from pilotage.learning.worlds.truck.recovery import LONGEST, TURNS, RecoverySettings, driven, recover, search, turn
 from pilotage.learning.worlds.truck.world import WEIGHTS, hybrid
 
-SEEDS = (0,)
+SEEDS = (1, 2)
 
 
 def states(count: int, seed: int = 0) -> torch.Tensor:
@@ -43,7 +43,7 @@ def emulator() -> TruckEmulator:
     return learn_emulator(EmulatorSettings(steps=500, drives=500, seed=3))[0]
 
 
-def packaged(seed: int = 0) -> TruckPolicy:
+def packaged(seed: int = 1) -> TruckPolicy:
     return TruckPolicy.load(WEIGHTS / f"seed-{seed}")
 
 

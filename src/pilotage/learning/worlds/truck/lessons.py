@@ -53,7 +53,7 @@ class LessonSettings(TrainingSettings):
         1.0
     """
 
-    steps: Count = 500
+    steps: Count = 1000
     rate: Positive = 3e-3
     schedule: Literal["constant", "cosine", "decay"] = "decay"
     save_every: Count = 100

@@ -114,7 +114,7 @@ class TruckWorld:
             raise FormatError(f"the run in {folder} has not ended; resume=True continues it")
         if folder is None and options.distribution == "E3" and options.goal == "dock":
             return evaluate(WallsPolicy.load(), options)
-        return evaluate(TruckPolicy.load(WEIGHTS / "seed-0" if folder is None else folder), options)
+        return evaluate(TruckPolicy.load(WEIGHTS / "seed-1" if folder is None else folder), options)
 
     def _model(self, settings: TruckSettings, folder: Path, **more: Any) -> tuple[Model, float | None]:
         """The model in which the policy learns, and the error of the emulator relative to the change of the state."""
