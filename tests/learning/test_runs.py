@@ -87,7 +87,8 @@ def test_other_settings_are_refused(other, run):
 def test_settings_that_change_no_number_may_differ(free, run):
     folder, given = run
     values = {name: getattr(given, name) for name in given.__dataclass_fields__}
-    train(Curriculum(), Wider(**{**values, **free}), folder, resume=True)
+    again = train(Curriculum(), Wider(**{**values, **free}), folder, resume=True)
+    assert again.records[-1].step == 20 and again.best == load_best(folder, Curriculum().modules)
 
 
 def test_another_architecture_is_refused(run):

@@ -96,7 +96,7 @@ def _progress(stack: ExitStack, folder: Path, quiet: bool, tensorboard: bool) ->
 
 
 class Bar:
-    """A progress bar on standard error, which begins anew with each training of a world."""
+    """A progress bar on standard error, which begins again with each training of a world."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None

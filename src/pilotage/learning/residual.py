@@ -41,7 +41,7 @@ class ResidualDynamics(NetworkDynamics):
         noise: standard deviation per square root of a second of each tangent component; None for the prior's noise.
             A `GaussianHead` multiplies it with its own standard deviation.
         epistemic: whether `noise` gives the total covariance, with the epistemic part, so that filters and chance
-            constraints use it. That treats what the model does not know as if it were drawn anew in each step.
+            constraints use it. That treats what the model does not know as if it were drawn again in each step.
 
     Example:
         >>> import numpy as np

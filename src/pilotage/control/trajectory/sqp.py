@@ -273,7 +273,7 @@ class SQP(RecedingHorizon):
         It changes no action: a tick at another time, or with other references, linearises for itself.
 
         Raises:
-            SettingError: without `real_time`, where a tick linearises anew at every iteration.
+            SettingError: without `real_time`, where a tick linearises again at every iteration.
         """
         if not self.solver.real_time:
             raise SettingError("prepare is for the real-time iteration; make SQP with real_time=True")

@@ -38,16 +38,16 @@ def half_turns(g: Graph, a: Expr, k: Expr, n: Expr) -> Expr:
     return s * (1.0 - 2.0 * (n - 2.0 * g.node("floor", 0.5 * n)))
 
 
-def sin(g: Graph, a: Expr) -> Expr:
-    """Sine."""
+def sin(g: Graph, a: Expr, sine: Callable[[Graph, Expr, Expr, Expr], Expr] = half_turns) -> Expr:
+    """Sine, by `half_turns` of a precision."""
     k = g.node("floor", a * 0.3183098861837907 + 0.5)
-    return half_turns(g, a, k, k)
+    return sine(g, a, k, k)
 
 
-def cos(g: Graph, a: Expr) -> Expr:
+def cos(g: Graph, a: Expr, sine: Callable[[Graph, Expr, Expr, Expr], Expr] = half_turns) -> Expr:
     """Cosine: the sine of a quarter turn more, taken off in the reduction, since a + pi/2 would round."""
     k = g.node("floor", a * 0.3183098861837907) + 0.5
-    return half_turns(g, a, k, k + 0.5)
+    return sine(g, a, k, k + 0.5)
 
 
 def exp(g: Graph, a: Expr) -> Expr:

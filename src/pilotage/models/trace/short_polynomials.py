@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from . import polynomials
 from .expression import Expr
 from .graph import Graph
 from .polynomials import HALF, PI, horner, leg, remainder
@@ -39,14 +40,12 @@ def half_turns(g: Graph, a: Expr, k: Expr, n: Expr) -> Expr:
 
 def sin(g: Graph, a: Expr) -> Expr:
     """Sine."""
-    k = g.node("floor", a * 0.3183098861837907 + 0.5)
-    return half_turns(g, a, k, k)
+    return polynomials.sin(g, a, half_turns)
 
 
 def cos(g: Graph, a: Expr) -> Expr:
-    """Cosine: the sine of a quarter turn more, taken off in the reduction."""
-    k = g.node("floor", a * 0.3183098861837907) + 0.5
-    return half_turns(g, a, k, k + 0.5)
+    """Cosine."""
+    return polynomials.cos(g, a, half_turns)
 
 
 def tan(g: Graph, a: Expr) -> Expr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....core import Action, ActionStatus, FormatError
+from ....core import FormatError
 from ....core.arrays import Array
-from ....core.states import state_of
-from ....envs.truck.yard import controls, space
-from ...border import array
 from ...checkpoint import load, save
 from ...networks import MLP
-from ...policy import FUNCTIONS
 from ...scaling import Scaling
+from ._steering import SteeringPolicy
 from .kinematics import STEERING, TRAILER, directions
 
 FEATURES = 8
@@ -38,7 +34,7 @@ def _placing() -> tuple[torch.Tensor, torch.Tensor]:
 PLACING = _placing()
 
 
-class TruckPolicy:
+class TruckPolicy(SteeringPolicy):
     """A policy that steers a truck to a dock anywhere on its wall.
 
     ::
@@ -63,20 +59,16 @@ class TruckPolicy:
         array([0.])
     """
 
-    state, action, noise_density = space(1), controls(False), None
     scaling = Scaling.none(FEATURES, 1)
 
     def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None, *, bounded: bool = True) -> None:
-        self.network, self.metrics, self.bounded = network, dict(metrics or {}), bounded
-        self.refresh()
+        self.bounded = bounded
+        super().__init__(network, metrics)
 
     @classmethod
     def new(cls, hidden: Sequence[int] = (64, 64), *, bounded: bool = True, seed: int = 0) -> TruckPolicy:
         """A policy that does not steer yet."""
         return cls(MLP(FEATURES, 1, hidden=hidden, seed=seed), bounded=bounded)
-
-    def __repr__(self) -> str:
-        return f"TruckPolicy(hidden={self.network.settings['hidden']})"
 
     def __call__(self, x: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
         """The steering angles ``(...)`` [rad] in states ``(..., 4)`` whose y is relative to the dock.
@@ -88,30 +80,8 @@ class TruckPolicy:
         out = self.network(phi)[..., 0]
         return STEERING * (torch.tanh(out) if self.bounded else out)
 
-    def refresh(self) -> None:
-        """Take over the weights of the network for `act`, after training."""
-        linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
-        self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
-        self._function = FUNCTIONS[self.network.settings["activation"]]
-        self.reset()
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode; nothing is random."""
-        self._last = np.zeros(1)
-
-    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The steering angle in a state ``(5,)`` of the environment. If the state is NaN, the last one is held.
-
-        Raises:
-            ShapeError: if the state has the wrong length.
-        """
-        begun = time.perf_counter()
-        x = state_of(belief_or_state, self.state, finite=False)
-        if not np.isfinite(x).all():
-            reason = "the state is NaN or infinite; fell back to hold"
-            return Action(self._last.copy(), ActionStatus.FALLBACK, None, reason=reason)
-        self._last = self.steer(x)
-        return Action(self._last.copy(), solve_time=time.perf_counter() - begun)
+    def decide(self, x: Array) -> Array:
+        return self.steer(x)
 
     def steer(self, x: Array) -> Array:
         """The steering angle ``(1,)`` in a state ``(5,)``, by numpy alone."""
@@ -120,10 +90,8 @@ class TruckPolicy:
         cos, sin = np.cos(angles), np.sin(angles)
         place = (px - TRAILER * cos[1]) / SPREAD[0] - 1.0, (py - TRAILER * sin[1] - dock) / SPREAD[1]
         h = np.array((*place, *cos, *sin))
-        for W, b in self._layers[:-1]:
-            h = self._function(W @ h + b)
-        W, b = self._layers[-1]
-        return STEERING * (np.tanh(W @ h + b) if self.bounded else np.clip(W @ h + b, -1.0, 1.0))
+        out = self.outputs(h)
+        return STEERING * (np.tanh(out) if self.bounded else np.clip(out, -1.0, 1.0))
 
     def save(self, folder: str | Path) -> None:
         """Write ``config.json``, with the metrics, and ``model-HASH.safetensors``; an older policy is replaced."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,16 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....core import Action, ActionStatus, FormatError, SettingError
+from ....core import FormatError, SettingError
 from ....core.arrays import Array
-from ....core.states import state_of
-from ....envs.truck.yard import controls, space
-from ...border import array
 from ...checkpoint import load, save
 from ...networks import MLP
-from ...policy import FUNCTIONS
 from ...scaling import Scaling
 from ._grid import FINE
+from ._steering import SteeringPolicy
 
 FEATURES, CHOICES = 16, len(FINE)
 TRAILER, FRONT = 4.0, 1.5
@@ -36,7 +32,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "walls"
 """Folder of the weights in the package."""
 
 
-class WallsPolicy:
+class WallsPolicy(SteeringPolicy):
     """A policy that backs a truck to the dock between the walls of the yard (starts E3).
 
     ::
@@ -59,21 +55,13 @@ class WallsPolicy:
         True
     """
 
-    state, action, noise_density = space(1), controls(False), None
     scaling = Scaling.none(FEATURES, CHOICES)
-
-    def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None) -> None:
-        self.network, self.metrics = network, dict(metrics or {})
-        self.refresh()
 
     @classmethod
     def new(cls, hidden: Sequence[int] = (128, 128), *, seed: int = 0) -> WallsPolicy:
         """An untrained policy, whose network has single precision."""
         network = MLP(FEATURES, CHOICES, hidden=hidden, activation="relu", seed=seed)
         return cls(network.float())
-
-    def __repr__(self) -> str:
-        return f"WallsPolicy(hidden={self.network.settings['hidden']})"
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The steering angles ``(N,)`` [rad] in states ``(N, 4)``."""
@@ -87,41 +75,15 @@ class WallsPolicy:
             logits = self.network(torch.as_tensor(phi).to(next(self.network.parameters())))
         return FINE[logits.argmax(-1).numpy()] * sign
 
-    def refresh(self) -> None:
-        """Take over the weights of the network for `act`, after training."""
-        linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
-        self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
-        self._function = FUNCTIONS[self.network.settings["activation"]]
-        self.reset()
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode; nothing is random."""
-        self._last = np.zeros(1)
-
-    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The steering angle in a state ``(5,)`` of the environment. If the state is NaN, the last one is held.
-
-        Raises:
-            ShapeError: if the state has the wrong length.
-            SettingError: if the dock is not in the middle of its wall.
-        """
-        begun = time.perf_counter()
-        x = state_of(belief_or_state, self.state, finite=False)
-        if not np.isfinite(x).all():
-            reason = "the state is NaN or infinite; fell back to hold"
-            return Action(self._last.copy(), ActionStatus.FALLBACK, None, reason=reason)
+    def decide(self, x: Array) -> Array:
         if x[4] != 0.0:
             raise SettingError(f"dock is {x[4]:g}; expected 0: between the walls, the policy knows no other dock")
-        self._last = self.steer(x[:4])
-        return Action(self._last.copy(), solve_time=time.perf_counter() - begun)
+        return self.steer(x[:4])
 
     def steer(self, x: Array) -> Array:
         """The steering angle ``(1,)`` in a state ``(4,)``, by numpy alone."""
         h, sign = features(located(np.array(x).tolist(), SCALARS), SCALARS)
-        for W, b in self._layers[:-1]:
-            h = self._function(W @ h + b)
-        W, b = self._layers[-1]
-        return np.array([FINE[(W @ h + b).argmax()] * sign])
+        return np.array([FINE[self.outputs(h).argmax()] * sign])
 
     def save(self, folder: str | Path) -> None:
         """Write ``config.json``, with the metrics, and ``model-HASH.safetensors``; an older policy is replaced."""

@@ -1,0 +1,74 @@
+"""The part that the policies of the truck share: the weights for numpy, and the contract of controllers."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ....core import Action, ActionStatus
+from ....core.arrays import Array
+from ....core.states import state_of
+from ....envs.truck.yard import controls, space
+from ...border import array
+from ...networks import MLP
+from ...policy import FUNCTIONS
+
+
+class SteeringPolicy(ABC):
+    """A controller of `TruckBackerUpper` with ``hold=4`` whose network chooses the steering angle.
+
+    Args:
+        network: the network, which is evaluated by numpy.
+        metrics: results of training and evaluation, which are saved with the weights.
+    """
+
+    state, action, noise_density = space(1), controls(False), None
+
+    def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None) -> None:
+        self.network, self.metrics = network, dict(metrics or {})
+        self.refresh()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(hidden={self.network.settings['hidden']})"
+
+    def refresh(self) -> None:
+        """Take over the weights of the network for `act`, after training."""
+        linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
+        self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
+        self._function = FUNCTIONS[self.network.settings["activation"]]
+        self.reset()
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Start a new episode; nothing is random."""
+        self._last = np.zeros(1)
+
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The steering angle in a state ``(5,)`` of the environment. If the state is NaN, the last one is held.
+
+        Raises:
+            ShapeError: if the state has the wrong length.
+            SettingError: if the policy does not know the dock.
+        """
+        begun = time.perf_counter()
+        x = state_of(belief_or_state, self.state, finite=False)
+        if not np.isfinite(x).all():
+            reason = "the state is NaN or infinite; fell back to hold"
+            return Action(self._last.copy(), ActionStatus.FALLBACK, None, reason=reason)
+        self._last = self.decide(x)
+        return Action(self._last.copy(), solve_time=time.perf_counter() - begun)
+
+    @abstractmethod
+    def decide(self, x: Array) -> Array:
+        """The steering angle ``(1,)`` [rad] in a finite state ``(5,)`` of the environment."""
+
+    def outputs(self, h: Array) -> Array:
+        """The outputs of the network for features ``(k,)``, by numpy alone."""
+        for W, b in self._layers[:-1]:
+            h = self._function(W @ h + b)
+        W, b = self._layers[-1]
+        return W @ h + b
