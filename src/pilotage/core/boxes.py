@@ -31,8 +31,7 @@ def iou(a: Any, b: Any) -> Array:
         >>> iou([[0, 0, 2, 2]], [[1, 0, 2, 2], [5, 5, 1, 1]]).round(3)
         array([[0.333, 0.   ]])
     """
-    inside, union, _ = _areas(_boxes(a), _boxes(b))
-    return np.divide(inside, union, out=np.zeros_like(inside), where=union > 0.0)
+    return overlaps(_boxes(a)[..., :, None, :], _boxes(b)[..., None, :, :])
 
 
 def giou(a: Any, b: Any) -> Array:
@@ -60,9 +59,21 @@ def giou(a: Any, b: Any) -> Array:
         >>> giou([[0, 0, 1, 1]], [[0, 0, 1, 1], [3, 0, 1, 1]])
         array([[ 1. , -0.5]])
     """
-    inside, union, around = _areas(_boxes(a), _boxes(b))
-    overlap = np.divide(inside, union, out=np.zeros_like(inside), where=union > 0.0)
-    return overlap - np.divide(around - union, around, out=np.zeros_like(inside), where=around > 0.0)
+    a, b = _boxes(a)[..., :, None, :], _boxes(b)[..., None, :, :]
+    _, union = _areas(a, b)
+    right, low = (np.maximum(a[..., k] + a[..., k + 2], b[..., k] + b[..., k + 2]) for k in (0, 1))
+    around = (right - np.minimum(a[..., 0], b[..., 0])) * (low - np.minimum(a[..., 1], b[..., 1]))
+    return overlaps(a, b) - _share(around - union, around)
+
+
+def overlaps(a: Array, b: Array) -> Array:
+    """The intersection over union ``(...)`` of boxes ``(..., 4)`` with boxes ``(..., 4)``.
+
+    Example:
+        >>> overlaps(np.array([0.0, 0.0, 2.0, 2.0]), np.array([0.0, 0.0, 2.0, 1.0]))
+        array(0.5)
+    """
+    return _share(*_areas(a, b))
 
 
 def _boxes(given: Any) -> Array:
@@ -74,11 +85,17 @@ def _boxes(given: Any) -> Array:
     return boxes
 
 
-def _areas(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """Areas ``(..., N, M)`` of the intersection, the union, and the smallest box around both."""
-    a, b = a[..., :, None, :], b[..., None, :, :]
-    low, high = a[..., :2], a[..., :2] + a[..., 2:]
-    other_low, other_high = b[..., :2], b[..., :2] + b[..., 2:]
-    inside = np.maximum(np.minimum(high, other_high) - np.maximum(low, other_low), 0.0).prod(-1)
-    around = (np.maximum(high, other_high) - np.minimum(low, other_low)).prod(-1)
-    return inside, a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - inside, around
+def _areas(a: Array, b: Array) -> tuple[Array, Array]:
+    """Areas ``(...)`` of the intersection and the union of boxes ``(..., 4)``."""
+    sides: list[Array] = []
+    for k in (0, 1):
+        near = np.maximum(a[..., k], b[..., k])
+        far = np.minimum(a[..., k] + a[..., k + 2], b[..., k] + b[..., k + 2])
+        sides.append(np.maximum(far - near, 0.0))
+    inside = sides[0] * sides[1]
+    return inside, a[..., 2] * a[..., 3] + b[..., 2] * b[..., 3] - inside
+
+
+def _share(part: Array, whole: Array) -> Array:
+    """``part / whole``, and 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0.0)
