@@ -1,4 +1,4 @@
-"""The comparison of tracks with the truth: which states are near each other at an instant, found once for all scores."""
+"""The comparison of tracks with the truth: the states that are near each other at an instant, found for all scores."""
 
 from __future__ import annotations
 

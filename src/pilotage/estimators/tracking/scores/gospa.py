@@ -22,6 +22,7 @@ class GOSPAScores:
         falses: number of tracks without a target ``(K,)``.
 
     Example:
+        >>> import numpy as np
         >>> GOSPAScores(np.zeros(1), 1.0, 10.0, np.array([3.0]), np.array([1]), np.array([2]))
         GOSPAScores(GOSPA 18 = localisation 3 + missed 5 + false 10)
     """

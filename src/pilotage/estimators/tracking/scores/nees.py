@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
 
 from ....core import ShapeError, SpaceError
 from ....core.arrays import Array
+from ....core.settings import Fraction, setting
 from .clear import matches
 from .comparison import Comparison, compared
 
@@ -38,10 +38,15 @@ class NEESScores:
 
     def inside(self, level: float = 0.95) -> float:
         """The share of the matches whose NEES is below the chi-square quantile of that level."""
-        return float((self.values <= chi2.ppf(level, self.dim)).mean()) if len(self.values) else float("nan")
+        return float((self.values <= self._bound(level)).mean()) if len(self.values) else float("nan")
+
+    def _bound(self, level: float) -> float:
+        from scipy.special import gammaincinv
+
+        return 2.0 * float(gammaincinv(0.5 * self.dim, setting(level, Fraction, "level")))
 
     def __repr__(self) -> str:
-        share, bound = 100.0 * self.inside(), chi2.ppf(0.95, self.dim)
+        share, bound = 100.0 * self.inside(), self._bound(0.95)
         return (
             f"NEESScores(NEES {self.nees:.4g} for {self.dim} components, {share:.3g} % of them below {bound:.2f} where "
             "95 % should be)"

@@ -104,17 +104,24 @@ def _continuity(c: Comparison, pairs: Integers) -> tuple[Array, Array, Array]:
     order = np.argsort(c.truth_target, kind="stable")
     t = c.times[c.truth_instant[order]]
     np.maximum.at(longest, target, t[last] - t[first])
-    reach = np.full(len(order), -1)  # the last place to which any track that is there holds on
+    reach = np.full(len(order), -1)  # the last place that a track holds which is there; places go on by target
     np.maximum.at(reach, first, last)
-    done = -1
-    for i, end in zip(c.truth_target[order].tolist(), range(len(order)), strict=True):
-        if end and i == c.truth_target[order[end - 1]]:
-            reach[end] = max(reach[end], reach[end - 1])
-            tracked[i] += t[end] - t[end - 1] if reach[end - 1] >= end else 0.0
-        if reach[end] >= end > done:
-            needed[i] += 1.0
-            done = reach[end]
+    reach = np.maximum.accumulate(reach)
+    owner = c.truth_target[order]
+    steps = np.flatnonzero((reach[:-1] > np.arange(len(reach) - 1)) & (owner[1:] == owner[:-1]))
+    np.add.at(tracked, owner[steps], t[steps + 1] - t[steps])
+    np.add.at(needed, owner[_starts(reach)], 1.0)
     return needed, tracked, longest
+
+
+def _starts(reach: Integers) -> list[int]:
+    """The places at which a next track is needed, each of which is then followed as far as it goes."""
+    found, done = list[int](), -1
+    for place, end in enumerate(reach.tolist()):
+        if end >= place > done:
+            found.append(place)
+            done = end
+    return found
 
 
 def _runs(c: Comparison, pairs: Integers) -> tuple[Integers, Integers, Integers]:
