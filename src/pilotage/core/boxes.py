@@ -73,7 +73,7 @@ def overlaps(a: Array, b: Array) -> Array:
         >>> overlaps(np.array([0.0, 0.0, 2.0, 2.0]), np.array([0.0, 0.0, 2.0, 1.0]))
         array(0.5)
     """
-    return _share(*_areas(a, b))
+    return np.minimum(_share(*_areas(a, b)), 1.0)  # rounding
 
 
 def _boxes(given: Any) -> Array:

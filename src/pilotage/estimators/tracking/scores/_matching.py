@@ -87,7 +87,8 @@ def augment(row, starts, columns, weights, edges, owner, u, numbers, visited, pl
         best = -1
         for k in range(reaches):
             j = reached[k]
-            if settled[j] == 0 and shortest[j] < nearest:
+            # Of columns equally near, one that is free ends the search.
+            if settled[j] == 0 and (shortest[j] < nearest or (shortest[j] == nearest and owner[j] < 0)):
                 nearest = shortest[j]
                 best = j
         if alone <= nearest:

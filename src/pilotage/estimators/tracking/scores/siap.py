@@ -44,7 +44,7 @@ def siap(comparison: Comparison) -> SIAPScores:
         A  = sum NA / sum JT             NA, N:  tracks with a target, and all tracks, at an instant
         S  = sum (N - NA) / sum N
         R  = sum (NU - 1) / sum TT       NU, TT: fewest tracks that hold a target whenever any does; time it is held
-        LS = sum TL / sum T              TL, T:  longest time with one track; life of a target
+        LS = sum TL / sum T              TL, T:  time with the track that holds a target longest; life of a target
 
     C = 0 and A = 1 where nothing is tracked; S, accuracy, R and LS are 0 where they have no divisor.
 
@@ -99,11 +99,12 @@ def _lives(c: Comparison) -> Array:
 
 def _continuity(c: Comparison, pairs: Integers) -> tuple[Array, Array, Array]:
     """Number of tracks needed, time tracked, and longest time with one track, of each target."""
-    first, last, target = _runs(c, pairs)
+    first, last, target, track = _runs(c, pairs)
     needed, tracked, longest = np.zeros((3, c.targets))
     order = np.argsort(c.truth_target, kind="stable")
     t = c.times[c.truth_instant[order]]
-    np.maximum.at(longest, target, t[last] - t[first])
+    _, link = np.unique(target * max(c.count, 1) + track, return_inverse=True)
+    np.maximum.at(longest, target, np.bincount(link, t[last] - t[first])[link])
     reach = np.full(len(order), -1)  # the last place that a track holds which is there; places go on by target
     np.maximum.at(reach, first, last)
     reach = np.maximum.accumulate(reach)
@@ -124,8 +125,8 @@ def _starts(reach: Integers) -> list[int]:
     return found
 
 
-def _runs(c: Comparison, pairs: Integers) -> tuple[Integers, Integers, Integers]:
-    """First and last place of each unbroken time of a track with a target, among rows ordered by target; the target."""
+def _runs(c: Comparison, pairs: Integers) -> tuple[Integers, Integers, Integers, Integers]:
+    """First and last place of each unbroken time of a track with a target, among rows by target; target and track."""
     target, track = c.truth_target[c.row[pairs]], c.track_index[c.column[pairs]]
     place = np.empty(len(c.truth_target), dtype=np.int64)
     place[np.argsort(c.truth_target, kind="stable")] = np.arange(len(place))
@@ -136,4 +137,4 @@ def _runs(c: Comparison, pairs: Integers) -> tuple[Integers, Integers, Integers]
     new[1:] = (np.diff(target) != 0) | (np.diff(track) != 0) | (np.diff(at) != 1)
     begins = np.flatnonzero(new)
     ends = np.append(begins[1:], len(at)) - 1 if len(begins) else begins
-    return at[begins], at[ends], target[begins]
+    return at[begins], at[ends], target[begins], track[begins]
