@@ -43,6 +43,12 @@ class Comparison:
         column: row of the tracks of each pair ``(P,)``.
         similarity: similarity of each pair ``(P,)``, above 0 and up to 1.
         distance: distance of each pair ``(P,)``.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> one = TrackTable([0.0], [1], [[2.0]], space=Space("x [m]"))
+        >>> compare(one, one, cutoff=1.0).similarity
+        array([1.])
     """
 
     truth: tuple[TrackTable, ...]

@@ -34,6 +34,12 @@ class TrackScores:
         siap: SIAP scores.
         latency: time from the birth of each target to its first track.
         nees: NEES of the tracks; None without covariances.
+
+    Example:
+        >>> from pilotage.estimators.tracking import parallel
+        >>> truth = parallel(rng=1).truth
+        >>> score(truth, truth.between(5.0, 30.0), cutoff=5.0).rows()["latency"]
+        {'mean': 5.0, 'worst': 5.0, 'never': 0}
     """
 
     comparison: Comparison
