@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from .agent import Agent as Agent
 from .agent import Filtered as Filtered
 from .belief import Belief as Belief
+from .boxes import BOX as BOX
+from .boxes import giou as giou
+from .boxes import iou as iou
 from .carry import carry as carry
 from .compiled import Compiled as Compiled
 from .compiled import MachineCode as MachineCode
@@ -70,8 +73,10 @@ from .streams import Rng as Rng
 from .streams import generator as generator
 from .streams import seeded as seeded
 from .task import Task as Task
+from .track_table import TrackTable as TrackTable
 
 __all__ = [
+    "BOX",
     "SE2",
     "SE3",
     "Action",
@@ -125,12 +130,15 @@ __all__ = [
     "SpaceError",
     "Sphere",
     "Task",
+    "TrackTable",
     "Update",
     "WorldModel",
     "augment",
     "carry",
     "condition",
     "generator",
+    "giou",
+    "iou",
     "jacobian",
     "math_for",
     "numpy_math",

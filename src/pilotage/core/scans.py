@@ -70,14 +70,18 @@ class Scans:
         scans: detections ``(K_i, size)`` at each time, K_i may be 0; or ``(T, K, size)``, padded with rows of NaN.
         ts: times ``(T,)`` in seconds, in ascending order; times may repeat.
         contexts: the context of each scan, ``(T, c)``, or a list of objects.
+        scores: confidences of the detections of each scan, ``(K_i,)`` at each time, or None.
+        kinds: kinds of the detections of each scan, such as "car", ``(K_i,)`` at each time, or None.
 
     Attributes:
         z: all detections ``(N, size)``, ordered by time.
         offsets: ``(T + 1,)``; scan i is ``z[offsets[i]:offsets[i + 1]]``, also available as ``scans[i]``.
+        scores: the confidences of `z`, ``(N,)``, or None.
+        kinds: the kinds of `z`, ``(N,)``, or None.
 
     Raises:
         ShapeError: if the numbers of times and scans differ, times are not finite or not in order, detections do not
-            fit the sensor, or only some components of a detection are NaN.
+            fit the sensor, only some components of a detection are NaN, or scores or kinds do not fit the detections.
         SettingError: if `sensor` is neither a sensor nor a name.
 
     Example:
@@ -94,8 +98,12 @@ class Scans:
     offsets: NDArray[np.int64]
     ts: Array
     contexts: Any
+    scores: Array | None
+    kinds: NDArray[np.str_] | None
 
-    def __init__(self, sensor: Any, scans: Iterable[Any], ts: Any, contexts: Any = None) -> None:
+    def __init__(
+        self, sensor: Any, scans: Iterable[Any], ts: Any, contexts: Any = None, *, scores: Any = None, kinds: Any = None
+    ) -> None:
         if not isinstance(scans, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ShapeError(f"scans are {scans!r}; expected the detections (K_i, n) of each time, one after another")
         given = [detections(scan, f"scan {i}") for i, scan in enumerate(scans)]
@@ -104,13 +112,15 @@ class Scans:
         if times.shape != (len(given),) or any(scan.ndim != 2 for scan in given) or len(widths) > 1:
             shapes, count = ", ".join(str(scan.shape) for scan in given[:5]), len(given)
             raise ShapeError(f"scans have shapes {shapes} and times {times.shape}; expected (K_i, n) and ({count},)")
-        seen = [scan[~np.isnan(scan).any(-1)] for scan in given]
+        there = [np.asarray(~np.isnan(scan).any(-1)) for scan in given]
+        seen = [scan[rows] for scan, rows in zip(given, there, strict=True)]
         offsets = np.cumsum([0, *map(len, seen)], dtype=np.int64)
         offsets.setflags(write=False)
         width = widths.pop() if widths else sensor.reading.size if isinstance(sensor, Sensor) else 0
         z = frozen(np.concatenate([np.zeros((0, width)), *(scan for scan in seen if scan.size)]))
         _check(sensor, z, times, "scans")
         self.__dict__.update(sensor=sensor, z=z, offsets=offsets, ts=frozen(times), contexts=contexts)
+        self.__dict__.update(scores=_labels(scores, there, "scores"), kinds=_labels(kinds, there, "kinds"))
 
     @property
     def seen(self) -> Array:
@@ -128,12 +138,50 @@ class Scans:
         """Detections of scan i, ``(K_i, size)``; of a slice, its `Scans`."""
         if isinstance(i, slice):
             contexts = None if self.contexts is None else self.contexts[i]
-            return Scans(self.sensor, [self[k] for k in range(len(self))[i]], self.ts[i], contexts)
-        k = range(len(self))[i]
-        return self.z[self.offsets[k] : self.offsets[k + 1]]
+            picked = range(len(self))[i]
+            labels = [None if each is None else [each[self.rows(k)] for k in picked] for each in _both(self)]
+            scans = [self[k] for k in picked]
+            return Scans(self.sensor, scans, self.ts[i], contexts, scores=labels[0], kinds=labels[1])
+        return self.z[self.rows(range(len(self))[i])]
+
+    def rows(self, i: int) -> slice:
+        """The rows of scan i in `z`, `scores` and `kinds`."""
+        return slice(self.offsets[i], self.offsets[i + 1])
 
     def __repr__(self) -> str:
         return f"Scans({len(self.z)} detections in {len(self)} scans)"
+
+
+def _both(scans: Scans) -> tuple[Array | None, NDArray[np.str_] | None]:
+    return scans.scores, scans.kinds
+
+
+def _labels(given: Any, there: list[NDArray[np.bool_]], name: str) -> Any:
+    """One label for each detection, ``(N,)``, from those of each scan; without those of rows of NaN."""
+    if given is None:
+        return None
+    read = _texts if name == "kinds" else _numbers
+    each = [read(scan, f"{name} of scan {i}") for i, scan in enumerate(given)]
+    if [scan.shape for scan in each] != [rows.shape for rows in there]:
+        shapes, expected = ([a.shape for a in arrays][:5] for arrays in (each, there))
+        raise ShapeError(f"{name} have shapes {shapes}; expected one for each detection of each scan, {expected}")
+    flat: Any = np.concatenate([np.zeros(0), *each] if name == "scores" else [np.zeros(0, np.str_), *each])
+    flat = flat[np.concatenate([np.zeros(0, bool), *there])]
+    if name == "scores" and not np.isfinite(flat).all():
+        raise ShapeError(f"scores hold {flat[~np.isfinite(flat)][0]}; give a finite number for each detection")
+    flat.setflags(write=False)
+    return flat
+
+
+def _numbers(scan: Any, name: str) -> Array:
+    return numbers(scan, name, missing=True)
+
+
+def _texts(scan: Any, name: str) -> NDArray[np.str_]:
+    texts = np.asarray(scan)
+    if texts.dtype.kind != "U" and not all(isinstance(value, str) for value in texts.flat):
+        raise ShapeError(f"{name} are {scan!r}; expected a string for each detection")
+    return texts.astype(np.str_)
 
 
 def _check(sensor: Any, z: Array, ts: Array, what: str) -> None:

@@ -8,6 +8,10 @@
 - `read_carmen`: logs of lasers
 - `read_racetrack`: race tracks of F1TENTH
 - `read_pedestrians`: tracks of people of ETH and UCY
+- `read_mot_truth`, `read_mot_tracks`, `read_mot_detections`, `write_mot_tracks`: boxes of MOTChallenge
+- `read_kitti_labels`, `read_kitti_detections`, `write_kitti_tracks`: the tracking benchmark of KITTI
+- `read_adsb`, `read_ais`, `read_geographic`: aircraft, ships, and anything else by latitude and longitude
+- `read_radar_csv`, `read_track_csv`, `write_track_csv`: detections and tracks in csv files
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `write_atomic`: replace a file in one step
@@ -18,12 +22,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .adsb import read_adsb as read_adsb
+from .ais import read_ais as read_ais
 from .atomic import write_atomic as write_atomic
 from .carmen import LaserLog as LaserLog
 from .carmen import read_carmen as read_carmen
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
+from .geographic import GeographicTracks as GeographicTracks
+from .geographic import read_geographic as read_geographic
 from .inertial_logs import InertialLog as InertialLog
 from .inertial_logs import LaserRadarLog as LaserRadarLog
 from .inertial_logs import PoseFixLog as PoseFixLog
@@ -31,6 +39,14 @@ from .inertial_logs import read_car_log as read_car_log
 from .inertial_logs import read_gtsam_log as read_gtsam_log
 from .inertial_logs import read_laser_radar as read_laser_radar
 from .inertial_logs import read_phone_log as read_phone_log
+from .kitti_tracking import KittiLabels as KittiLabels
+from .kitti_tracking import read_kitti_detections as read_kitti_detections
+from .kitti_tracking import read_kitti_labels as read_kitti_labels
+from .kitti_tracking import write_kitti_tracks as write_kitti_tracks
+from .motchallenge import read_mot_detections as read_mot_detections
+from .motchallenge import read_mot_tracks as read_mot_tracks
+from .motchallenge import read_mot_truth as read_mot_truth
+from .motchallenge import write_mot_tracks as write_mot_tracks
 from .movingai import Scenario as Scenario
 from .movingai import find_movingai_map as find_movingai_map
 from .movingai import read_movingai_map as read_movingai_map
@@ -47,12 +63,17 @@ from .pgm import read_pgm as read_pgm
 from .racetrack import RaceLine as RaceLine
 from .racetrack import RaceTrack as RaceTrack
 from .racetrack import read_racetrack as read_racetrack
+from .radar_csv import read_radar_csv as read_radar_csv
+from .radar_csv import read_track_csv as read_track_csv
+from .radar_csv import write_track_csv as write_track_csv
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
 
 __all__ = [
+    "GeographicTracks",
     "InertialLog",
+    "KittiLabels",
     "LaserLog",
     "LaserRadarLog",
     "OctoMapFile",
@@ -65,11 +86,19 @@ __all__ = [
     "RosMap",
     "Scenario",
     "find_movingai_map",
+    "read_adsb",
+    "read_ais",
     "read_car_log",
     "read_carmen",
     "read_g2o",
+    "read_geographic",
     "read_gtsam_log",
+    "read_kitti_detections",
+    "read_kitti_labels",
     "read_laser_radar",
+    "read_mot_detections",
+    "read_mot_tracks",
+    "read_mot_truth",
     "read_movingai_map",
     "read_movingai_scenarios",
     "read_octomap",
@@ -78,12 +107,17 @@ __all__ = [
     "read_pgm",
     "read_phone_log",
     "read_racetrack",
+    "read_radar_csv",
     "read_ros_map",
+    "read_track_csv",
     "write_atomic",
     "write_g2o",
+    "write_kitti_tracks",
+    "write_mot_tracks",
     "write_octomap",
     "write_pcd",
     "write_ros_map",
+    "write_track_csv",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

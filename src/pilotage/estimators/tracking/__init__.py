@@ -19,6 +19,12 @@ from .management import Management as Management
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
+from .scenario import Scenario as Scenario
+from .scenarios import births_and_deaths as births_and_deaths
+from .scenarios import crossing as crossing
+from .scenarios import manoeuvring as manoeuvring
+from .scenarios import occlusion as occlusion
+from .scenarios import parallel as parallel
 from .score_test import ScoreTest as ScoreTest
 from .tracker import Tracker as Tracker
 from .tracks import Track as Track
@@ -42,10 +48,16 @@ __all__ = [
     "NearestNeighbor",
     "OnePoint",
     "Pairs",
+    "Scenario",
     "ScoreTest",
     "Shares",
     "Track",
     "TrackStatus",
     "Tracker",
     "Tracks",
+    "births_and_deaths",
+    "crossing",
+    "manoeuvring",
+    "occlusion",
+    "parallel",
 ]

@@ -1,0 +1,229 @@
+"""Stock scenarios for trackers, in the plane, seen by a detector of positions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...core import Dynamics, Rng, TrackTable
+from ...core.settings import Count, Positive, setting
+from ...core.streams import seeded
+from ...models import constant_turn, constant_velocity, position
+from .scenario import Scenario
+
+
+def crossing(
+    n: int = 2,
+    *,
+    angle: float = 0.35,
+    speed: float = 10.0,
+    steps: int = 40,
+    dt: float = 1.0,
+    std: float = 3.0,
+    detection: float = 0.9,
+    clutter: float = 10.0,
+    rng: Rng = None,
+) -> Scenario:
+    """Targets on straight lines that all meet at the origin, halfway through.
+
+    Args:
+        n: number of targets.
+        angle: angle between one target's course and the next one's [rad].
+        speed: speed of all [m/s].
+        steps: number of scans.
+        dt: time from one scan to the next [s].
+        std: standard deviation of a detection along each axis [m].
+        detection: probability that a target is detected.
+        clutter: mean number of false detections in a scan.
+        rng: seed or generator.
+
+    Example:
+        >>> crossing(rng=1).truth
+        TrackTable(80 rows of 2 targets at 40 instants, 0 to 39 s)
+    """
+    course = angle * (np.arange(setting(n, Count, "n")) - 0.5 * (n - 1))
+    v = setting(speed, Positive, "speed") * np.stack([np.cos(course), np.sin(course)], -1)
+    starts = np.concatenate([-0.5 * (steps - 1) * dt * v, v], 1)
+    return _straight(starts, steps, dt, std, detection=detection, clutter=clutter, rng=rng)
+
+
+def parallel(
+    n: int = 2,
+    *,
+    gap: float = 10.0,
+    speed: float = 10.0,
+    steps: int = 40,
+    dt: float = 1.0,
+    std: float = 3.0,
+    detection: float = 0.9,
+    clutter: float = 10.0,
+    rng: Rng = None,
+) -> Scenario:
+    """Targets side by side, close enough for their detections to be confused.
+
+    Args:
+        n: number of targets.
+        gap: distance from one target to the next [m].
+        speed: speed of all [m/s].
+        steps: number of scans.
+        dt: time from one scan to the next [s].
+        std: standard deviation of a detection along each axis [m].
+        detection: probability that a target is detected.
+        clutter: mean number of false detections in a scan.
+        rng: seed or generator.
+
+    Example:
+        >>> parallel(3, gap=5.0, rng=1).truth.at(0.0).x[:, 1].tolist()
+        [-5.0, 0.0, 5.0]
+    """
+    y = setting(gap, Positive, "gap") * (np.arange(setting(n, Count, "n")) - 0.5 * (n - 1))
+    starts = np.stack([np.zeros(n), y, np.full(n, setting(speed, Positive, "speed")), np.zeros(n)], -1)
+    return _straight(starts, steps, dt, std, detection=detection, clutter=clutter, rng=rng)
+
+
+def manoeuvring(
+    n: int = 3,
+    *,
+    turn: float = 0.15,
+    speed: float = 15.0,
+    spread: float = 300.0,
+    steps: int = 60,
+    dt: float = 1.0,
+    std: float = 3.0,
+    detection: float = 0.9,
+    clutter: float = 10.0,
+    rng: Rng = None,
+) -> Scenario:
+    """Targets that fly straight, then turn left or right, then fly straight again, each third as long.
+
+    Args:
+        n: number of targets.
+        turn: turn rate in the middle third [rad/s].
+        speed: speed of all [m/s].
+        spread: half the width of the square in which they begin [m].
+        steps: number of scans.
+        dt: time from one scan to the next [s].
+        std: standard deviation of a detection along each axis [m].
+        detection: probability that a target is detected.
+        clutter: mean number of false detections in a scan.
+        rng: seed or generator; it draws the starts too.
+
+    Example:
+        >>> manoeuvring(rng=1).truth.space.names
+        ('x', 'y', 'vx', 'vy', 'yaw_rate')
+    """
+    gen, seed = seeded(rng)
+    draw = gen.spawn(1)[0]
+    v, p = _scattered(setting(n, Count, "n"), setting(speed, Positive, "speed"), spread, draw)
+    side = np.where(draw.random(n) < 0.5, -turn, turn)
+    model, states = constant_turn(), [np.concatenate([p, v, np.zeros((n, 1))], 1)]
+    for k in range(1, setting(steps, Count, "steps")):
+        x = states[-1].copy()
+        x[:, 4] = side if steps <= 3 * k < 2 * steps else 0.0
+        states.append(np.asarray(model.step(x, np.zeros((n, 0)), dt)))
+    t, ids = np.repeat(dt * np.arange(steps), n), np.tile(np.arange(1, n + 1), steps)
+    truth = TrackTable(t, ids, np.concatenate(states), space=model.state)
+    found = Scenario.observed(truth, position(std=std), detection=detection, clutter=clutter, rng=gen)
+    return Scenario(**{**found.__dict__, "dynamics": model, "seed": seed})
+
+
+def births_and_deaths(
+    n: int = 10,
+    *,
+    life: float = 30.0,
+    speed: float = 10.0,
+    spread: float = 300.0,
+    steps: int = 60,
+    dt: float = 1.0,
+    std: float = 3.0,
+    detection: float = 0.9,
+    clutter: float = 10.0,
+    rng: Rng = None,
+) -> Scenario:
+    """Targets that appear at random times and places, and vanish after exponential lifetimes.
+
+    Args:
+        n: number of targets.
+        life: mean lifetime [s].
+        speed: speed of all [m/s].
+        spread: half the width of the square in which they begin [m].
+        steps: number of scans.
+        dt: time from one scan to the next [s].
+        std: standard deviation of a detection along each axis [m].
+        detection: probability that a target is detected.
+        clutter: mean number of false detections in a scan.
+        rng: seed or generator; it draws the starts and lives too.
+
+    Example:
+        >>> len(births_and_deaths(5, rng=1).truth.ids)
+        5
+    """
+    gen, seed = seeded(rng)
+    draw = gen.spawn(1)[0]
+    v, p = _scattered(setting(n, Count, "n"), setting(speed, Positive, "speed"), spread, draw)
+    born = draw.integers(0, setting(steps, Count, "steps"), n)
+    lives = np.ceil(draw.exponential(setting(life, Positive, "life"), n) / dt)
+    settings: dict[str, Any] = {"births": born, "deaths": born + np.maximum(lives, 1.0), "rng": gen}
+    return _straight(
+        np.concatenate([p, v], 1), steps, dt, std, seed=seed, detection=detection, clutter=clutter, **settings
+    )
+
+
+def occlusion(
+    n: int = 2,
+    *,
+    width: float = 80.0,
+    gap: float = 10.0,
+    speed: float = 10.0,
+    steps: int = 40,
+    dt: float = 1.0,
+    std: float = 3.0,
+    detection: float = 0.95,
+    clutter: float = 5.0,
+    rng: Rng = None,
+) -> Scenario:
+    """Targets side by side that pass behind a wall, halfway through, and come out again.
+
+    Args:
+        n: number of targets.
+        width: length of the wall along their way [m].
+        gap: distance from one target to the next [m].
+        speed: speed of all [m/s].
+        steps: number of scans.
+        dt: time from one scan to the next [s].
+        std: standard deviation of a detection along each axis [m].
+        detection: probability that a target is detected.
+        clutter: mean number of false detections in a scan.
+        rng: seed or generator.
+
+    Example:
+        >>> from collections import Counter
+        >>> seen = occlusion(clutter=0.0, detection=1.0, rng=1).causes
+        >>> sorted(Counter(seen.tolist()).values())                     # of 40 scans; 8 are behind the wall
+        [32, 32]
+    """
+    middle = 0.5 * (steps - 1) * dt * setting(speed, Positive, "speed")
+    half = 0.5 * setting(width, Positive, "width")
+    y = setting(gap, Positive, "gap") * (np.arange(setting(n, Count, "n")) - 0.5 * (n - 1))
+    starts = np.stack([np.zeros(n), y, np.full(n, speed), np.zeros(n)], -1)
+    model = constant_velocity()
+    hidden = lambda x: np.abs(x[:, 0] - middle) < half
+    return _straight(starts, steps, dt, std, model, detection=detection, clutter=clutter, hidden=hidden, rng=rng)
+
+
+def _scattered(n: int, speed: float, spread: float, draw: np.random.Generator) -> Any:
+    """Random velocities of that speed, and places in a square ``(N, 2)``."""
+    course = draw.uniform(-math.pi, math.pi, n)
+    places = draw.uniform(-1.0, 1.0, (n, 2)) * setting(spread, Positive, "spread")
+    return speed * np.stack([np.cos(course), np.sin(course)], -1), places
+
+
+def _straight(
+    starts: Any, steps: int, dt: float, std: float, model: Dynamics | None = None, *, seed: Any = None, **settings: Any
+) -> Scenario:
+    """Targets of constant velocity seen by a detector of positions; with the seed that drew their starts, if any."""
+    motion = constant_velocity() if model is None else model
+    found = Scenario.of(motion, position(std=std), starts, dt=dt, steps=steps, **settings)
+    return found if seed is None else Scenario(**{**found.__dict__, "seed": seed})
