@@ -369,10 +369,13 @@ def test_clutter_and_detection_may_depend_on_the_place() -> None:
 
 def test_a_run_over_scans_is_the_loop() -> None:
     given, _ = scene(5)
-    one, other = (Tracker(KF(CAR, dt=1.0), RADAR, BIRTH) for _ in range(2))
-    found = one.run(Scans(FIX, given, np.arange(40.0)))
-    assert len(found) == 40
-    np.testing.assert_array_equal(found[-1].mean, followed(other, given)[-1].mean)
+    for filter in (KF(CAR, dt=1.0), TURN):
+        one, other = (Tracker(filter, RADAR, birth(filter)) for _ in range(2))
+        table = one.run(Scans(FIX, given, np.arange(40.0)))
+        last = followed(other, given)[-1]
+        np.testing.assert_array_equal(table.at(39.0).x, last.mean)
+        np.testing.assert_array_equal(table.at(39.0).id, last.ids[last.confirmed])
+    assert not len(Tracker(KF(CAR, dt=1.0), RADAR, BIRTH).run(Scans(FIX, [[], []], [0.0, 1.0])).t)
 
 
 def test_a_tracker_is_saved_and_goes_on() -> None:

@@ -87,6 +87,11 @@ class Targets:
         """The states of the models."""
         return tuple(model.state for _, model in self.modes.components)
 
+    @property
+    def shared(self) -> Any:
+        """The space of what all models share."""
+        return self.unpack(Rows(self._engine.tables, self._engine.weights)).moments().space
+
     def none(self) -> Rows:
         """No rows."""
         return Rows([table[:0].copy() for table in self._engine.tables], self._engine.weights[:0].copy())

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...core import Gaussian, Mixture, Scans
+import numpy as np
+
+from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError
 from ...core.settings import Fraction, NonNegative, instance, setting
 from .._clock import AGE
@@ -167,10 +169,20 @@ class Tracker:
             raise SettingError("history of Tracker is 0; give the number of scans that are kept")
         return [(tracks.t, tracks.of(id).belief) for tracks in self._shown if (tracks.ids == id).any()]
 
-    def run(self, *scans: Scans) -> list[Tracks]:
-        """Take in all scans of one detector or several, in order of time; the tracks after each.
+    def run(self, *scans: Scans) -> TrackTable:
+        """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
 
-        The sensor of each `Scans` is that of a detector, or the name of one.
+        The sensor of each `Scans` is that of a detector, or the name of one. The score of a row is the existence.
+
+        Example:
+            >>> from pilotage.estimators import KF
+            >>> from pilotage.estimators.tracking import JPDA, crossing
+            >>> from pilotage.models import constant_velocity
+            >>> scene, car = crossing(clutter=5.0, rng=1), constant_velocity(density=0.3)
+            >>> birth = Gaussian.of(car.state, std=[300.0, 300.0, 15.0, 15.0])
+            >>> tracker = Tracker(KF(car, dt=1.0), Detector(scene.scans.sensor, clutter=scene.clutter), birth, JPDA())
+            >>> len(tracker.run(scene.scans).ids)
+            2
         """
         events = [(float(t), i, k) for i, one in enumerate(scans) for k, t in enumerate(one.ts)]
         found = list[Tracks]()
@@ -178,7 +190,7 @@ class Tracker:
             one = scans[i]
             context = None if one.contexts is None else one.contexts[k]
             found.append(self.update(one[k], t, detector=self._name(one.sensor), context=context))
-        return found
+        return table(found, self._method.targets.shared)
 
     def _name(self, sensor: Any) -> str:
         if isinstance(sensor, str):
@@ -215,6 +227,22 @@ class Tracker:
 
     def __repr__(self) -> str:
         return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"
+
+
+def table(tracks: list[Tracks], space: Space) -> TrackTable:
+    """The confirmed tracks of several instants; of one that comes twice, the later ones."""
+    last = {one.t: one for one in tracks}.values()
+    rows = [(one, np.flatnonzero(one.confirmed)) for one in last]
+    beliefs = [one.belief[which].moments() for one, which in rows if len(which)]
+    n, d = space.size, space.dim
+    return TrackTable(
+        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, which in rows)]),
+        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, which in rows)]),
+        np.concatenate([np.zeros((0, n)), *(belief.mean for belief in beliefs)]),
+        space=space,
+        cov=np.concatenate([np.zeros((0, d, d)), *(belief.cov for belief in beliefs)]),
+        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, which in rows)]),
+    )
 
 
 def ungated(filter: Any) -> Any:
