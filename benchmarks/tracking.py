@@ -44,19 +44,19 @@ def ours(association: Any, targets: int, clutter: float, management: Any = None,
 
 def theirs(joint: bool, clutter: float) -> Any:
     """Stone Soup's tracker of the same parts: one-point initiation, three detections of five confirm, five misses end."""
-    from stonesoup.dataassociator.neighbour import GNNWith2DAssignment
-    from stonesoup.dataassociator.probability import JPDA as TheirJPDA
-    from stonesoup.deleter.time import UpdateTimeStepsDeleter
-    from stonesoup.hypothesiser.distance import DistanceHypothesiser
-    from stonesoup.hypothesiser.probability import PDAHypothesiser
-    from stonesoup.initiator.simple import MultiMeasurementInitiator
-    from stonesoup.measures import Mahalanobis
-    from stonesoup.models.measurement.linear import LinearGaussian
-    from stonesoup.models.transition.linear import CombinedLinearGaussianTransitionModel, ConstantVelocity
-    from stonesoup.predictor.kalman import KalmanPredictor
-    from stonesoup.tracker.simple import MultiTargetMixtureTracker, MultiTargetTracker
-    from stonesoup.types.state import GaussianState
-    from stonesoup.updater.kalman import KalmanUpdater
+    from stonesoup.dataassociator.neighbour import GNNWith2DAssignment  # pyright: ignore[reportMissingImports]
+    from stonesoup.dataassociator.probability import JPDA as TheirJPDA  # pyright: ignore[reportMissingImports]
+    from stonesoup.deleter.time import UpdateTimeStepsDeleter  # pyright: ignore[reportMissingImports]
+    from stonesoup.hypothesiser.distance import DistanceHypothesiser  # pyright: ignore[reportMissingImports]
+    from stonesoup.hypothesiser.probability import PDAHypothesiser  # pyright: ignore[reportMissingImports]
+    from stonesoup.initiator.simple import MultiMeasurementInitiator  # pyright: ignore[reportMissingImports]
+    from stonesoup.measures import Mahalanobis  # pyright: ignore[reportMissingImports]
+    from stonesoup.models.measurement.linear import LinearGaussian  # pyright: ignore[reportMissingImports]
+    from stonesoup.models.transition.linear import CombinedLinearGaussianTransitionModel, ConstantVelocity  # pyright: ignore[reportMissingImports]
+    from stonesoup.predictor.kalman import KalmanPredictor  # pyright: ignore[reportMissingImports]
+    from stonesoup.tracker.simple import MultiTargetMixtureTracker, MultiTargetTracker  # pyright: ignore[reportMissingImports]
+    from stonesoup.types.state import GaussianState  # pyright: ignore[reportMissingImports]
+    from stonesoup.updater.kalman import KalmanUpdater  # pyright: ignore[reportMissingImports]
 
     motion = CombinedLinearGaussianTransitionModel([ConstantVelocity(0.1), ConstantVelocity(0.1)])
     sensor = LinearGaussian(4, (0, 2), STD**2 * np.eye(2))
@@ -74,7 +74,7 @@ def theirs(joint: bool, clutter: float) -> Any:
 
 def stone_soup(joint: bool, scans: Any, clutter: float) -> Any:
     """A function that tracks through all scans; it gives the tracks of the last."""
-    from stonesoup.types.detection import Detection
+    from stonesoup.types.detection import Detection  # pyright: ignore[reportMissingImports]
 
     def run() -> Any:
         tracker, sensor = theirs(joint, clutter)
@@ -160,14 +160,18 @@ def scan_of(association: Any) -> Contest:
     return Contest(lambda: float(np.median(each())), check=check, timed=False)
 
 
-@absolute("jpda_six", limit=1.0, unit="ms", note="six mutually gated targets and detections; Stone Soup's exact: 651 ms")
+@absolute(
+    "jpda_six", limit=1.0, unit="ms", note="six mutually gated targets and detections; Stone Soup's exact: 651 ms"
+)
 def jpda_six(quick: bool) -> Contest:
     pairs = Pairs(np.repeat(np.arange(6), 6), np.tile(np.arange(6), 6), np.zeros(36), 6, 6)
     log_odds, rule = np.random.default_rng(0).normal(size=36), JPDA()
     return Contest(lambda: rule.share(pairs, log_odds))
 
 
-@absolute("track_thousand", limit=100.0, unit="ms", note="1000 targets at 10 Hz, 100 clutter points a scan; the median scan")
+@absolute(
+    "track_thousand", limit=100.0, unit="ms", note="1000 targets at 10 Hz, 100 clutter points a scan; the median scan"
+)
 def track_thousand(quick: bool) -> Contest:
     import time
 

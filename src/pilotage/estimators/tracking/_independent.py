@@ -75,7 +75,7 @@ class Independent:
     management: Management
     initiation: Initiation
     threshold: float
-    merge: float
+    twins: Gate | None
 
     def none(self, t: float) -> State:
         """No tracks."""
@@ -125,7 +125,7 @@ class Independent:
             keep = np.flatnonzero(good)
             pairs, each, odds, w = pairs.only(keep), each[keep], odds[keep], w[keep]
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(N))
-        beta, missed = shares
+        beta, missed = shares.beta, shares.missed
         rows = self._updated(state.rows, each, pairs, beta, missed)
         source = self._sources(pairs, beta, len(scan.z))
         detected = source >= 0
@@ -218,10 +218,10 @@ class Independent:
         `worse` tells those that give way first; among equals it is the later one.
         """
         doubles = np.zeros(len(rows), bool)
-        if self.merge == 0.0 or len(doubles) < 2:
+        if self.twins is None or len(doubles) < 2:
             return doubles
         space, mean, cov = self.targets.moments(rows)
-        pairs = Gate(self.merge).pairs(space, mean, cov, mean)
+        pairs = self.twins.pairs(space, mean, cov, mean)
         rank = np.argsort(worse, kind="stable").argsort()
         give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
         return doubles

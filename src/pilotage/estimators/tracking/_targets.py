@@ -77,6 +77,7 @@ class Targets:
         self._engine = ModeRows(modes, (1,), modes.spread(modes.first(std=1.0)), alone=self.alone)
         self._merging = [Merging(each, model) for each, model in modes.components]
         self._mounted: dict[int, tuple[Sensor, list[Any]]] = {}
+        self._packed: tuple[Any, Rows] | None = None
         self._idle = np.zeros(modes.models[0].action.size)
 
     def __reduce__(self) -> Any:
@@ -101,6 +102,12 @@ class Targets:
         belief = self._engine.own(belief)
         axes = np.shape(belief.log_weights)[:-1] or np.shape(belief.components[0].moments().mean)[:-1]
         return Rows(*self._engine._packed(belief, axes or (1,)))
+
+    def packed(self, belief: Any) -> Rows:
+        """`pack` of a belief that comes again and again, which must not be changed."""
+        if self._packed is None or self._packed[0] is not belief:
+            self._packed = belief, self.pack(belief)
+        return self._packed[1]
 
     def unpack(self, rows: Rows) -> Any:
         """The belief in these rows, with a leading axis: a `Gaussian`, or a `Mixture` of modes."""

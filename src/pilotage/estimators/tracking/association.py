@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,10 +42,11 @@ class Association(ABC):
         """The share of each pair, given its log-odds ``(P,)``."""
 
 
-class Shares(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Shares:
     """Probabilities of associations.
 
-    Attributes:
+    Args:
         beta: of each pair, ``(P,)``.
         missed: that a track caused none of the detections, ``(N,)``.
     """

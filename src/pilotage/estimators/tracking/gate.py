@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -65,10 +66,11 @@ class Gate:
         return Pairs(rows[:count].copy(), columns[:count].copy(), distances[:count].copy(), n, k)
 
 
-class Pairs(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Pairs:
     """Pairs of a track and a detection, ordered by track.
 
-    Attributes:
+    Args:
         rows: place of the track of each pair, ``(P,)``.
         columns: place of its detection, ``(P,)``.
         distances: Mahalanobis distances squared, ``(P,)``.
@@ -84,7 +86,7 @@ class Pairs(NamedTuple):
 
     def only(self, which: Any) -> Pairs:
         """The pairs of an index."""
-        return self._replace(rows=self.rows[which], columns=self.columns[which], distances=self.distances[which])
+        return replace(self, rows=self.rows[which], columns=self.columns[which], distances=self.distances[which])
 
     @property
     def starts(self) -> Any:

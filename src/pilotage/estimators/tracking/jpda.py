@@ -44,8 +44,9 @@ class JPDA(Association):
     Example:
         >>> import numpy as np
         >>> pairs = Pairs(np.array([0, 0, 1]), np.array([0, 1, 0]), np.zeros(3), 2, 2)
-        >>> JPDA().share(pairs, np.zeros(3))  # five events, all alike
-        Shares(beta=array([0.2, 0.4, 0.4]), missed=array([0.4, 0.6]))
+        >>> shares = JPDA().share(pairs, np.zeros(3))  # five events, all alike
+        >>> shares.beta.tolist(), shares.missed.tolist()
+        ([0.2, 0.4, 0.4], [0.4, 0.6])
     """
 
     marginals: Literal["exact", "propagated"] = "exact"

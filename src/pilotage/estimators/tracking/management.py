@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,11 @@ from ...core.arrays import Array
 Bools = NDArray[np.bool_]
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Evidence:
     """What speaks for the tracks after a scan, a row for each.
 
-    Attributes:
+    Args:
         hits: the last scans that could see the track, as bits of 64: 1 where it was detected, the latest lowest.
         scans: how many scans could see it, the first included.
         existence: the probability that there is a target.

@@ -48,8 +48,7 @@ class OnePoint(Initiation):
 
     def begin(self, targets: Targets, sensor: Sensor, z: Array, context: Any) -> tuple[Rows, NDArray[np.int64]]:
         """The beliefs of new tracks, one for each detection that the sensor can explain."""
-        birth = targets.pack(self.birth)
-        rows = birth[np.zeros(len(z), np.int64)]
+        rows = targets.packed(self.birth)[np.zeros(len(z), np.int64)]
         mounted = targets.mounted(sensor)
         if all(h.linear for h in mounted):
             _, status = targets.update(rows, sensor, z, context)

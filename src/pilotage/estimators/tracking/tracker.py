@@ -102,7 +102,7 @@ class Tracker:
             instance(ScoreTest() if management is None else management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
             setting(threshold, Fraction, "threshold of Tracker"),
-            setting(merge, Fraction, "merge of Tracker"),
+            Gate(merge) if setting(merge, Fraction, "merge of Tracker") > 0.0 else None,
         )
         self.lag = setting(lag, NonNegative, "lag of Tracker")
         self._state: State | None = None

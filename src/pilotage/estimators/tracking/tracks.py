@@ -46,20 +46,20 @@ class Tracks:
         targets: Targets,
         rows: Rows,
         t: float,
-        ids: Array,
-        status: Array,
+        ids: Any,
+        status: Any,
         existence: Array,
         born: Array,
         seen: Array,
-        source: Array,
-        gone: Array,
+        source: Any,
+        gone: Any,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
 
     @property
-    def confirmed(self) -> Array:
+    def confirmed(self) -> Any:
         """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
         return np.asarray((self.status == TrackStatus.CONFIRMED) | (self.status == TrackStatus.COASTING))
 
