@@ -26,7 +26,7 @@ def named(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def load(module: torch.nn.Module, tensors: Tensors) -> None:
-    """Load weights by the names that `named` gives; a `RuntimeError` if one is missing, too much or of another shape."""
+    """Load weights by the names that `named` gives; a `RuntimeError` if names or shapes differ."""
     here = {name.replace(WRAPPED, ""): name for name in module.state_dict()}
     module.load_state_dict({here.get(name, name): value for name, value in tensors.items()})
 
