@@ -235,7 +235,7 @@ class RecedingHorizon:
         return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
 
     def _improved(self, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
-        """The answer of the solver; if it has none because the states of the plan escape, from a plan that was grown."""
+        """The answer of the solver; from a plan that was grown, if it has none because the states escape."""
         state, found = self.solver.step(self._workspace, state, x, us, rows, passed)
         if found.status is not ActionStatus.FALLBACK:
             return state, found

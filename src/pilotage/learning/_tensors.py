@@ -19,7 +19,7 @@ def named(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
     Example:
         >>> layer = torch.nn.Linear(1, 1)
-        >>> list(torch.compile(layer).state_dict()), list(named(torch.compile(layer)))
+        >>> list(torch.compile(layer, backend="eager").state_dict()), list(named(torch.compile(layer, backend="eager")))
         (['_orig_mod.weight', '_orig_mod.bias'], ['weight', 'bias'])
     """
     return {name.replace(WRAPPED, ""): value for name, value in module.state_dict().items()}
