@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from pilotage.control import reach
+from pilotage.control import ILQR, SQP, GradientMPC, reach
 from pilotage.core import ModelError, SettingError, ShapeError
 from pilotage.learning import (
     MLP,
@@ -27,7 +29,7 @@ from pilotage.learning import (
     load_best,
     train,
 )
-from pilotage.models import double_integrator, pendulum
+from pilotage.models import double_integrator, pendulum, task
 
 SWING, DT = pendulum(), 0.1
 X, U = np.array([0.1, 0.2]), np.array([0.3])
@@ -232,3 +234,53 @@ def test_features_that_hardly_change(size: float) -> None:
     x, u = rng.uniform(-0.5, 0.5, (50, 2)), rng.uniform(-1, 1, (50, 1))
     assert np.abs(model.step(x, u, DT) - SWING.step(x, u, DT)).max() < max(0.05, size)
     assert isinstance(model.network, MLP)
+
+
+def ends(model: Any, answers: Any) -> None:
+    answers.put(model.rollout(np.zeros((1000, 2)), np.zeros((1000, 9, 1)), DT)[-1, -1].tolist())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_fork_of_the_process_predicts() -> None:
+    """pytorch #17199 and #2245: after a large batch, a forked worker waits for threads that do not exist there."""
+    model = LearnedDynamics(SWING.state, SWING.action, lambda i, o: MLP(i, o, hidden=(256, 256)))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model.rollout(np.zeros((1000, 2)), np.zeros((1000, 9, 1)), DT)
+        fork = multiprocessing.get_context("fork")
+        answers = fork.Queue()
+        worker = fork.Process(target=ends, args=(model, answers), daemon=True)
+        worker.start()
+        assert answers.get(timeout=60) == [0.0, 0.0]
+        worker.join()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_networks_in_costs_and_constraints() -> None:
+    """l4casadi #51 and #62: a learned value as terminal cost, and a network in a constraint, of a traced task."""
+    rng = np.random.default_rng(0)
+    W1, b1, W2, b2 = 0.5 * rng.normal(size=(6, 2)), np.zeros(6), np.abs(rng.normal(size=(1, 6))), np.zeros(1)
+
+    @task(
+        state=CART.state, action=CART.action, params={"W1": W1, "b1": b1, "W2": W2, "b2": b2, "least": -1.0},
+        terminal=lambda x, p, m: value(x, p, m)[0], constraint=lambda x, u, p, m: (p.least - value(x, p, m)[0],),
+    )  # fmt: skip
+    def cheap(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return 0.01 * u[0] ** 2
+
+    def value(x: Any, p: Any, m: Any) -> Any:
+        return m.affine(p.W2, [e * e for e in m.affine(p.W1, list(x), p.b1)], p.b2)
+
+    def valued(x: Any) -> Any:
+        return np.square(x @ W1.T) @ W2[0]
+
+    for kind in (ILQR, SQP, GradientMPC):
+        free = kind(CART, cheap(dt=DT), horizon=20).solve([1.0, 0.0])
+        assert free.ok and free.xs is not None, free.reason
+        plan = kind(CART, cheap(least=0.1, dt=DT), horizon=20).solve([1.0, 0.0])
+        assert plan.ok and plan.xs is not None, plan.reason
+        assert valued(free.xs[-1]) < 0.05
+        assert valued(plan.xs).min() == pytest.approx(0.1, abs=2e-3) == valued(plan.xs[-1])
