@@ -284,3 +284,18 @@ def test_networks_in_costs_and_constraints() -> None:
         assert plan.ok and plan.xs is not None, plan.reason
         assert valued(free.xs[-1]) < 0.05
         assert valued(plan.xs).min() == pytest.approx(0.1, abs=2e-3) == valued(plan.xs[-1])
+
+
+def test_a_glitch_in_the_data_is_named() -> None:
+    """mbrl-lib #137, lpb #5: the loss is excellent, or explodes, and the model is useless: one row outweighs all."""
+    xs, us = drives(30, 30)
+    model = ResidualDynamics(pendulum(mass=1.2))
+    fit(model, xs, us, DT, epochs=1, rng=0)  # clean data, without a warning
+    fit(ResidualDynamics(SWING), xs, us, DT, epochs=1, rng=0)  # nothing is left but rounding errors
+    jump = np.concatenate(xs), np.concatenate([us[0], [[0.0]], us[1]])  # two trials, joined end to end
+    xs[1][7:, 1] += 1e4
+    with pytest.warns(RuntimeWarning, match="transition 36 of 60 changes theta_rate by 1e.05"):
+        fit(model, xs, us, DT, epochs=1, rng=0)
+    jump[0][31:, 1] += 1e3
+    with pytest.warns(RuntimeWarning, match="transition 30 of 61 changes theta_rate.*jump to another start"):
+        fit(model, *jump, DT, epochs=1, rng=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -18,6 +20,9 @@ from .dynamics import LearnedDynamics
 from .regression import Regression
 from .residual import ResidualDynamics
 from .scaling import Scaling
+
+ENOUGH, DOMINANT = 20, 0.9
+"""The number of transitions from which one can be a glitch, and its share of the sum of squares."""
 
 Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
 
@@ -84,10 +89,30 @@ def split(count: int, held_out: float, generator: np.random.Generator) -> tuple[
 def velocities(
     model: NetworkDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
+    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain.
+
+    A `RuntimeWarning` names a transition that is larger than all others together, as after a glitch of a sensor.
+    """
     x, u, y = steps_of(model, states, actions)
     v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
+    _warn_of_glitches(v, model.state.minus(y, x) / dt, model.state.tangent_names)
     return tensor(x), tensor(u), tensor(v)
+
+
+def _warn_of_glitches(v: Array, motion: Array, names: Sequence[str]) -> None:
+    """A warning if one row of `v` has most of the square of a component, and is no rounding error of the motion."""
+    if len(v) < ENOUGH:
+        return
+    square, k = v * v, np.abs(v).argmax(0)
+    top = square.max(0)
+    for j in np.flatnonzero((top > DOMINANT * square.sum(0)) & (top > 1e-6 * (motion * motion).mean(0))):
+        warnings.warn(
+            f"transition {k[j]} of {len(v)} changes {names[j]} by {v[k[j], j]:.3g} per second more than the prior says, "
+            f"{math.sqrt(top[j] * (len(v) - 1) / max(square[:, j].sum() - top[j], 1e-300)):.2g} times the others; the "
+            "network learns little else. If it is a glitch, or the jump to another start, remove it",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 def steps_of(model: Dynamics, states: Any, actions: Any) -> tuple[Array, Array, Array]:
