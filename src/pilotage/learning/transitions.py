@@ -103,13 +103,16 @@ def _warn_of_glitches(v: Array, motion: Array, names: Sequence[str]) -> None:
     """A warning if one row of `v` has most of the square of a component, and is no rounding error of the motion."""
     if len(v) < ENOUGH:
         return
-    square, k = v * v, np.abs(v).argmax(0)
-    top = square.max(0)
-    for j in np.flatnonzero((top > DOMINANT * square.sum(0)) & (top > 1e-6 * (motion * motion).mean(0))):
+    with np.errstate(over="ignore", invalid="ignore"):
+        square, size, k = v * v, (motion * motion).mean(0), np.abs(v).argmax(0)
+        top, rest = square.max(0), square.sum(0)
+        rest -= top
+    for j in np.flatnonzero((top > DOMINANT * (top + rest)) & (top > 1e-6 * size) & (top < np.inf)).tolist():
+        times = math.sqrt(top[j] * (len(v) - 1) / max(rest[j], 1e-300))
         warnings.warn(
-            f"transition {k[j]} of {len(v)} changes {names[j]} by {v[k[j], j]:.3g} per second more than the prior says, "
-            f"{math.sqrt(top[j] * (len(v) - 1) / max(square[:, j].sum() - top[j], 1e-300)):.2g} times the others; the "
-            "network learns little else. If it is a glitch, or the jump to another start, remove it",
+            f"transition {k[j]} of {len(v)} changes {names[j]} by {v[k[j], j]:.3g} per second beyond the prior, "
+            f"{times:.2g} times as much as others; the network learns little else. If it is a glitch, or the jump to "
+            "another start, remove it",
             RuntimeWarning,
             stacklevel=5,
         )
