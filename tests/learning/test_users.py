@@ -33,7 +33,7 @@ def awake(model: Any) -> Any:
 
 MODELS: dict[str, Callable[[], Any]] = {
     "learned": lambda: LearnedDynamics(SWING.state, SWING.action, noise=0.1),
-    "ensemble": lambda: ResidualDynamics(SWING, lambda i, o: Ensemble(3, i, o, bounded=False, hidden=(8,)), noise=0.1),
+    "ensemble": lambda: ResidualDynamics(SWING, lambda i, o: Ensemble(3, i, o, hidden=(8,)), noise=0.1),
     "dropout": lambda: ResidualDynamics(SWING, lambda i, o: DropoutMLP(i, o, hidden=(8,), masks=3), noise=0.1),
     "probabilistic": lambda: ResidualDynamics(
         SWING, lambda i, o: GaussianHead.ensemble(3, i, o, hidden=(8,)), noise=0.1, epistemic=True

@@ -21,7 +21,8 @@ from .evaluation import SuccessRate as SuccessRate  # noqa: E402
 from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
-from .imitation import Training as Training  # noqa: E402
+from .imitation import ImitationSettings as ImitationSettings  # noqa: E402
+from .imitation import imitate as imitate  # noqa: E402
 from .lessons import Lessons as Lessons  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
 from .networks import DropoutMLP as DropoutMLP  # noqa: E402
@@ -58,6 +59,7 @@ __all__ = [
     "Fit",
     "Fitted",
     "GaussianHead",
+    "ImitationSettings",
     "LearnedDynamics",
     "Lessons",
     "NetworkPolicy",
@@ -73,7 +75,6 @@ __all__ = [
     "TensorBoard",
     "Trained",
     "Trainee",
-    "Training",
     "TrainingEnd",
     "TrainingSettings",
     "calibrate",
@@ -82,6 +83,7 @@ __all__ = [
     "fit",
     "fit_noise",
     "fit_parameters",
+    "imitate",
     "load_best",
     "read_settings",
     "train",

@@ -150,5 +150,5 @@ def probed(network: torch.nn.Module, sizes: tuple[int, int], words: str) -> Outp
             f"the network turned features (1, {inputs}) into {found}; (1, {outputs}) was expected, {words}"
         )
     if isinstance(network, Ensemble) and network.bounded:
-        raise ModelError("the outputs of the ensemble are bounded; expected Ensemble(..., bounded=False)")
+        raise ModelError("the outputs of the ensemble are bounded; expected Ensemble(...) without bounded=True")
     return out

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import Action, ActionStatus, FormatError, SettingError, Space, Task
 from ..core.arrays import Array, numbers
 from ..core.results import EMPTY
-from ..core.settings import Finite, setting
+from ..core.settings import Count, Finite, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
 from .border import array
@@ -55,7 +55,7 @@ class NetworkPolicy:
 
     Args:
         state, action: the spaces.
-        network: the ensemble, from ``state.width + stage.width`` features to ``steps * m`` outputs.
+        network: the ensemble with bounded outputs, from ``state.width + stage.width`` features to ``steps * m``.
         scaling: scaling of the features.
         limits: lowest and highest action ``(2, m)``; default: the bounds of the action space.
         steps: number of actions H that the networks output, the first of which is executed.
@@ -64,12 +64,13 @@ class NetworkPolicy:
         metrics: results of training and evaluation, which are saved with the weights.
 
     Raises:
-        SettingError: if the sizes do not match, a limit is not finite, or the task is missing.
+        SettingError: if the sizes do not match, the outputs are not bounded, a limit is not finite, or the task is
+            missing.
 
     Example:
         >>> from pilotage.models import pendulum
         >>> swing = pendulum()
-        >>> network = Ensemble(2, inputs=3, outputs=1, hidden=(8,))       # cosine and sine of the angle, and its rate
+        >>> network = Ensemble(2, inputs=3, outputs=1, hidden=(8,), bounded=True)    # of cosine, sine, and rate
         >>> NetworkPolicy(swing.state, swing.action, network).act([0.1, 0.0]).u
         array([0.])
     """
@@ -89,7 +90,8 @@ class NetworkPolicy:
         stage: Space | None = None,
         metrics: Mapping[str, Any] | None = None,
     ) -> None:
-        self.state, self.action, self.network, self.steps = state, action, network, steps
+        self.state, self.action = (instance(space, Space, "NetworkPolicy") for space in (state, action))
+        self.network, self.steps = instance(network, Ensemble, "NetworkPolicy"), setting(steps, Count, "steps")
         self.task = None if task is None else task.on(state, action)
         self.stage = stage if stage is not None else Space() if self.task is None else self.task.stage
         if self.stage.size and (self.task is None or self.task.stage != self.stage):
@@ -98,6 +100,8 @@ class NetworkPolicy:
         got = network.settings["inputs"], network.settings["outputs"]
         if got != widths:
             raise SettingError(f"the network has (inputs, outputs) {got}; expected {widths}")
+        if not network.bounded:
+            raise SettingError("the outputs of the network are not bounded; expected Ensemble(..., bounded=True)")
         self.limits = np.stack([action.low, action.high]) if limits is None else numbers(limits, "limits")
         if self.limits.shape != (2, action.size) or not np.isfinite(self.limits).all():
             raise SettingError(f"limits are {self.limits.tolist()}; expected a finite range for each action")

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Action, ActionStatus, Controller, Dynamics, Rng, SettingError, Task, seeded
+from ..core import Action, ActionStatus, Controller, Dynamics, Rng, SettingError, Task
 from ..core.arrays import Array
 from ..core.settings import Count, Finite, NonNegative, Positive, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
-from .imitation import Training
+from .imitation import ImitationSettings, imitate
 from .lessons import Lessons, given, planned
 from .policy import NetworkPolicy
 
@@ -47,7 +47,7 @@ class Switch:
         far: largest trusted distance to the training data, in standard deviations of the features.
         audit: number of ticks of the policy after which the planner is asked in any case, and acts once.
         lessons: data with which the policy was trained, such as `Distilled.lessons`; `learn` adds to them.
-        training: settings of the training in `learn`.
+        imitation: settings of the training in `learn`.
 
     Attributes:
         acting: "fast" or "slow", the one that is trusted with the next tick; an episode begins with "fast".
@@ -86,14 +86,16 @@ class Switch:
         far: float = 4.0,
         audit: int = 10,
         lessons: Lessons | None = None,
-        training: Training | None = None,
+        imitation: ImitationSettings | None = None,
     ) -> None:
         self.fast, self.slow = instance(fast, NetworkPolicy, "Switch"), slow
         self.dynamics = instance(dynamics, Dynamics, "Switch")
         self.task = instance(task, Task, "Switch").on(dynamics.state, dynamics.action)
         self.high, self.low = setting(high, NonNegative, "high"), setting(low, NonNegative, "low")
         self.agree, self.far = setting(agree, Positive, "agree"), setting(far, Positive, "far")
-        self.audit, self.training = setting(audit, Count, "audit"), training or Training()
+        self.audit, self.imitation = setting(audit, Count, "audit"), imitation
+        if imitation is not None:
+            instance(imitation, ImitationSettings, "Switch")
         if self.low > self.high:
             raise SettingError(f"low is {low}, above high, which is {high}; expected low <= high")
         sizes = dynamics.state.size, self.task.stage.size, fast.steps, dynamics.action.size
@@ -152,7 +154,7 @@ class Switch:
         Raises:
             PilotageError: if there are too few lessons, or training diverges.
         """
-        self.fast = self.training.fit(self.fast, self.dynamics, self.task, self.lessons, seeded(rng)[0])
+        self.fast = imitate(self.lessons, self.dynamics, self.task, self.imitation, like=self.fast, rng=rng)
 
     def _over(self, x: Array, row: Array) -> bool:
         """Whether the episode is over; the planner then says so."""

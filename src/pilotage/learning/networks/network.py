@@ -125,7 +125,9 @@ def rebuilt(settings: Mapping[str, Any]) -> Network:
     given: dict[str, Any] = {
         name: rebuilt(value) if isinstance(value, Mapping) else value for name, value in settings.items()
     }
-    kind = given.pop("kind", "Ensemble" if "members" in given else "MLP")
+    kind = given.pop("kind", "Ensemble" if "members" in given else "MLP")  # 0.1.0 kept no kind
+    if kind == "Ensemble":
+        given.setdefault("bounded", True)  # as all ensembles of 0.1.0 were
     if kind not in Network.kinds:
         raise SettingError(f"there is no network {kind!r}; there are {', '.join(Network.kinds)}")
     return Network.kinds[kind](**given)
