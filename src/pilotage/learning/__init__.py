@@ -18,7 +18,6 @@ from .distillation import distill as distill  # noqa: E402
 from .dynamics import LearnedDynamics as LearnedDynamics  # noqa: E402
 from .evaluation import EvaluationProtocol as EvaluationProtocol  # noqa: E402
 from .evaluation import SuccessRate as SuccessRate  # noqa: E402
-from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
 from .imitation import ImitationSettings as ImitationSettings  # noqa: E402
@@ -35,6 +34,7 @@ from .parameter_fit import fit_parameters as fit_parameters  # noqa: E402
 from .parametric import ParametricDynamics as ParametricDynamics  # noqa: E402
 from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
 from .prediction import Prediction as Prediction  # noqa: E402
+from .records import Epoch as Epoch  # noqa: E402
 from .records import Record as Record  # noqa: E402
 from .records import Trained as Trained  # noqa: E402
 from .records import TrainingEnd as TrainingEnd  # noqa: E402
@@ -46,6 +46,7 @@ from .switch import Switch as Switch  # noqa: E402
 from .tensorboard import TensorBoard as TensorBoard  # noqa: E402
 from .training import Trainee as Trainee  # noqa: E402
 from .training import train as train  # noqa: E402
+from .training_settings import FitSettings as FitSettings  # noqa: E402
 from .training_settings import TrainingSettings as TrainingSettings  # noqa: E402
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Epoch",
     "EvaluationProtocol",
     "Fit",
+    "FitSettings",
     "Fitted",
     "GaussianHead",
     "ImitationSettings",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -14,11 +14,14 @@ Tensors = Mapping[str, torch.Tensor]
 
 def taken(modules: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
     """Copies of all weights and buffers, by module and name."""
-    return {
-        f"modules.{module}.{name}": value.detach().cpu().contiguous().clone()
-        for module, each in modules.items()
-        for name, value in each.state_dict().items()
-    }
+    return {name: value.detach().cpu().contiguous().clone() for name, value in named(modules)}
+
+
+def named(modules: Mapping[str, torch.nn.Module]) -> Iterator[tuple[str, torch.Tensor]]:
+    """All weights and buffers with their names."""
+    for module, each in modules.items():
+        for name, value in each.state_dict().items():
+            yield f"modules.{module}.{name}", value
 
 
 def put(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None = None) -> None:
@@ -31,7 +34,7 @@ def put(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path |
 
 def fits(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None) -> None:
     """Refuse weights of another architecture before anything is changed."""
-    here = {name: tuple(value.shape) for name, value in taken(modules).items()}
+    here = {name: tuple(value.shape) for name, value in named(modules)}
     there = {name: tuple(value.shape) for name, value in tensors.items() if name.startswith("modules.")}
     if not there or here == there:
         return

@@ -167,3 +167,10 @@ class Still(Dynamics):
             return x.expand(*torch.broadcast_shapes(x.shape[:-1], u.shape[:-1]), x.shape[-1])
         x = np.asarray(x, dtype=np.float64)
         return np.broadcast_to(x, (*np.broadcast_shapes(x.shape[:-1], np.shape(u)[:-1]), x.shape[-1]))
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        """The identity, and zeros."""
+        y, (d, m) = self.step(x, u, dt), (self.state.dim, self.action.dim)
+        if isinstance(y, torch.Tensor):
+            return torch.eye(d).to(y).expand(*y.shape[:-1], d, d), y.new_zeros((*y.shape[:-1], d, m))
+        return np.broadcast_to(np.eye(d), (*y.shape[:-1], d, d)), np.zeros((*y.shape[:-1], d, m))

@@ -121,7 +121,7 @@ class RunFolder:
         return snapshot, best
 
     def _compare(self, kept: TrainingSettings) -> None:
-        for each in fields(self.settings):
+        for each in reversed(fields(self.settings)):  # those of a subclass first: others may follow from them
             mine, theirs = getattr(self.settings, each.name), getattr(kept, each.name)
             if mine != theirs and each.name not in FREE:
                 raise SettingError(

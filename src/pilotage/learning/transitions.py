@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from ..core import Dynamics, ShapeError
+from ..core import Dynamics, PilotageError, ShapeError
 from ..core.arrays import Array
 from ._network_dynamics import NetworkDynamics
 from .border import array, tensor
@@ -85,7 +85,13 @@ def velocities(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
     x, u, y = steps_of(model, states, actions)
-    v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
+    with np.errstate(over="ignore", invalid="ignore"):
+        v = np.asarray(model.state.minus(y, model.prior.step(x, u, dt)) / dt)
+    for n in np.flatnonzero(~np.isfinite(v).all(-1))[:1]:
+        raise PilotageError(
+            f"the velocity of transition {n}, from {x[n].tolist()} to {y[n].tolist()} in {dt:g} s, is not finite; "
+            "check the units of states and actions, and the prior"
+        )
     return tensor(x), tensor(u), tensor(v)
 
 
