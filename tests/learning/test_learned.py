@@ -314,7 +314,7 @@ def test_files_that_are_no_models(tmp_path):
 
 
 def test_sentences(tmp_path):
-    with pytest.raises(ModelError, match="does not take 4 features"):
+    with pytest.raises(ModelError, match="4 features"):
         ResidualDynamics(pendulum(), MLP(3, 2))
     with pytest.raises(ModelError, match=r"into \(1, 5\); \(1, 2\) was expected, the tangent of theta, theta_rate"):
         ResidualDynamics(pendulum(), MLP(4, 5))

@@ -34,16 +34,25 @@ def put(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path |
 
 def fits(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None) -> None:
     """Refuse weights of another architecture before anything is changed."""
-    here = {name: tuple(value.shape) for name, value in named(modules)}
-    there = {name: tuple(value.shape) for name, value in tensors.items() if name.startswith("modules.")}
-    if not there or here == there:
-        return
-    name = next(name for name in [*here, *sorted(there)] if here.get(name) != there.get(name))
-    mine, theirs = (f"shape {shapes[name]}" if name in shapes else "no such weights" for shapes in (here, there))
-    raise FormatError(
-        f"the run in {folder} is of another architecture: {name.removeprefix('modules.')} has {theirs} there, "
-        f"and {mine} here"
-    )
+    kept = {name: value for name, value in tensors.items() if name.startswith("modules.")}
+    found = difference(kept, dict(named(modules)), "modules.") if kept else ""
+    if found:
+        raise FormatError(f"the run in {folder} is of another architecture: {found}")
+
+
+def difference(kept: Tensors, own: Tensors, prefix: str) -> str:
+    """The first difference between the shapes of the tensors in a file and of those here; empty if there is none.
+
+    Example:
+        >>> difference({"net.bias": torch.zeros(3)}, {"net.bias": torch.zeros(2)}, "net.")
+        'bias has shape (3,) there, and shape (2,) here'
+    """
+    there, here = ({name: tuple(value.shape) for name, value in each.items()} for each in (kept, own))
+    for name in [*here, *sorted(there)]:
+        if here.get(name) != there.get(name):
+            words = [f"shape {shapes[name]}" if name in shapes else "no such weights" for shapes in (there, here)]
+            return f"{name.removeprefix(prefix)} has {words[0]} there, and {words[1]} here"
+    return ""
 
 
 def moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

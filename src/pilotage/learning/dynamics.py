@@ -13,7 +13,7 @@ from ..core import Dynamics, Space
 from ..core.settings import instance
 from ..models.trace.dynamics import TracedDynamics
 from ._network_dynamics import Make
-from .checkpoint import load, save
+from .checkpoint import fitting, load, save
 from .emission import emitted
 from .networks import Outputs
 from .prediction import Prediction
@@ -148,9 +148,10 @@ class LearnedDynamics(Dynamics):
             MissingFile: if there is no model in the folder.
             FormatError: if the model is damaged or of another kind.
         """
-        kept = load(folder, "learned", network)
-        settings: Any = {"noise": kept.noise, "epistemic": kept.extra.get("epistemic", False)}
-        return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, **settings)
+        kept = load(folder, "learned", network, {"epistemic": False})
+        with fitting(folder):
+            settings: Any = {"noise": kept.noise, **kept.extra}
+            return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, **settings)
 
 
 class Still(Dynamics):

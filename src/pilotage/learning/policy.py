@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import Action, ActionStatus, FormatError, SettingError, Space, Task
+from ..core import Action, ActionStatus, SettingError, Space, Task
 from ..core.arrays import Array, numbers
+from ..core.mathematics import numpy_math
 from ..core.results import EMPTY
 from ..core.settings import Count, Finite, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
+from ._shape import ACTIVATIONS
 from .border import array
-from .checkpoint import load, save, space_from_json, space_to_json
+from .checkpoint import fitting, load, save, space_from_json, space_to_json
 from .networks import Ensemble
 from .scaling import Scaling
 
-FUNCTIONS: dict[str, Any] = {
-    "tanh": np.tanh,
-    "relu": lambda h: np.maximum(h, 0.0),
-    "silu": lambda h: h / (1.0 + np.exp(-h)),
-    "mish": lambda h: h * np.tanh(np.logaddexp(0.0, h)),
-}
+FUNCTIONS: dict[str, Any] = {name: partial(activation, m=numpy_math) for name, activation in ACTIVATIONS.items()}
 """The activations of `MLP` for arrays."""
 
 
@@ -92,10 +90,9 @@ class NetworkPolicy:
     ) -> None:
         self.state, self.action = (instance(space, Space, "NetworkPolicy") for space in (state, action))
         self.network, self.steps = instance(network, Ensemble, "NetworkPolicy"), setting(steps, Count, "steps")
-        self.task = None if task is None else task.on(state, action)
+        self.task = None if task is None else instance(task, Task, "NetworkPolicy").on(state, action)
         self.stage = stage if stage is not None else Space() if self.task is None else self.task.stage
-        if self.stage.size and (self.task is None or self.task.stage != self.stage):
-            raise SettingError(f"the policy reads references of {self.stage}; give the task with this stage")
+        self._references(self.stage, self.task)
         widths = state.width + self.stage.width, steps * action.size
         got = network.settings["inputs"], network.settings["outputs"]
         if got != widths:
@@ -103,9 +100,12 @@ class NetworkPolicy:
         if not network.bounded:
             raise SettingError("the outputs of the network are not bounded; expected Ensemble(..., bounded=True)")
         self.limits = np.stack([action.low, action.high]) if limits is None else numbers(limits, "limits")
-        if self.limits.shape != (2, action.size) or not np.isfinite(self.limits).all():
+        good = self.limits.shape == (2, action.size) and np.isfinite(self.limits).all()
+        if not good or (self.limits[0] > self.limits[1]).any():
             raise SettingError(f"limits are {self.limits.tolist()}; expected a finite range for each action")
-        self.scaling = Scaling.none(*widths) if scaling is None else scaling
+        self.scaling = Scaling.none(*widths) if scaling is None else instance(scaling, Scaling, "NetworkPolicy")
+        if self.scaling.widths != widths:
+            raise SettingError(f"the scaling is for (features, outputs) {self.scaling.widths}; expected {widths}")
         self.metrics = dict(metrics or {})
         self._layers = [(array(W), array(b)) for W, b in network.stacked()]
         self._function = FUNCTIONS[network.settings["activation"]]
@@ -180,18 +180,24 @@ class NetworkPolicy:
         Raises:
             MissingFile: if there is no policy in the folder.
             FormatError: if the policy is damaged or of another kind.
+            SettingError: if the task is missing or has other references.
         """
-        kept = load(folder, "policy")
-        try:
-            steps, limits, metrics = (kept.extra[name] for name in ("steps", "limits", "metrics"))
+        kept = load(folder, "policy", entries=dict.fromkeys(("stage", "steps", "limits", "metrics"), ...))
+        with fitting(folder):
             stage = space_from_json(kept.extra["stage"])
-        except (KeyError, TypeError) as error:
-            raise FormatError(f"the policy in {folder} is incomplete: {error} is missing") from error
+        cls._references(stage, task)
         network: Any = kept.network
-        return cls(
-            kept.state, kept.action, network, scaling=kept.scaling, limits=limits, steps=steps, task=task, stage=stage,
-            metrics=metrics,
-        )  # fmt: skip
+        with fitting(folder):
+            given: Any = {**kept.extra, "stage": stage, "scaling": kept.scaling, "task": task}
+            return cls(kept.state, kept.action, network, **given)
+
+    @staticmethod
+    def _references(stage: Space, task: Task | None) -> None:
+        """Refuse a task that does not give the references of this space."""
+        if task is not None:
+            instance(task, Task, "NetworkPolicy")
+        if stage.size and (task is None or task.stage != stage):
+            raise SettingError(f"the policy reads references of {stage}; give the task with this stage")
 
     def _reference(self, x: Array, t: float | None) -> Array:
         """The reference now ``(nr,)``; NaN states have none."""

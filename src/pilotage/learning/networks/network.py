@@ -56,7 +56,8 @@ class Network(torch.nn.Module):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        Network.kinds.setdefault(cls.__name__, cls)
+        if cls.__init__ is not Network.__init__:  # of those that can be made
+            Network.kinds.setdefault(cls.__name__, cls)
 
     def predict(self, features: torch.Tensor) -> Outputs:
         """The outputs of all members for features ``(..., inputs)``, the same whether the module trains or not."""
