@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -17,6 +18,8 @@ from ..core.results import EMPTY
 from ..core.settings import Count, Finite, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
+from ..models.trace.sensor import TracedSensor
+from ._policy_code import policy_code
 from ._shape import ACTIVATIONS
 from .border import array
 from .checkpoint import fitting, load, save, space_from_json, space_to_json
@@ -48,8 +51,8 @@ class NetworkPolicy:
     The features phi are the continuous features of the state, where an angle is its cosine and sine, followed by those
     of the task's current reference, scaled to unit size. The tanh keeps the actions within their bounds.
 
-    It is a controller, and a `warm_start` of any `RecedingHorizon`. `distill` trains one. It is evaluated with numpy;
-    small networks take tens of microseconds.
+    It is a controller, and a `warm_start` of any `RecedingHorizon`. `distill` trains one. It is evaluated with numpy,
+    or as machine code by `traced`.
 
     Args:
         state, action: the spaces.
@@ -74,6 +77,7 @@ class NetworkPolicy:
     """
 
     noise_density = None
+    _code: TracedSensor | None = None
 
     def __init__(
         self,
@@ -143,6 +147,9 @@ class NetworkPolicy:
 
     def evaluate(self, x: Array, row: Array = EMPTY) -> Evaluation:
         """The plans in states ``(..., n)`` with references ``(..., nr)``, and how far they can be trusted."""
+        if self._code is not None and np.ndim(x) == 1 and np.ndim(row) == 1:
+            out = self._code.observe(x, row)
+            return Evaluation(out[:-2].reshape(self.steps, -1), out[-2], out[-1])
         phi = features(self.state, self.stage, x, row)
         h = z = (phi - self._mean) / self._std
         h = h.reshape(-1, phi.shape[-1])
@@ -154,6 +161,21 @@ class NetworkPolicy:
         first = out[..., 0, :] - mean[..., 0, :]
         doubt = np.sqrt((first * first).sum(0) / len(out)).max(-1)
         return Evaluation(self.middle + self.half * mean, doubt, np.abs(z).max(-1))
+
+    def traced(self) -> NetworkPolicy:
+        """The same policy with machine code for single states, several times as fast; it keeps the weights of now.
+
+        Example:
+            >>> from pilotage.models import pendulum
+            >>> swing = pendulum()
+            >>> policy = NetworkPolicy(swing.state, swing.action, Ensemble(2, inputs=3, outputs=1, bounded=True))
+            >>> policy.traced().act([0.1, 0.0]).u == policy.act([0.1, 0.0]).u
+            array([ True])
+        """
+        made = copy.copy(self)
+        made._code = policy_code(self)
+        made.reset()
+        return made
 
     def __call__(self, problem: Any, x: Array, rows: Array) -> Array:
         """The plan ``(T, m)`` for the problem of a predictive controller; see `RecedingHorizon.warm_start`.

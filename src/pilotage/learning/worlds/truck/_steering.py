@@ -14,6 +14,7 @@ from ....core import Action, ActionStatus
 from ....core.arrays import Array
 from ....core.states import state_of
 from ....envs.truck.yard import controls, space
+from ....models.trace.sensor import TracedSensor
 from ...border import array
 from ...networks import MLP
 from ...policy import FUNCTIONS
@@ -41,6 +42,7 @@ class SteeringPolicy(ABC):
         linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
         self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
         self._function = FUNCTIONS[self.network.settings["activation"]]
+        self._code: TracedSensor | None = None
         self.reset()
 
     def reset(self, *, seed: int | None = None) -> None:

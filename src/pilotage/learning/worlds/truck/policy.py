@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,16 @@ class TruckPolicy(SteeringPolicy):
         return STEERING * (torch.tanh(out) if self.bounded else out)
 
     def decide(self, x: Array) -> Array:
-        return self.steer(x)
+        return self.steer(x) if self._code is None else self._code.observe(x)
+
+    def traced(self) -> TruckPolicy:
+        """The same policy with `act` as machine code; it keeps the weights of now."""
+        from ._code import steering_code
+
+        made = copy.copy(self)
+        made._code = steering_code(self)
+        made.reset()
+        return made
 
     def steer(self, x: Array) -> Array:
         """The steering angle ``(1,)`` in a state ``(5,)``, by numpy alone."""
