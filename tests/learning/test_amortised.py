@@ -13,8 +13,17 @@ import torch
 from pilotage.control import ILQR, reach
 from pilotage.control.receding import Horizon
 from pilotage.core import Action, ActionStatus, FormatError, PilotageError, SettingError, ShapeError, Space
-from pilotage.learning import MLP, ImitationSettings, LearnedDynamics, Lessons, NetworkPolicy, Switch, distill, imitate
-from pilotage.learning.lessons import demonstrate, drive
+from pilotage.learning import (
+    MLP,
+    Demonstrations,
+    ImitationSettings,
+    LearnedDynamics,
+    NetworkPolicy,
+    Switch,
+    distill,
+    imitate,
+)
+from pilotage.learning.demonstrations import demonstrate, drive
 from pilotage.learning.networks import Ensemble
 from pilotage.learning.policy import Evaluation
 from pilotage.models import double_integrator, task, unicycle
@@ -110,11 +119,11 @@ def test_distillation_learns_the_law(found: Any) -> None:
 
 def test_the_teacher_labels_what_the_policy_visits(found: Any) -> None:
     policy = found.policy
-    lessons = demonstrate(Law(), policy, CART, HOME, STARTS[0], 20, 4, 0.0, np.random.default_rng(0))
-    for k in range(len(lessons) - 1):
-        np.testing.assert_allclose(lessons.plans[k, 0], law(lessons.xs[k]), atol=1e-12)
-        own = CART.step(lessons.xs[k], policy.evaluate(lessons.xs[k]).plan[0], 0.1)
-        np.testing.assert_allclose(lessons.xs[k + 1], own, atol=1e-12)
+    demonstrations = demonstrate(Law(), policy, CART, HOME, STARTS[0], 20, 4, 0.0, np.random.default_rng(0))
+    for k in range(len(demonstrations) - 1):
+        np.testing.assert_allclose(demonstrations.plans[k, 0], law(demonstrations.xs[k]), atol=1e-12)
+        own = CART.step(demonstrations.xs[k], policy.evaluate(demonstrations.xs[k]).plan[0], 0.1)
+        np.testing.assert_allclose(demonstrations.xs[k + 1], own, atol=1e-12)
     alone = demonstrate(Law(), policy, CART, HOME, STARTS[0], 20, 4, 1.0, np.random.default_rng(0))
     np.testing.assert_allclose(alone.xs[5], CART.step(alone.xs[4], law(alone.xs[4]), 0.1), atol=1e-12)
 
@@ -133,8 +142,8 @@ def test_failures_are_not_learned_from_and_distillation_ends_early() -> None:
         Law(lost=0.5), CART, HOME, starts=STARTS, rounds=9, episodes=3, patience=2, imitation=brief, rng=0,
         progress=shown.append,
     )  # fmt: skip
-    assert len(found.lessons) > 0
-    assert found.lessons.xs[:, 0].max() <= 0.5
+    assert len(found.demonstrations) > 0
+    assert found.demonstrations.xs[:, 0].max() <= 0.5
     assert len(found.rounds) < 9
     assert shown == list(found.rounds)
     with pytest.raises(PilotageError, match="0 usable"):
@@ -168,15 +177,15 @@ def test_bad_settings_are_refused() -> None:
     [((9, 3), (9, 0), (9, 1, 1)), ((9, 2), (9, 1), (9, 1, 1)), ((9, 2), (9, 0), (9, 1, 2)), ((9, 2), (9, 0), (8, 1, 1)),
      ((9, 2), (9, 0), (9, 1)), ((2,), (9, 0), (9, 1, 1)), ((9, 2), (9, 0), (9, 2, 1))],
 )  # fmt: skip
-def test_lessons_of_other_spaces_are_refused(xs: Any, rows: Any, plans: Any) -> None:
-    wrong = Lessons(np.zeros(xs), np.zeros(rows), np.zeros(plans))
-    with pytest.raises(ShapeError, match=r"lessons have states|plans have 2 actions"):
+def test_demonstrations_of_other_spaces_are_refused(xs: Any, rows: Any, plans: Any) -> None:
+    wrong = Demonstrations(np.zeros(xs), np.zeros(rows), np.zeros(plans))
+    with pytest.raises(ShapeError, match=r"demonstrations have states|plans have 2 actions"):
         imitate(wrong, CART, HOME, QUICK, like=random_policy(CART.state, CART.action))
 
 
 def test_imitation_goes_on_from_a_policy_that_it_does_not_change() -> None:
     xs = np.random.default_rng(0).uniform(-2.0, 2.0, (300, 2))
-    known = Lessons(xs, np.zeros((300, 0)), np.array([law(x) for x in xs])[:, None])
+    known = Demonstrations(xs, np.zeros((300, 0)), np.array([law(x) for x in xs])[:, None])
     first = imitate(known, CART, HOME, QUICK, rng=0)
     before = first.evaluate(xs).plan
     brief = ImitationSettings(epochs=1, batch=64, rate=1e-9)
@@ -221,7 +230,7 @@ def test_references_are_features(tmp_path: Path) -> None:
     )
     errand = track(references=clock)
     found = distill(ILQR(CART, errand, horizon=5), CART, errand, starts=STARTS, rounds=1, episodes=1, length=6, rng=0)
-    np.testing.assert_allclose(found.lessons.rows[:, 0], 0.1 * np.arange(6))
+    np.testing.assert_allclose(found.demonstrations.rows[:, 0], 0.1 * np.arange(6))
 
 
 def test_the_plan_of_a_warm_start() -> None:
@@ -283,8 +292,8 @@ def test_the_switch_has_a_hysteresis() -> None:
     doubts = [0.0, 0.15, 0.25, 0.15, 0.15, 0.05, 0.15, 0.25]
     switch = Switch(doubting(doubts), Law(), CART, HOME, high=0.2, low=0.1)
     assert acting(switch, 8) == "ffssssfs"
-    assert len(switch.lessons) == 5
-    np.testing.assert_allclose(switch.lessons.plans[:, 0], np.tile(law([0.2, 0.1]), (5, 1)))
+    assert len(switch.demonstrations) == 5
+    np.testing.assert_allclose(switch.demonstrations.plans[:, 0], np.tile(law([0.2, 0.1]), (5, 1)))
 
 
 def test_the_planner_goes_on_where_it_disagrees() -> None:
@@ -315,10 +324,11 @@ def test_the_planner_is_asked_far_from_the_data_and_now_and_then() -> None:
 
 
 def test_the_planner_teaches_the_policy() -> None:
-    """Trained near the origin, the policy doubts and errs far away; after lessons from there, less."""
+    """Trained near the origin, the policy doubts and errs far away; after demonstrations from there, less."""
     law, near = Law(), 0.3 * STARTS
     found = distill(law, CART, HOME, starts=near, rounds=1, episodes=8, imitation=QUICK, rng=0)
-    switch = Switch(found.policy, law, CART, HOME, high=0.0, low=0.0, lessons=found.lessons, imitation=QUICK)
+    given: Any = {"demonstrations": found.demonstrations, "imitation": QUICK}
+    switch = Switch(found.policy, law, CART, HOME, high=0.0, low=0.0, **given)
     far = np.array([3.0, 1.0])
     for x in far + np.random.default_rng(1).uniform(-0.5, 0.5, (150, 2)):
         switch.act(x, 0.0)
@@ -326,8 +336,8 @@ def test_the_planner_teaches_the_policy() -> None:
     switch.learn(rng=0)
     errors.append(abs(float(switch.fast.evaluate(far).plan[0, 0] - law.act(far).u[0])))
     assert errors[1] < 0.5 * errors[0]
-    assert len(switch.lessons) == len(found.lessons) + 150
-    assert isinstance(switch.lessons, Lessons)
+    assert len(switch.demonstrations) == len(found.demonstrations) + 150
+    assert isinstance(switch.demonstrations, Demonstrations)
 
 
 def test_a_clock_of_the_switch_that_goes_back_begins_the_references_again() -> None:

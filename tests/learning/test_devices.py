@@ -21,7 +21,7 @@ from pilotage.learning import (
     TrainingSettings,
     train,
 )
-from pilotage.learning._tensors import fits, moments, restore, taken
+from pilotage.learning._tensors import check_weights, copied_weights, load_optimizer_state, optimizer_state
 from pilotage.learning.parameter_fit import _Moving
 from pilotage.learning.transitions import Transitions, velocities
 from pilotage.learning.worlds import DynamicsSettings, DynamicsWorld
@@ -102,12 +102,12 @@ def test_a_checkpoint_of_another_device_is_loaded() -> None:
     optimizer = torch.optim.AdamW(network.parameters())
     network(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    kept = {**taken({"net": network}), **moments(optimizer)}
+    kept = {**copied_weights({"net": network}), **optimizer_state(optimizer)}
     assert {value.device.type for value in kept.values()} == {"cpu"}
     other = torch.nn.Linear(3, 2).to(META)
     again = torch.optim.AdamW(other.parameters())
-    restore(again, kept, Path())
-    fits(kept, {"net": other}, Path())
+    load_optimizer_state(again, kept, Path())
+    check_weights(kept, {"net": other}, Path())
     assert there(*(each["exp_avg"] for each in again.state.values()))
 
 

@@ -12,6 +12,7 @@ require("torch", extra="learning")
 from ._processes import first_process as first_process  # noqa: E402
 from .calibration import Calibration as Calibration  # noqa: E402
 from .calibration import calibrate as calibrate  # noqa: E402
+from .demonstrations import Demonstrations as Demonstrations  # noqa: E402
 from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
@@ -22,7 +23,6 @@ from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
 from .imitation import ImitationSettings as ImitationSettings  # noqa: E402
 from .imitation import imitate as imitate  # noqa: E402
-from .lessons import Lessons as Lessons  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
 from .networks import DropoutMLP as DropoutMLP  # noqa: E402
 from .networks import Ensemble as Ensemble  # noqa: E402
@@ -52,6 +52,7 @@ from .training_settings import TrainingSettings as TrainingSettings  # noqa: E40
 __all__ = [
     "MLP",
     "Calibration",
+    "Demonstrations",
     "Distilled",
     "DropoutMLP",
     "Ensemble",
@@ -63,7 +64,6 @@ __all__ = [
     "GaussianHead",
     "ImitationSettings",
     "LearnedDynamics",
-    "Lessons",
     "NetworkPolicy",
     "NoiseFit",
     "ParametricDynamics",

@@ -12,7 +12,7 @@ from ..core import FormatError
 Tensors = Mapping[str, torch.Tensor]
 
 
-def taken(modules: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
+def copied_weights(modules: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
     """Copies of all weights and buffers, by module and name."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in named(modules)}
 
@@ -24,15 +24,15 @@ def named(modules: Mapping[str, torch.nn.Module]) -> Iterator[tuple[str, torch.T
             yield f"modules.{module}.{name}", value
 
 
-def put(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None = None) -> None:
-    """Load weights that `taken` gave into modules."""
-    fits(tensors, modules, folder)
+def load_weights(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None = None) -> None:
+    """Load weights that `copied_weights` gave into modules."""
+    check_weights(tensors, modules, folder)
     for module, each in modules.items():
         prefix = f"modules.{module}."
         each.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
 
 
-def fits(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None) -> None:
+def check_weights(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None) -> None:
     """Refuse weights of another architecture before anything is changed."""
     kept = {name: value for name, value in tensors.items() if name.startswith("modules.")}
     found = difference(kept, dict(named(modules)), "modules.") if kept else ""
@@ -55,7 +55,7 @@ def difference(kept: Tensors, own: Tensors, prefix: str) -> str:
     return ""
 
 
-def moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """The state of the optimiser."""
     return {
         f"optimizer.{number}.{name}": value.detach().cpu().contiguous().clone()
@@ -64,8 +64,8 @@ def moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     }
 
 
-def restore(optimizer: torch.optim.Optimizer, tensors: Tensors, folder: Path) -> None:
-    """Load the state that `moments` gave into an optimiser."""
+def load_optimizer_state(optimizer: torch.optim.Optimizer, tensors: Tensors, folder: Path) -> None:
+    """Load the state that `optimizer_state` gave into an optimiser."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):

@@ -96,7 +96,7 @@ def calibrate(
         NLL         = mean( 1/2 e' P^-1 e + 1/2 log det 2 pi P )
         doubt score = sum_j E_jj / mean E_jj,                      E = epistemic, mean over the transitions
 
-    Any `Dynamics` can be asked: those without `predict` have their `noise` as aleatoric part, and no epistemic one.
+    Any `Dynamics` can be asked: those that are not learned have their `noise` as aleatoric part, and no epistemic one.
 
     Args:
         model: the model.

@@ -12,8 +12,8 @@ import numpy as np
 from ..core import Belief, Controller, Dynamics, Rng, SettingError, Task, seeded
 from ..core.arrays import Array
 from ..core.settings import Count, Fraction, instance, setting
+from .demonstrations import Demonstrations, demonstrate, drive
 from .imitation import ImitationSettings, imitate
-from .lessons import Lessons, demonstrate, drive
 from .policy import NetworkPolicy
 
 
@@ -46,7 +46,7 @@ class Distilled:
     Attributes:
         policy: the policy of the round with the smallest cost.
         rounds: history of the distillation.
-        lessons: all plans of the teacher, for more training.
+        demonstrations: all plans of the teacher, for more training.
         seed: seed that replays the distillation; None if a running generator was given.
 
     Example:
@@ -61,7 +61,7 @@ class Distilled:
 
     policy: NetworkPolicy
     rounds: tuple[Round, ...]
-    lessons: Lessons
+    demonstrations: Demonstrations
     seed: int | None
 
 
@@ -122,7 +122,7 @@ def distill(
         >>> home = reach(cart, [0.0, 0.0])
         >>> starts = cart.state.sample(20, rng=0)
         >>> found = distill(ILQR(cart, home, horizon=10), cart, home, starts=starts, rounds=1, length=20, rng=0)
-        >>> len(found.lessons), found.policy.act([1.0, 0.0]).u.shape
+        >>> len(found.demonstrations), found.policy.act([1.0, 0.0]).u.shape
         (200, (1,))
     """
     instance(teacher, Controller, "distill")
@@ -137,23 +137,23 @@ def distill(
     stream, seed = seeded(rng)
     first = _starts(starts, task, dynamics)
     trials = first(episodes, stream)
-    lessons = Lessons.none(dynamics.state.size, task.stage.size, steps, dynamics.action.size)
+    demonstrations = Demonstrations.none(dynamics.state.size, task.stage.size, steps, dynamics.action.size)
     course: list[Round] = []
     policies: list[NetworkPolicy] = []
     while len(course) < rounds and not _stale(course, patience):
         last, share = policies[-1] if policies else None, beta ** len(course)
         driven = (demonstrate(teacher, last, dynamics, task, x, ticks, steps, share, stream)
                   for x in first(episodes, stream))  # fmt: skip
-        lessons = Lessons.joined([lessons, *driven])
-        policies.append(imitate(lessons, dynamics, task, imitation, like=last, rng=stream))
+        demonstrations = Demonstrations.joined([demonstrations, *driven])
+        policies.append(imitate(demonstrations, dynamics, task, imitation, like=last, rng=stream))
         cost = _mean_cost(policies[-1], dynamics, task, trials, ticks)
-        course.append(Round(len(policies), rounds, len(lessons), policies[-1].metrics["loss"], cost))
+        course.append(Round(len(policies), rounds, len(demonstrations), policies[-1].metrics["loss"], cost))
         if progress is not None:
             progress(course[-1])
     best = _best(course)
     policy = policies[best.number - 1]
     policy.metrics.update(cost=best.cost, seed=seed)
-    return Distilled(policy, tuple(course), lessons, seed)
+    return Distilled(policy, tuple(course), demonstrations, seed)
 
 
 def _best(course: Sequence[Round]) -> Round:

@@ -35,6 +35,13 @@ class LearnedDynamics(Dynamics):
         noise: standard deviation per square root of a second of each tangent component; `fit` estimates it.
         epistemic: whether `noise` includes what the network does not know; see `ResidualDynamics`.
 
+    Raises:
+        ModelError: if the network does not fit the spaces, or noise or scaling do not.
+        SettingError: if state or action is no `Space`.
+
+    Source: Deisenroth and Rasmussen, "PILCO: a model-based and data-efficient approach to policy search", ICML 2011,
+    section 2.1, for differences of states as targets.
+
     Example:
         >>> still = LearnedDynamics(Space("x [m]", "yaw: angle"), Space("speed [m/s]"), noise=0.1)
         >>> still.step([1.0, 0.5], [2.0], 0.1)

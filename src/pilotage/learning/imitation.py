@@ -11,7 +11,7 @@ from ..core import Dynamics, PilotageError, Rng, ShapeError, Space, Task, seeded
 from ..core.arrays import Array
 from ..core.settings import Count, Fraction, Positive, instance, settings
 from .border import tensor
-from .lessons import Lessons
+from .demonstrations import Demonstrations
 from .networks import Ensemble
 from .policy import NetworkPolicy, features
 from .regression import Regression
@@ -44,7 +44,7 @@ class ImitationSettings:
 
 
 def imitate(
-    lessons: Lessons,
+    demonstrations: Demonstrations,
     dynamics: Dynamics,
     task: Task,
     settings: ImitationSettings | None = None,
@@ -56,10 +56,10 @@ def imitate(
 
     ::
 
-        minimise  mean |policy(x) - plan|^2     over the lessons, in units of half of the range of each action
+        minimise  mean |policy(x) - plan|^2     over the demonstrations, in units of half of the range of each action
 
     Args:
-        lessons: plans of the teacher ``(N, H, m)``, and the states ``(N, n)`` and references ``(N, nr)`` they are for.
+        demonstrations: plans of the teacher ``(N, H, m)``, for states ``(N, n)`` and references ``(N, nr)``.
         dynamics: the model, which has the spaces of state and action.
         task: the task, which gives the policy its references and the end of an episode.
         settings: settings of the networks and of their training; `like` has networks already.
@@ -67,8 +67,8 @@ def imitate(
         rng: seed or generator of weights and batches.
 
     Raises:
-        ShapeError: if the lessons do not fit the spaces.
-        PilotageError: if there are fewer than two lessons, or training diverges.
+        ShapeError: if the demonstrations do not fit the spaces.
+        PilotageError: if there are fewer than two demonstrations, or training diverges.
 
     Source: Pomerleau, "ALVINN: an autonomous land vehicle in a neural network", NeurIPS 1988.
 
@@ -76,7 +76,7 @@ def imitate(
         >>> from pilotage.control import reach
         >>> from pilotage.models import double_integrator
         >>> cart, xs = double_integrator(1), np.random.default_rng(0).uniform(-1.0, 1.0, (200, 2))
-        >>> known = Lessons(xs, np.zeros((200, 0)), -(xs @ [[1.0], [1.5]])[:, None])       # linear feedback
+        >>> known = Demonstrations(xs, np.zeros((200, 0)), -(xs @ [[1.0], [1.5]])[:, None])       # linear feedback
         >>> policy = imitate(known, cart, reach(cart, [0.0, 0.0]), ImitationSettings(epochs=40, batch=32), rng=0)
         >>> bool(abs(policy.act([0.5, 0.2]).u[0] + 0.8) < 0.1)
         True
@@ -85,30 +85,32 @@ def imitate(
     instance(dynamics, Dynamics, "imitate")
     instance(task, Task, "imitate")
     state, action, stream = dynamics.state, dynamics.action, seeded(rng)[0]
-    _fits(instance(lessons, Lessons, "imitate"), state, action, task.stage, like)
-    limits = _limits(action, lessons.plans, like)
-    phi = tensor(features(state, task.stage, lessons.xs, lessons.rows))
+    _fits(instance(demonstrations, Demonstrations, "imitate"), state, action, task.stage, like)
+    limits = _limits(action, demonstrations.plans, like)
+    phi = tensor(features(state, task.stage, demonstrations.xs, demonstrations.rows))
     half = np.maximum(0.5 * (limits[1] - limits[0]), 1e-12)
-    v = tensor(((lessons.plans - limits.mean(0)) / half).reshape(len(lessons), -1).clip(-1.0, 1.0))
+    v = tensor(((demonstrations.plans - limits.mean(0)) / half).reshape(len(demonstrations), -1).clip(-1.0, 1.0))
     made = _begun(settings, phi, v, stream) if like is None else (copy.deepcopy(like.network), like.scaling)
-    order = stream.permutation(len(lessons))
+    order = stream.permutation(len(demonstrations))
     cut = min(max(1, round(settings.held_out * len(order))), len(order) - 1)
     seed = int(stream.integers(2**63))
     examples = Regression(*made, phi, v, order[cut:], order[:cut], batch=settings.batch, seed=seed)
     trained = examples.fitted(settings.epochs, settings.rate)
     return NetworkPolicy(
-        state, action, made[0], scaling=made[1], limits=limits, steps=lessons.plans.shape[1], task=task,
-        metrics={"loss": trained.best.score, "states": len(lessons)},
+        state, action, made[0], scaling=made[1], limits=limits, steps=demonstrations.plans.shape[1], task=task,
+        metrics={"loss": trained.best.score, "states": len(demonstrations)},
     )  # fmt: skip
 
 
-def _fits(lessons: Lessons, state: Space, action: Space, stage: Space, like: NetworkPolicy | None) -> None:
-    """Refuse lessons of other spaces, or too few."""
-    xs, rows, plans = np.shape(lessons.xs), np.shape(lessons.rows), np.shape(lessons.plans)
+def _fits(
+    demonstrations: Demonstrations, state: Space, action: Space, stage: Space, like: NetworkPolicy | None
+) -> None:
+    """Refuse demonstrations of other spaces, or too few."""
+    xs, rows, plans = np.shape(demonstrations.xs), np.shape(demonstrations.rows), np.shape(demonstrations.plans)
     n = xs[0] if xs else 0
     if (xs, rows) != ((n, state.size), (n, stage.size)) or len(plans) != 3 or (plans[0], plans[2]) != (n, action.size):
         raise ShapeError(
-            f"the lessons have states {xs}, references {rows} and plans {plans}; "
+            f"the demonstrations have states {xs}, references {rows} and plans {plans}; "
             f"expected (N, {state.size}), (N, {stage.size}) and (N, H, {action.size})"
         )
     if like is not None and like.steps != plans[1]:

@@ -43,6 +43,10 @@ class ResidualDynamics(NetworkDynamics):
         epistemic: whether `noise` gives the total covariance, with the epistemic part, so that filters and chance
             constraints use it. That treats what the model does not know as if it were drawn again in each step.
 
+    Raises:
+        ModelError: if the network does not fit the spaces, or noise or scaling do not.
+        SettingError: if the prior is no `Dynamics`.
+
     Example:
         >>> import numpy as np
         >>> from pilotage.models import pendulum

@@ -14,8 +14,8 @@ from ..core.arrays import Array
 from ..core.settings import Count, Finite, NonNegative, Positive, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
+from .demonstrations import Demonstrations, given, planned
 from .imitation import ImitationSettings, imitate
-from .lessons import Lessons, given, planned
 from .policy import NetworkPolicy
 
 
@@ -34,8 +34,8 @@ class Switch:
     the right, all networks agree on the useless mean, and only the planner detects it. Give the planner
     ``warm_start = policy``, so that it begins with the policy's plan when it is asked after a pause.
 
-    The plans of the slow planner are kept as `lessons`, except after a fallback; `learn` trains the policy on these and
-    the earlier ones. It takes seconds, so it belongs between episodes, not into a tick.
+    The plans of the slow planner are kept as `demonstrations`, except after a fallback; `learn` trains the policy on
+    these and the earlier ones. It takes seconds, so it belongs between episodes, not into a tick.
 
     Args:
         fast: the policy.
@@ -46,7 +46,8 @@ class Switch:
         agree: difference of the actions below which the policy may take over again.
         far: largest trusted distance to the training data, in standard deviations of the features.
         audit: number of ticks of the policy after which the planner is asked in any case, and acts once.
-        lessons: data with which the policy was trained, such as `Distilled.lessons`; `learn` adds to them.
+        demonstrations: data with which the policy was trained, such as `Distilled.demonstrations`; `learn` adds to
+            them.
         imitation: settings of the training in `learn`.
 
     Attributes:
@@ -68,7 +69,7 @@ class Switch:
         >>> home, starts = reach(cart, [0.0, 0.0]), cart.state.sample(20, rng=0)
         >>> slow = ILQR(cart, home, horizon=10)
         >>> found = distill(slow, cart, home, starts=starts, rounds=1, length=20, rng=0)
-        >>> drive = Switch(found.policy, slow, cart, home, lessons=found.lessons)
+        >>> drive = Switch(found.policy, slow, cart, home, demonstrations=found.demonstrations)
         >>> drive.act([90.0, 0.0], 0.0).u.shape, drive.acting                # far from all training data
         ((1,), 'slow')
     """
@@ -85,7 +86,7 @@ class Switch:
         agree: float = 0.2,
         far: float = 4.0,
         audit: int = 10,
-        lessons: Lessons | None = None,
+        demonstrations: Demonstrations | None = None,
         imitation: ImitationSettings | None = None,
     ) -> None:
         self.fast, self.slow = instance(fast, NetworkPolicy, "Switch"), slow
@@ -99,17 +100,17 @@ class Switch:
         if self.low > self.high:
             raise SettingError(f"low is {low}, above high, which is {high}; expected low <= high")
         sizes = dynamics.state.size, self.task.stage.size, fast.steps, dynamics.action.size
-        self._lessons = [Lessons.none(*sizes) if lessons is None else lessons]
+        self._demonstrations = [Demonstrations.none(*sizes) if demonstrations is None else demonstrations]
         self.reset()
 
     @property
-    def lessons(self) -> Lessons:
-        """The given lessons, and the planner's plans since."""
-        self._lessons = [Lessons.joined(self._lessons)]
-        return self._lessons[0]
+    def demonstrations(self) -> Demonstrations:
+        """The given demonstrations, and the planner's plans since."""
+        self._demonstrations = [Demonstrations.joined(self._demonstrations)]
+        return self._demonstrations[0]
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode with the policy; lessons and learned weights stay."""
+        """Start a new episode with the policy; demonstrations and learned weights stay."""
         self.fast.reset()
         self.slow.reset(seed=seed)
         self.acting, self.doubt, self._alone = "fast", math.nan, 0
@@ -149,12 +150,12 @@ class Switch:
         return replace(action, solve_time=time.perf_counter() - begun)
 
     def learn(self, *, rng: Rng = None) -> None:
-        """Train the policy on all lessons; it starts with the current weights.
+        """Train the policy on all demonstrations; it starts with the current weights.
 
         Raises:
-            PilotageError: if there are too few lessons, or training diverges.
+            PilotageError: if there are too few demonstrations, or training diverges.
         """
-        self.fast = imitate(self.lessons, self.dynamics, self.task, self.imitation, like=self.fast, rng=rng)
+        self.fast = imitate(self.demonstrations, self.dynamics, self.task, self.imitation, like=self.fast, rng=rng)
 
     def _over(self, x: Array, row: Array) -> bool:
         """Whether the episode is over; the planner then says so."""
@@ -171,4 +172,4 @@ class Switch:
         if action.status in (ActionStatus.FALLBACK, ActionStatus.DONE):
             return
         if self.fast.steps == 1 or (action.plan is not None and len(action.plan) >= self.fast.steps):
-            self._lessons.append(Lessons(x[None], row[None], planned(action, self.fast.steps)[None]))
+            self._demonstrations.append(Demonstrations(x[None], row[None], planned(action, self.fast.steps)[None]))
