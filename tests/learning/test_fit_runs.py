@@ -159,6 +159,14 @@ def test_data_that_do_not_fit_are_refused(name: str, xs: Any, us: Any, kind: Any
         train(make(), xs, us, DT, epochs=1, rng=0)
 
 
+def test_processes_need_a_common_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would hold out different data."""
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match="rng is None"):
+        fit(ResidualDynamics(SWING), XS, US, DT)
+
+
 def test_models_that_are_not_fitted_are_refused() -> None:
     for wrong in (SWING, ParametricDynamics(SWING, {"damping": (0.0, 1.0)}), LearnedDynamics):
         with pytest.raises(SettingError, match="fit needs ResidualDynamics or LearnedDynamics"):

@@ -105,6 +105,16 @@ def test_a_fresh_residual_is_its_prior():
     np.testing.assert_array_equal(model.noise(x, u, 0.2), prior.noise(x, u, 0.2))
 
 
+def test_a_fresh_learned_model_stands_still():
+    """Its Jacobians are the identity and zero, not differences of them."""
+    model = LearnedDynamics(POSED, PUSH)
+    x, u = points(model, 6)
+    np.testing.assert_allclose(model.step(x, u, 0.2), x, atol=1e-15)
+    F, B = model.linearize(x, u[0], 0.2)
+    np.testing.assert_allclose(F, np.broadcast_to(np.eye(POSED.dim), F.shape), atol=1e-14)
+    np.testing.assert_array_equal(B, np.zeros((6, POSED.dim, PUSH.dim)))
+
+
 class Simulator(Dynamics):
     """Knows numpy only."""
 

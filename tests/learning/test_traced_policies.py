@@ -12,7 +12,7 @@ import torch
 
 from pilotage.control import ILQR, reach
 from pilotage.core import ActionStatus, Space
-from pilotage.learning import Ensemble, NetworkPolicy, Scaling, Switch
+from pilotage.learning import Ensemble, ImitationSettings, NetworkPolicy, Scaling, Switch
 from pilotage.models import double_integrator, task, unicycle
 from pilotage.testing import check_controller
 
@@ -75,7 +75,12 @@ def test_it_is_used_like_its_policy(tmp_path: Path) -> None:
     planner = ILQR(CART, home, horizon=10)
     planner.warm_start = fast
     assert planner.act(x, 0.0).status is not ActionStatus.FALLBACK
-    assert Switch(fast, planner, CART, home).act(x, 0.0).u.shape == (1,)
+    switch = Switch(fast, planner, CART, home, high=0.0, low=0.0, imitation=ImitationSettings(epochs=1))
+    for t in (0.0, 0.1, 0.2):
+        assert switch.act(x + t, t).u.shape == (1,)
+    switch.learn(rng=0)
+    for policy_now, traced in ((switch.fast, True), (policy, False)):
+        assert (policy_now._code is not None) == traced
     fast.save(tmp_path)
     for other in (pickle.loads(pickle.dumps(fast)), NetworkPolicy.load(tmp_path, home), policy):
         np.testing.assert_allclose(other.act(x).u, fast.act(x).u, atol=1e-12)

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import Rng, SettingError, seeded
 from ..core.confidence import Share
 from ..core.settings import Count, Positive, setting
-from ._processes import first_process
+from ._processes import first_process, launched
 from .records import Epoch, Record
 from .regression import Regression
 from .runs import RUN, read_settings
@@ -34,7 +34,10 @@ class FitRun:
         self.folder = None if folder is None else Path(folder)
         if resume and folder is None:
             raise SettingError("resume=True needs the folder of the run; give folder=")
-        self.generator, self.seed = seeded(rng if self.folder is None else self._seed(rng, self.folder))
+        rng = rng if self.folder is None else self._seed(rng, self.folder)
+        if rng is None and launched():
+            raise SettingError("rng is None; expected a seed, so that all processes of torchrun hold out the same data")
+        self.generator, self.seed = seeded(rng)
 
     def _seed(self, rng: Rng, folder: Path) -> Any:
         """The seed of the run in the folder, or that of a new one."""

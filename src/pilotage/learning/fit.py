@@ -81,7 +81,7 @@ def fit(
         batch: number of transitions per gradient step.
         rate: initial learning rate.
         held_out: share of the transitions for validation.
-        rng: seed or generator for the split and the batches.
+        rng: seed or generator for the split and the batches; under ``torchrun``, a seed.
         folder: folder of the run, which is made, as that of `train`; at the end, the model is saved in it, too. None to
             keep nothing.
         resume: whether to continue the run in the folder, if there is one, to the numbers of a run that was not

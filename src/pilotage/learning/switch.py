@@ -150,12 +150,13 @@ class Switch:
         return replace(action, solve_time=time.perf_counter() - begun)
 
     def learn(self, *, rng: Rng = None) -> None:
-        """Train the policy on all demonstrations; it starts with the current weights.
+        """Train the policy on all demonstrations; it starts with the current weights, and stays traced if it is.
 
         Raises:
             PilotageError: if there are too few demonstrations, or training diverges.
         """
-        self.fast = imitate(self.demonstrations, self.dynamics, self.task, self.imitation, like=self.fast, rng=rng)
+        learned = imitate(self.demonstrations, self.dynamics, self.task, self.imitation, like=self.fast, rng=rng)
+        self.fast = learned if self.fast._code is None else learned.traced()
 
     def _over(self, x: Array, row: Array) -> bool:
         """Whether the episode is over; the planner then says so."""
