@@ -165,6 +165,9 @@ def test_bad_settings_are_refused() -> None:
         NetworkPolicy(CART.state, CART.action, Ensemble(2, inputs=2, outputs=1))
     with pytest.raises(SettingError, match="NetworkPolicy needs an Ensemble, not .* of type MLP"):
         NetworkPolicy(CART.state, CART.action, MLP(2, 1))  # pyright: ignore[reportArgumentType]
+    for share in (0.0, 1.0):
+        with pytest.raises(SettingError, match="held_out"):
+            ImitationSettings(held_out=share)
     for wrong in ({"epochs": 3}, 3):
         with pytest.raises(SettingError, match="needs ImitationSettings"):
             distill(Law(), CART, HOME, starts=STARTS, imitation=wrong)  # pyright: ignore[reportArgumentType]

@@ -9,7 +9,8 @@ import torch
 
 from ..core import Dynamics, PilotageError, Rng, ShapeError, Space, Task, seeded
 from ..core.arrays import Array
-from ..core.settings import Count, Fraction, Positive, instance, settings
+from ..core.confidence import Share
+from ..core.settings import Count, Positive, instance, settings
 from .border import tensor
 from .demonstrations import Demonstrations
 from .networks import Ensemble
@@ -40,7 +41,7 @@ class ImitationSettings:
     epochs: Count = 60
     batch: Count = 256
     rate: Positive = 3e-3
-    held_out: Fraction = 0.1
+    held_out: Share = 0.1
 
 
 def imitate(
