@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -44,6 +45,13 @@ class SteeringPolicy(ABC):
         self._function = FUNCTIONS[self.network.settings["activation"]]
         self._code: TracedSensor | None = None
         self.reset()
+
+    def _coded(self, code: TracedSensor) -> Self:
+        """A copy that decides by machine code."""
+        made = copy.copy(self)
+        made._code = code
+        made.reset()
+        return made
 
     def reset(self, *, seed: int | None = None) -> None:
         """Start a new episode; nothing is random."""

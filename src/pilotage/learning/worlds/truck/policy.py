@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,10 +87,7 @@ class TruckPolicy(SteeringPolicy):
         """The same policy with `act` as machine code; it keeps the weights of now."""
         from ._code import steering_code
 
-        made = copy.copy(self)
-        made._code = steering_code(self)
-        made.reset()
-        return made
+        return self._coded(steering_code(self))
 
     def steer(self, x: Array) -> Array:
         """The steering angle ``(1,)`` in a state ``(5,)``, by numpy alone."""
