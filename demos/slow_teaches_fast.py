@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from pilotage.control import MPPI
 from pilotage.core import Action, Controller, Space
 from pilotage.io import write_atomic
-from pilotage.learning import Distilled, NetworkPolicy, Switch, Training, distill
+from pilotage.learning import Distilled, ImitationSettings, NetworkPolicy, Switch, distill
 from pilotage.models import discrete_dynamics, task
 from pilotage.viz.palette import CYCLE, MUTED
 
@@ -81,7 +81,7 @@ def teach(seed: int, progress: Any = None) -> Distilled:
     """The policy that the teacher teaches, on starts that are used for nothing else."""
     return distill(
         planner(1000), PLANT, GOAL, starts=starts(range(1000, 1500)), rounds=2, episodes=8, steps=HORIZON,
-        training=Training(epochs=30), rng=seed, progress=progress,
+        imitation=ImitationSettings(epochs=30), rng=seed, progress=progress,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 
 from pilotage.cli import demo
 from pilotage.learning import NetworkPolicy
-from pilotage.learning.lessons import drive
+from pilotage.learning.demonstrations import drive
 
 
 def load() -> Any:

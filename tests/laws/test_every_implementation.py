@@ -326,7 +326,7 @@ if importlib.util.find_spec("torch"):
 
     def policy() -> NetworkPolicy:
         """A policy of networks that disagree."""
-        network: Any = Ensemble(2, inputs=CAR.state.width, outputs=CAR.action.size)
+        network: Any = Ensemble(2, inputs=CAR.state.width, outputs=CAR.action.size, bounded=True)
         normal_(network.weights[-1])
         return NetworkPolicy(CAR.state, CAR.action, network)
 

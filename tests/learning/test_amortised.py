@@ -12,9 +12,18 @@ import torch
 
 from pilotage.control import ILQR, reach
 from pilotage.control.receding import Horizon
-from pilotage.core import Action, ActionStatus, FormatError, PilotageError, SettingError, Space
-from pilotage.learning import LearnedDynamics, Lessons, NetworkPolicy, Switch, Training, distill
-from pilotage.learning.lessons import demonstrate, drive
+from pilotage.core import Action, ActionStatus, FormatError, PilotageError, SettingError, ShapeError, Space
+from pilotage.learning import (
+    MLP,
+    Demonstrations,
+    ImitationSettings,
+    LearnedDynamics,
+    NetworkPolicy,
+    Switch,
+    distill,
+    imitate,
+)
+from pilotage.learning.demonstrations import demonstrate, drive
 from pilotage.learning.networks import Ensemble
 from pilotage.learning.policy import Evaluation
 from pilotage.models import double_integrator, task, unicycle
@@ -23,7 +32,7 @@ from pilotage.testing import check_controller
 CART = double_integrator(1)
 HOME = reach(CART, [0.0, 0.0], horizon=25)
 STARTS = np.random.default_rng(0).uniform(-2.0, 2.0, (40, 2))
-QUICK = Training(members=2, hidden=(16,), epochs=40, batch=64, rate=1e-2)
+QUICK = ImitationSettings(members=2, hidden=(16,), epochs=40, batch=64, rate=1e-2)
 
 
 class Law:
@@ -51,7 +60,9 @@ def law(x: Any) -> Any:
 def random_policy(state: Space, action: Space, seed: int = 0, scale: float = 1.0, **settings: Any) -> NetworkPolicy:
     """A policy of random weights."""
     steps, stage = settings.get("steps", 1), settings.get("stage", Space())
-    network = Ensemble(3, inputs=state.width + stage.width, outputs=steps * action.size, hidden=(8, 5), seed=seed)
+    network = Ensemble(
+        3, inputs=state.width + stage.width, outputs=steps * action.size, hidden=(8, 5), bounded=True, seed=seed
+    )
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in network.parameters():
@@ -61,13 +72,13 @@ def random_policy(state: Space, action: Space, seed: int = 0, scale: float = 1.0
 
 @pytest.fixture(scope="module")
 def found() -> Any:
-    return distill(Law(), CART, HOME, starts=STARTS, rounds=3, episodes=6, steps=4, training=QUICK, rng=3)
+    return distill(Law(), CART, HOME, starts=STARTS, rounds=3, episodes=6, steps=4, imitation=QUICK, rng=3)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "silu", "relu", "mish"])
 def test_arrays_and_tensors_agree(activation: str) -> None:
     robot = unicycle()
-    network = Ensemble(3, inputs=4, outputs=4, hidden=(8, 5), activation=activation)
+    network = Ensemble(3, inputs=4, outputs=4, hidden=(8, 5), activation=activation, bounded=True)
     with torch.no_grad():
         torch.nn.init.normal_(network.weights[-1])
     policy = NetworkPolicy(robot.state, robot.action, network, steps=2)
@@ -108,17 +119,17 @@ def test_distillation_learns_the_law(found: Any) -> None:
 
 def test_the_teacher_labels_what_the_policy_visits(found: Any) -> None:
     policy = found.policy
-    lessons = demonstrate(Law(), policy, CART, HOME, STARTS[0], 20, 4, 0.0, np.random.default_rng(0))
-    for k in range(len(lessons) - 1):
-        np.testing.assert_allclose(lessons.plans[k, 0], law(lessons.xs[k]), atol=1e-12)
-        own = CART.step(lessons.xs[k], policy.evaluate(lessons.xs[k]).plan[0], 0.1)
-        np.testing.assert_allclose(lessons.xs[k + 1], own, atol=1e-12)
+    demonstrations = demonstrate(Law(), policy, CART, HOME, STARTS[0], 20, 4, 0.0, np.random.default_rng(0))
+    for k in range(len(demonstrations) - 1):
+        np.testing.assert_allclose(demonstrations.plans[k, 0], law(demonstrations.xs[k]), atol=1e-12)
+        own = CART.step(demonstrations.xs[k], policy.evaluate(demonstrations.xs[k]).plan[0], 0.1)
+        np.testing.assert_allclose(demonstrations.xs[k + 1], own, atol=1e-12)
     alone = demonstrate(Law(), policy, CART, HOME, STARTS[0], 20, 4, 1.0, np.random.default_rng(0))
     np.testing.assert_allclose(alone.xs[5], CART.step(alone.xs[4], law(alone.xs[4]), 0.1), atol=1e-12)
 
 
 def test_the_seed_replays(found: Any) -> None:
-    again = distill(Law(), CART, HOME, starts=STARTS, rounds=3, episodes=6, steps=4, training=QUICK, rng=found.seed)
+    again = distill(Law(), CART, HOME, starts=STARTS, rounds=3, episodes=6, steps=4, imitation=QUICK, rng=found.seed)
     assert again.rounds == found.rounds
     np.testing.assert_array_equal(again.policy.evaluate(STARTS).plan, found.policy.evaluate(STARTS).plan)
     assert found.policy.metrics["cost"] == min(each.cost for each in found.rounds)
@@ -126,13 +137,13 @@ def test_the_seed_replays(found: Any) -> None:
 
 def test_failures_are_not_learned_from_and_distillation_ends_early() -> None:
     shown: list[Any] = []
-    brief = Training(members=1, hidden=(4,), epochs=1, rate=1e-40)  # the policy stays as it begins
+    brief = ImitationSettings(members=1, hidden=(4,), epochs=1, rate=1e-40)  # the policy stays as it begins
     found = distill(
-        Law(lost=0.5), CART, HOME, starts=STARTS, rounds=9, episodes=3, patience=2, training=brief, rng=0,
+        Law(lost=0.5), CART, HOME, starts=STARTS, rounds=9, episodes=3, patience=2, imitation=brief, rng=0,
         progress=shown.append,
     )  # fmt: skip
-    assert len(found.lessons) > 0
-    assert found.lessons.xs[:, 0].max() <= 0.5
+    assert len(found.demonstrations) > 0
+    assert found.demonstrations.xs[:, 0].max() <= 0.5
     assert len(found.rounds) < 9
     assert shown == list(found.rounds)
     with pytest.raises(PilotageError, match="0 usable"):
@@ -150,6 +161,41 @@ def test_bad_settings_are_refused() -> None:
         Switch(policy, Law(), CART, HOME, low=0.5, high=0.1)
     with pytest.raises(SettingError, match="expected"):
         NetworkPolicy(unicycle().state, CART.action, policy.network)
+    with pytest.raises(SettingError, match="bounded=True"):
+        NetworkPolicy(CART.state, CART.action, Ensemble(2, inputs=2, outputs=1))
+    with pytest.raises(SettingError, match="NetworkPolicy needs an Ensemble, not .* of type MLP"):
+        NetworkPolicy(CART.state, CART.action, MLP(2, 1))  # pyright: ignore[reportArgumentType]
+    for share in (0.0, 1.0):
+        with pytest.raises(SettingError, match="held_out"):
+            ImitationSettings(held_out=share)
+    for wrong in ({"epochs": 3}, 3):
+        with pytest.raises(SettingError, match="needs ImitationSettings"):
+            distill(Law(), CART, HOME, starts=STARTS, imitation=wrong)  # pyright: ignore[reportArgumentType]
+        with pytest.raises(SettingError, match="needs ImitationSettings"):
+            Switch(policy, Law(), CART, HOME, imitation=wrong)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("xs", "rows", "plans"),
+    [((9, 3), (9, 0), (9, 1, 1)), ((9, 2), (9, 1), (9, 1, 1)), ((9, 2), (9, 0), (9, 1, 2)), ((9, 2), (9, 0), (8, 1, 1)),
+     ((9, 2), (9, 0), (9, 1)), ((2,), (9, 0), (9, 1, 1)), ((9, 2), (9, 0), (9, 2, 1))],
+)  # fmt: skip
+def test_demonstrations_of_other_spaces_are_refused(xs: Any, rows: Any, plans: Any) -> None:
+    wrong = Demonstrations(np.zeros(xs), np.zeros(rows), np.zeros(plans))
+    with pytest.raises(ShapeError, match=r"demonstrations have states|plans have 2 actions"):
+        imitate(wrong, CART, HOME, QUICK, like=random_policy(CART.state, CART.action))
+
+
+def test_imitation_goes_on_from_a_policy_that_it_does_not_change() -> None:
+    xs = np.random.default_rng(0).uniform(-2.0, 2.0, (300, 2))
+    known = Demonstrations(xs, np.zeros((300, 0)), np.array([law(x) for x in xs])[:, None])
+    first = imitate(known, CART, HOME, QUICK, rng=0)
+    before = first.evaluate(xs).plan
+    brief = ImitationSettings(epochs=1, batch=64, rate=1e-9)
+    again = imitate(known, CART, HOME, brief, like=first, rng=1)
+    np.testing.assert_allclose(again.evaluate(xs).plan, before, atol=1e-5)
+    np.testing.assert_array_equal(first.evaluate(xs).plan, before)
+    assert np.abs(before - known.plans).mean() < 0.15 * np.abs(known.plans).mean()
 
 
 def test_the_policy_travels_without_its_teacher(found: Any, tmp_path: Path) -> None:
@@ -187,7 +233,7 @@ def test_references_are_features(tmp_path: Path) -> None:
     )
     errand = track(references=clock)
     found = distill(ILQR(CART, errand, horizon=5), CART, errand, starts=STARTS, rounds=1, episodes=1, length=6, rng=0)
-    np.testing.assert_allclose(found.lessons.rows[:, 0], 0.1 * np.arange(6))
+    np.testing.assert_allclose(found.demonstrations.rows[:, 0], 0.1 * np.arange(6))
 
 
 def test_the_plan_of_a_warm_start() -> None:
@@ -249,8 +295,8 @@ def test_the_switch_has_a_hysteresis() -> None:
     doubts = [0.0, 0.15, 0.25, 0.15, 0.15, 0.05, 0.15, 0.25]
     switch = Switch(doubting(doubts), Law(), CART, HOME, high=0.2, low=0.1)
     assert acting(switch, 8) == "ffssssfs"
-    assert len(switch.lessons) == 5
-    np.testing.assert_allclose(switch.lessons.plans[:, 0], np.tile(law([0.2, 0.1]), (5, 1)))
+    assert len(switch.demonstrations) == 5
+    np.testing.assert_allclose(switch.demonstrations.plans[:, 0], np.tile(law([0.2, 0.1]), (5, 1)))
 
 
 def test_the_planner_goes_on_where_it_disagrees() -> None:
@@ -281,10 +327,11 @@ def test_the_planner_is_asked_far_from_the_data_and_now_and_then() -> None:
 
 
 def test_the_planner_teaches_the_policy() -> None:
-    """Trained near the origin, the policy doubts and errs far away; after lessons from there, less."""
+    """Trained near the origin, the policy doubts and errs far away; after demonstrations from there, less."""
     law, near = Law(), 0.3 * STARTS
-    found = distill(law, CART, HOME, starts=near, rounds=1, episodes=8, training=QUICK, rng=0)
-    switch = Switch(found.policy, law, CART, HOME, high=0.0, low=0.0, lessons=found.lessons, training=QUICK)
+    found = distill(law, CART, HOME, starts=near, rounds=1, episodes=8, imitation=QUICK, rng=0)
+    given: Any = {"demonstrations": found.demonstrations, "imitation": QUICK}
+    switch = Switch(found.policy, law, CART, HOME, high=0.0, low=0.0, **given)
     far = np.array([3.0, 1.0])
     for x in far + np.random.default_rng(1).uniform(-0.5, 0.5, (150, 2)):
         switch.act(x, 0.0)
@@ -292,8 +339,8 @@ def test_the_planner_teaches_the_policy() -> None:
     switch.learn(rng=0)
     errors.append(abs(float(switch.fast.evaluate(far).plan[0, 0] - law.act(far).u[0])))
     assert errors[1] < 0.5 * errors[0]
-    assert len(switch.lessons) == len(found.lessons) + 150
-    assert isinstance(switch.lessons, Lessons)
+    assert len(switch.demonstrations) == len(found.demonstrations) + 150
+    assert isinstance(switch.demonstrations, Demonstrations)
 
 
 def test_a_clock_of_the_switch_that_goes_back_begins_the_references_again() -> None:

@@ -60,7 +60,7 @@ def test_wrong_noise_shows(factor: float) -> None:
 def test_numbers_by_counting() -> None:
     """One by one, for a model of full covariances with both parts, over a batch of trajectories."""
     car = unicycle(noise=0.2)
-    model: Any = LearnedDynamics(car.state, car.action, lambda i, o: Ensemble(3, i, o, bounded=False), noise=0.3)
+    model: Any = LearnedDynamics(car.state, car.action, lambda i, o: Ensemble(3, i, o), noise=0.3)
     torch.nn.init.normal_(model.network.weights[-1], generator=torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)
     us = rng.uniform(-1, 1, (4, 6, 2))

@@ -105,6 +105,16 @@ def test_a_fresh_residual_is_its_prior():
     np.testing.assert_array_equal(model.noise(x, u, 0.2), prior.noise(x, u, 0.2))
 
 
+def test_a_fresh_learned_model_stands_still():
+    """Its Jacobians are the identity and zero, not differences of them."""
+    model = LearnedDynamics(POSED, PUSH)
+    x, u = points(model, 6)
+    np.testing.assert_allclose(model.step(x, u, 0.2), x, atol=1e-15)
+    F, B = model.linearize(x, u[0], 0.2)
+    np.testing.assert_allclose(F, np.broadcast_to(np.eye(POSED.dim), F.shape), atol=1e-14)
+    np.testing.assert_array_equal(B, np.zeros((6, POSED.dim, PUSH.dim)))
+
+
 class Simulator(Dynamics):
     """Knows numpy only."""
 
@@ -314,7 +324,7 @@ def test_files_that_are_no_models(tmp_path):
 
 
 def test_sentences(tmp_path):
-    with pytest.raises(ModelError, match="does not take 4 features"):
+    with pytest.raises(ModelError, match="4 features"):
         ResidualDynamics(pendulum(), MLP(3, 2))
     with pytest.raises(ModelError, match=r"into \(1, 5\); \(1, 2\) was expected, the tangent of theta, theta_rate"):
         ResidualDynamics(pendulum(), MLP(4, 5))

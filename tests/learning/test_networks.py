@@ -46,7 +46,7 @@ BLOCKS: dict[str, Any] = {
     "MLP": (lambda: MLP(3, 2, hidden=(8, 5), seed=4), (drawn(6, 3),)),
     "Ensemble": (lambda: Ensemble(4, 3, 2, hidden=(8, 5)), (drawn(6, 3),)),
     "DropoutMLP": (lambda: DropoutMLP(3, 2, hidden=(8, 5), rate=0.4).eval(), (drawn(6, 3),)),
-    "GaussianHead": (lambda: GaussianHead(Ensemble(4, 3, 4, bounded=False, hidden=(5,)), beta=0.5), (drawn(6, 3),)),
+    "GaussianHead": (lambda: GaussianHead(Ensemble(4, 3, 4, hidden=(5,)), beta=0.5), (drawn(6, 3),)),
     "Residual": (lambda: Residual(MLP(3, 3)), (drawn(6, 3),)),
     "Trigonometric": (lambda: Trigonometric(MLP(5, 2), angles=(0, 2)), (drawn(6, 3),)),
     "Normalized": (lambda: Normalized(MLP(3, 2), 3).measured(3.0 + 2.0 * drawn(50, 3)), (drawn(6, 3),)),
@@ -98,7 +98,7 @@ def test_rows_of_a_batch_are_alone(make: Any, given: Any) -> None:
 @pytest.mark.parametrize("activation", ["tanh", "relu", "silu", "mish"])
 def test_an_ensemble_is_the_list_of_its_members(activation: Any) -> None:
     settings: Any = {"hidden": (9, 5), "activation": activation}
-    network = Ensemble(3, 4, 2, bounded=False, seed=7, **settings)
+    network = Ensemble(3, 4, 2, seed=7, **settings)
     for i in range(3):
         torch.testing.assert_close(
             network.member(i).layers[0].weight, MLP(4, 2, seed=7 + i, **settings).layers[0].weight
@@ -107,7 +107,7 @@ def test_an_ensemble_is_the_list_of_its_members(activation: Any) -> None:
     x = drawn(5, 2, 4)
     listed = torch.stack([network.member(i)(x) for i in range(3)])
     torch.testing.assert_close(network(x), listed)
-    bounded = Ensemble(3, 4, 2, seed=7, **settings)
+    bounded = Ensemble(3, 4, 2, bounded=True, seed=7, **settings)
     bounded.load_state_dict(network.state_dict())
     torch.testing.assert_close(bounded(x), listed.tanh())
 
@@ -122,8 +122,14 @@ def test_weights_that_were_saved_member_by_member_are_stacked() -> None:
     torch.testing.assert_close(again(drawn(5, 4)), network(drawn(5, 4)), rtol=0.0, atol=0.0)
 
 
+def test_ensembles_of_the_first_version_were_bounded() -> None:
+    old = {"members": 2, "inputs": 3, "outputs": 1, "hidden": [4], "activation": "tanh", "seed": 0}
+    assert rebuilt(old).settings["bounded"]
+    assert not Ensemble(2, 3, 1).bounded
+
+
 def test_a_stack_is_its_network() -> None:
-    for network in (MLP(3, 2), Ensemble(4, 3, 2, bounded=False), DropoutMLP(3, 2, rate=0.3, masks=4)):
+    for network in (MLP(3, 2), Ensemble(4, 3, 2), DropoutMLP(3, 2, rate=0.3, masks=4)):
         awake(network)
         found = network.predict_members(drawn(5, 3))
         torch.testing.assert_close(found, network.predict(drawn(5, 3)).mean)
@@ -274,7 +280,7 @@ def test_inputs() -> None:
 
 def test_single_precision_stays_single() -> None:
     assert awake(MLP(3, 2)).float()(drawn(5, 3).float()).dtype == torch.float32
-    head = GaussianHead(Ensemble(2, 3, 4, bounded=False)).float()
+    head = GaussianHead(Ensemble(2, 3, 4)).float()
     assert head(drawn(5, 3).float()).log_variance.dtype == torch.float32
 
 
@@ -284,7 +290,7 @@ WRONG: dict[str, Any] = {
     "activation": (lambda: MLP(3, 2, activation="step"), "activation of MLP is 'step'"),
     "rate": (lambda: DropoutMLP(3, 2, rate=1.0), "rate of DropoutMLP is 1.0"),
     "body": (lambda: GaussianHead(MLP(3, 3)), "3; expected means"),
-    "bounded": (lambda: GaussianHead(Ensemble(2, 3, 4)), "bounded=False"),
+    "bounded": (lambda: GaussianHead(Ensemble(2, 3, 4, bounded=True)), "bounded"),
     "residual": (lambda: Residual(MLP(3, 2)), r"\(3, 2\)"),
     "width": (lambda: SetAttention(3, 2, width=9), "width of SetAttention is 9"),
     "size": (lambda: ConvEncoder(1, (4, 9), 2), r"\(4, 9\)"),

@@ -54,7 +54,7 @@ MODELS: dict[str, Any] = {
         cart_pole(),
         {"cart_mass": (0.5, 3.0), "pole_mass": (0.05, 0.3)},
         inputs="theta force",
-        network=lambda i, o: Ensemble(3, i, o, bounded=False, hidden=(8,)),
+        network=lambda i, o: Ensemble(3, i, o, hidden=(8,)),
     ),
     "dropout on a pose": lambda: ParametricDynamics(
         tumbler(),
@@ -214,7 +214,7 @@ def test_sentences(wrong: Any, kind: Any, words: str) -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        lambda i, o: Ensemble(3, i, o, bounded=False, hidden=(16,)),
+        lambda i, o: Ensemble(3, i, o, hidden=(16,)),
         lambda i, o: DropoutMLP(i, o, hidden=(32,), masks=4),
         lambda i, o: MLP(i, o, hidden=(16,)).float(),
     ],

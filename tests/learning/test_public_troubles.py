@@ -14,18 +14,19 @@ from pilotage.control import ILQR, SQP, GradientMPC, reach
 from pilotage.core import ModelError, SettingError, ShapeError
 from pilotage.learning import (
     MLP,
+    Demonstrations,
     Ensemble,
+    ImitationSettings,
     LearnedDynamics,
-    Lessons,
     ParametricDynamics,
     ResidualDynamics,
-    Training,
     TrainingEnd,
     TrainingSettings,
     calibrate,
     distill,
     fit,
     fit_parameters,
+    imitate,
     load_best,
     train,
 )
@@ -112,7 +113,7 @@ def test_a_compiled_network_is_the_network(kind: str, tmp_path: Any) -> None:
     """nanoGPT #325, Lightning #20233: `torch.compile` renames all weights, and no checkpoint fits any longer."""
 
     def make() -> torch.nn.Module:
-        return body() if kind == "own" else Ensemble(3, 4, 2, hidden=(8,), bounded=False)
+        return body() if kind == "own" else Ensemble(3, 4, 2, hidden=(8,))
 
     xs, us = drives(9, 9)
     plain = fit(ResidualDynamics(SWING, make()), xs, us, DT, epochs=2, rng=0).model
@@ -203,19 +204,19 @@ def test_recorded_drives_teach_a_policy() -> None:
     """imitation #701: the expert is a person, of whom there are only recordings."""
     xs = np.random.default_rng(1).uniform(-2, 2, (300, 2))
     us = -xs @ [[1.0], [1.5]]
-    few = Training(members=1, hidden=(32,), epochs=300)
-    policy = few.fit(None, CART, HOME, Lessons(xs, np.zeros((300, 0)), us[:, None]), 0)
+    few = ImitationSettings(members=1, hidden=(32,), epochs=300)
+    policy = imitate(Demonstrations(xs, np.zeros((300, 0)), us[:, None]), CART, HOME, few, rng=0)
     x = np.array([1.0, 0.5])
     for _ in range(80):
         x = CART.step(x, policy.act(x).u, DT)
     assert np.abs(x).max() < 0.2
     for wrong in (
-        Lessons(xs, np.zeros((300, 0)), us),
-        Lessons(xs[:9], np.zeros((300, 0)), us[:, None]),
-        Lessons(xs, np.zeros((300, 1)), us[:, None]),
+        Demonstrations(xs, np.zeros((300, 0)), us),
+        Demonstrations(xs[:9], np.zeros((300, 0)), us[:, None]),
+        Demonstrations(xs, np.zeros((300, 1)), us[:, None]),
     ):
         with pytest.raises(ShapeError, match="expected"):
-            few.fit(None, CART, HOME, wrong, 0)
+            imitate(wrong, CART, HOME, few, rng=0)
 
 
 def test_a_function_is_told_how_to_teach() -> None:

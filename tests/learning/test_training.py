@@ -307,7 +307,7 @@ def test_settings_have_a_range(wrong):
         TrainingSettings(**wrong)
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda:x", "nowhere"])
+@pytest.mark.parametrize("device", ["tpu", "cuda:x", "nowhere", "cuda:99", "xpu:7"])
 def test_devices_that_there_are_not(device):
     with pytest.raises(SettingError, match=f"device is '{device}'"):
         train(Counting(), TrainingSettings(steps=1, device=device))

@@ -18,7 +18,7 @@ DT = 0.1
 POSED = Space("pose: SE3", "yaw: angle", "v [m/s]")
 PUSH = Space("a b in [-1, 1]")
 NETWORKS: dict[str, Any] = {
-    "ensemble": lambda i, o: Ensemble(3, i, o, bounded=False, hidden=(8,)),
+    "ensemble": lambda i, o: Ensemble(3, i, o, hidden=(8,)),
     "dropout": lambda i, o: DropoutMLP(i, o, hidden=(8, 8), rate=0.3, masks=4),
     "head": lambda i, o: GaussianHead(MLP(i, 2 * o, hidden=(8,))),
     "ensemble of heads": lambda i, o: GaussianHead.ensemble(3, i, o, hidden=(8,), activation="silu"),
@@ -126,8 +126,8 @@ def test_models_with_other_weights_share_their_code() -> None:
 
 
 def test_networks_that_are_refused() -> None:
-    with pytest.raises(ModelError, match="bounded=False"):
-        ResidualDynamics(pendulum(), Ensemble(2, 4, 2))
+    with pytest.raises(ModelError, match="bounded"):
+        ResidualDynamics(pendulum(), Ensemble(2, 4, 2, bounded=True))
     with pytest.raises(ModelError, match="noise is None"):
         ResidualDynamics(pendulum(), NETWORKS["ensemble"], epistemic=True).traced()
     with pytest.raises(ModelError, match=r"into \(1, 4\)"):

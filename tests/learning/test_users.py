@@ -10,10 +10,19 @@ import pytest
 import torch
 
 from pilotage.control import CEM, ILQR, MPPI, GradientMPC, reach
-from pilotage.core import ActionStatus, Gaussian, Plan, PlanStatus, Space
+from pilotage.core import ActionStatus, Gaussian, ModelError, Plan, PlanStatus, Space
 from pilotage.envs import ModelEnv
 from pilotage.estimators import EKF
-from pilotage.learning import DropoutMLP, Ensemble, GaussianHead, LearnedDynamics, ParametricDynamics, ResidualDynamics
+from pilotage.learning import (
+    MLP,
+    DropoutMLP,
+    Ensemble,
+    GaussianHead,
+    LearnedDynamics,
+    ParametricDynamics,
+    ResidualDynamics,
+)
+from pilotage.learning.networks import Normalized
 from pilotage.models import pendulum, sensor
 from pilotage.planners import predicted_covariances
 
@@ -31,15 +40,46 @@ def awake(model: Any) -> Any:
     return model
 
 
-MODELS: dict[str, Callable[[], Any]] = {
-    "learned": lambda: LearnedDynamics(SWING.state, SWING.action, noise=0.1),
-    "ensemble": lambda: ResidualDynamics(SWING, lambda i, o: Ensemble(3, i, o, bounded=False, hidden=(8,)), noise=0.1),
-    "dropout": lambda: ResidualDynamics(SWING, lambda i, o: DropoutMLP(i, o, hidden=(8,), masks=3), noise=0.1),
-    "probabilistic": lambda: ResidualDynamics(
-        SWING, lambda i, o: GaussianHead.ensemble(3, i, o, hidden=(8,)), noise=0.1, epistemic=True
-    ),
-    "parametric": lambda: ParametricDynamics(SWING, {"damping": (0.0, 1.0)}, inputs="theta_rate"),
+NETWORKS: dict[str, Callable[[int, int], torch.nn.Module]] = {
+    "perceptron": lambda i, o: MLP(i, o, hidden=(8, 8)),
+    "ensemble": lambda i, o: Ensemble(3, i, o, hidden=(8,)),
+    "dropout": lambda i, o: DropoutMLP(i, o, hidden=(8,), masks=3),
+    "head": lambda i, o: GaussianHead(MLP(i, 2 * o, hidden=(8,))),
+    "heads": lambda i, o: GaussianHead.ensemble(3, i, o, hidden=(8,)),
+    "heads by dropout": lambda i, o: GaussianHead(DropoutMLP(i, 2 * o, hidden=(8,), masks=2)),
 }
+DAMPING = {"damping": (0.0, 1.0)}
+WRAPPERS: dict[str, Callable[..., Any]] = {
+    "learned": lambda network: LearnedDynamics(SWING.state, SWING.action, network, noise=0.1),
+    "residual": lambda network: ResidualDynamics(SWING, network, noise=0.1, epistemic=True),
+    "parametric": lambda network: ParametricDynamics(
+        SWING, {"damping": (0.0, 1.0)}, inputs="theta_rate", network=network
+    ),
+}
+FEW = {"perceptron": "learned", "ensemble": "residual", "dropout": "parametric", "head": "learned", "heads": "residual"}
+"""The wrapper in which a network is tried by default; the others are slow together."""
+MODELS = [
+    pytest.param(
+        lambda w=WRAPPERS[w], n=NETWORKS[n]: w(n),
+        id=f"{w} {n}", marks=() if FEW.get(n) == w else pytest.mark.slow,
+    )
+    for w in WRAPPERS for n in NETWORKS if w != "parametric" or "head" not in n
+]  # fmt: skip
+
+
+def ensemble(**settings: Any) -> Any:
+    """A correction that is an ensemble."""
+    return awake(ResidualDynamics(SWING, NETWORKS["ensemble"], noise=0.1, **settings))
+
+
+def sequence(perceptron: Any) -> torch.nn.Module:
+    """The same network as a module of torch, whose layers are not known to be those of a perceptron."""
+    return torch.nn.Sequential(*perceptron.layers)
+
+
+def normalized(perceptron: Any) -> torch.nn.Module:
+    """A block that scales its inputs by one: the same network again."""
+    return Normalized(perceptron, perceptron.settings["inputs"])
 
 
 @sensor(state=Space("theta: angle"), reading=Space("theta: angle"), std=0.05)
@@ -93,7 +133,7 @@ USERS: dict[str, tuple[Callable[[Any], Any], float]] = {
 }
 
 
-@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("make", MODELS)
 @pytest.mark.parametrize(("use", "near"), USERS.values(), ids=USERS)
 def test_torch_and_model_code_lead_to_the_same(make: Any, use: Any, near: float) -> None:
     model = awake(make())
@@ -102,10 +142,21 @@ def test_torch_and_model_code_lead_to_the_same(make: Any, use: Any, near: float)
     assert np.isfinite(found).all()
 
 
+@pytest.mark.parametrize("other", [sequence, normalized])
+@pytest.mark.parametrize(("use", "near"), USERS.values(), ids=USERS)
+def test_a_network_that_is_not_emitted_does_the_same(other: Any, use: Any, near: float) -> None:
+    """It runs in torch; the perceptron of the same weights is the oracle, as model code."""
+    model = awake(LearnedDynamics(SWING.state, SWING.action, NETWORKS["perceptron"], noise=0.1))
+    same = LearnedDynamics(SWING.state, SWING.action, other(model.network), noise=0.1)
+    with pytest.raises(ModelError, match="layers are known"):
+        same.traced()
+    np.testing.assert_allclose(use(same), use(model.traced()), atol=near)
+
+
 def test_doubt_widens_a_filter() -> None:
     """What the model does not know reaches the filter when `epistemic` says so, and only then."""
-    model = awake(MODELS["ensemble"]())
-    doubting = ResidualDynamics(SWING, model.network, noise=0.1, epistemic=True)
+    model = ensemble()
+    doubting = ensemble(epistemic=True)
     beliefs = [EKF(each, dt=DT).start(mean=X, std=[0.1, 0.1]) for each in (model, doubting)]
     for each in beliefs:
         each.predict(u=[0.5])
@@ -117,7 +168,7 @@ def test_doubt_widens_a_filter() -> None:
 @pytest.mark.parametrize("kind", ["ensemble", "parametric"])
 def test_gradients_go_through_a_rollout(kind: str) -> None:
     """As a policy is trained through the model."""
-    model = awake(MODELS[kind]())
+    model = ensemble() if kind == "ensemble" else awake(WRAPPERS["parametric"](NETWORKS["perceptron"]))
     us = torch.full((6, 1), 0.3, dtype=torch.float64, requires_grad=True)
     model.rollout(torch.tensor(X), us, DT)[-1].square().sum().backward()
     h = 1e-5

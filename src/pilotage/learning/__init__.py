@@ -12,17 +12,17 @@ require("torch", extra="learning")
 from ._processes import first_process as first_process  # noqa: E402
 from .calibration import Calibration as Calibration  # noqa: E402
 from .calibration import calibrate as calibrate  # noqa: E402
+from .demonstrations import Demonstrations as Demonstrations  # noqa: E402
 from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
 from .dynamics import LearnedDynamics as LearnedDynamics  # noqa: E402
 from .evaluation import EvaluationProtocol as EvaluationProtocol  # noqa: E402
 from .evaluation import SuccessRate as SuccessRate  # noqa: E402
-from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
-from .imitation import Training as Training  # noqa: E402
-from .lessons import Lessons as Lessons  # noqa: E402
+from .imitation import ImitationSettings as ImitationSettings  # noqa: E402
+from .imitation import imitate as imitate  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
 from .networks import DropoutMLP as DropoutMLP  # noqa: E402
 from .networks import Ensemble as Ensemble  # noqa: E402
@@ -34,6 +34,7 @@ from .parameter_fit import fit_parameters as fit_parameters  # noqa: E402
 from .parametric import ParametricDynamics as ParametricDynamics  # noqa: E402
 from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
 from .prediction import Prediction as Prediction  # noqa: E402
+from .records import Epoch as Epoch  # noqa: E402
 from .records import Record as Record  # noqa: E402
 from .records import Trained as Trained  # noqa: E402
 from .records import TrainingEnd as TrainingEnd  # noqa: E402
@@ -45,21 +46,24 @@ from .switch import Switch as Switch  # noqa: E402
 from .tensorboard import TensorBoard as TensorBoard  # noqa: E402
 from .training import Trainee as Trainee  # noqa: E402
 from .training import train as train  # noqa: E402
+from .training_settings import FitSettings as FitSettings  # noqa: E402
 from .training_settings import TrainingSettings as TrainingSettings  # noqa: E402
 
 __all__ = [
     "MLP",
     "Calibration",
+    "Demonstrations",
     "Distilled",
     "DropoutMLP",
     "Ensemble",
     "Epoch",
     "EvaluationProtocol",
     "Fit",
+    "FitSettings",
     "Fitted",
     "GaussianHead",
+    "ImitationSettings",
     "LearnedDynamics",
-    "Lessons",
     "NetworkPolicy",
     "NoiseFit",
     "ParametricDynamics",
@@ -73,7 +77,6 @@ __all__ = [
     "TensorBoard",
     "Trained",
     "Trainee",
-    "Training",
     "TrainingEnd",
     "TrainingSettings",
     "calibrate",
@@ -82,6 +85,7 @@ __all__ = [
     "fit",
     "fit_noise",
     "fit_parameters",
+    "imitate",
     "load_best",
     "read_settings",
     "train",

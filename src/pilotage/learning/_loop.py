@@ -14,7 +14,7 @@ from ..core import ModelError, PilotageError
 from ..core.settings import shown
 from ._processes import Processes
 from ._streams import stream
-from ._tensors import put, taken
+from ._tensors import copied_weights, load_weights
 from .records import Record, Trained, TrainingEnd, best_of
 from .runs import RunFolder, Snapshot
 from .training_settings import TrainingSettings
@@ -114,7 +114,7 @@ class Loop:
         records, patience = self.snapshot.records, self.settings.patience
         best = best_of(records)
         if best == len(records) - 1:
-            self.best = taken(self.modules)
+            self.best = copied_weights(self.modules)
         stale = len(records) - 1 - (-1 if best is None else best)
         if done == self.settings.steps:
             self.snapshot.end = TrainingEnd.COMPLETED
@@ -134,7 +134,7 @@ class Loop:
         if best is None:
             reason = snapshot.reason or "training diverged: no validation has a finite score"
             raise PilotageError(f"{reason}; try a rate below {self.settings.rate:g}")
-        put(self.best, self.modules)
+        load_weights(self.best, self.modules)
         self._mode(training=False)
         end = snapshot.end or TrainingEnd.COMPLETED
         return Trained(snapshot.records[best], tuple(snapshot.records), end, snapshot.reason, self.settings)

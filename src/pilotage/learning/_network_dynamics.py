@@ -12,7 +12,7 @@ import torch
 
 from ..core import Dynamics, ModelError, ShapeError, Space
 from ..core.diffusion import densities, diffusion
-from ..core.settings import setting
+from ..core.settings import instance, setting, shown
 from ._threads import threads_for, weights
 from .border import array, is_tensor, tensor
 from .networks import MLP, Ensemble, Outputs
@@ -38,12 +38,10 @@ class NetworkDynamics(Dynamics):
     ) -> None:  # fmt: skip
         """Keep a network of these sizes, which outputs what the words say, and the noise."""
         self.prior, self.state, self.action, self.takes_tensors = prior, prior.state, prior.action, prior.takes_tensors
-        made = MLP if network is None else network
-        made = made if isinstance(made, torch.nn.Module) else made(*sizes)
-        self.network = within(made).eval()  # a step is a function, also of a network with dropout
+        self.network = _made(network, sizes).eval()  # a step is a function, also of a network with dropout
         self.epistemic = setting(epistemic, bool, "epistemic")
         self._weights = weights(self.network)
-        self.scaling = Scaling.none(*sizes) if scaling is None else scaling
+        self.scaling = Scaling.none(*sizes) if scaling is None else instance(scaling, Scaling, type(self).__name__)
         if self.scaling.widths != sizes:
             raise ModelError(f"the scaling is for (features, outputs) {self.scaling.widths}; expected {sizes}")
         self.noise_density = None if noise is None else densities(noise, self.state)
@@ -107,6 +105,18 @@ class NetworkDynamics(Dynamics):
         return Outputs(self.scaling.outward(mean.to(phi)), None if s is None else s.to(phi))
 
 
+def _made(network: Make, sizes: tuple[int, int]) -> torch.nn.Module:
+    """The network, which a function may make for its sizes."""
+    made: Any = MLP if network is None else network
+    made = made(*sizes) if callable(made) and not isinstance(made, torch.nn.Module) else made
+    if not isinstance(made, torch.nn.Module):
+        what = "network is" if made is network else "the function that makes the network gave"
+        raise ModelError(
+            f"{what} {shown(made)}; expected a torch.nn.Module, or a function (inputs, outputs) that makes one"
+        )
+    return within(made)
+
+
 def given(state: Space, action: Space, x: Any, u: Any) -> tuple[Any, Any]:
     """State and action, both as arrays or both as tensors, with the right lengths."""
     if not is_tensor(x, u):
@@ -143,13 +153,15 @@ def probed(network: torch.nn.Module, sizes: tuple[int, int], words: str) -> Outp
     with torch.no_grad():
         try:
             out = predictions(network, first.new_zeros(1, inputs))
-        except RuntimeError as error:
-            raise ModelError(f"the network does not take {inputs} features: {error}") from error
+        except (RuntimeError, TypeError) as error:
+            raise ModelError(f"the network does not turn {inputs} features into a tensor: {error}") from error
+    if not isinstance(out.mean, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ModelError(f"the network gave a {type(out.mean).__name__}; expected a tensor (1, {outputs}), {words}")
     found = tuple(out.mean.shape[1:])
     if found != (1, outputs):
         raise ModelError(
             f"the network turned features (1, {inputs}) into {found}; (1, {outputs}) was expected, {words}"
         )
     if isinstance(network, Ensemble) and network.bounded:
-        raise ModelError("the outputs of the ensemble are bounded; expected Ensemble(..., bounded=False)")
+        raise ModelError("the outputs of the ensemble are bounded; expected Ensemble(...) without bounded=True")
     return out

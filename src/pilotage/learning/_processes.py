@@ -60,7 +60,7 @@ class Processes:
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """The processes that torchrun started, or this one alone. A process group that exists is used, and left open."""
-    if not distributed.is_available() or not (_launched() or distributed.is_initialized()):
+    if not distributed.is_available() or not (launched() or distributed.is_initialized()):
         yield Processes()
         return
     mine = not distributed.is_initialized()
@@ -79,10 +79,10 @@ def rank() -> int:
     """The number of this process among those that torchrun started; 0 without it."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank()
-    return int(os.environ["RANK"]) if _launched() else 0
+    return int(os.environ["RANK"]) if launched() else 0
 
 
-def _launched() -> bool:
+def launched() -> bool:
     """Whether torchrun started this process, with others. Other launchers set some of these variables, but not all."""
     there = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
     return there and int(os.environ["WORLD_SIZE"]) > 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,32 @@ from .border import array
 from .networks import Ensemble, GaussianHead
 from .networks._perceptrons import Perceptrons
 
-ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "tanh": lambda a, m: m.tanh(a),
-    "relu": lambda a, m: m.maximum(a, 0.0),
-    "silu": lambda a, m: 0.5 * a * (1.0 + m.tanh(0.5 * a)),
-    "mish": lambda a, m: _mish(a, m),
-}
-"""The activations of `MLP`; ``a / (1 + exp(-a))`` as a hyperbolic tangent, which does not overflow."""
+
+def tanh(a: Any, m: Any) -> Any:
+    """The hyperbolic tangent."""
+    return m.tanh(a)
+
+
+def relu(a: Any, m: Any) -> Any:
+    """The positive part of a."""
+    return m.maximum(a, 0.0)
+
+
+def silu(a: Any, m: Any) -> Any:
+    """``a / (1 + exp(-a))`` as a hyperbolic tangent, which does not overflow."""
+    return 0.5 * a * (1.0 + m.tanh(0.5 * a))
+
+
+def mish(a: Any, m: Any) -> Any:
+    """``a tanh(log(1 + exp(a)))``, without the logarithm: with e = exp(-|a|) nothing overflows."""
+    e = m.exp(-m.abs(a))
+    positive = (1.0 + 2.0 * e) / (1.0 + 2.0 * e + 2.0 * e * e)
+    negative = e * (e + 2.0) / (e * (e + 2.0) + 2.0)
+    return a * m.where(a > 0.0, positive, negative)
+
+
+ACTIVATIONS: dict[str, Any] = {"tanh": tanh, "relu": relu, "silu": silu, "mish": mish}
+"""The activations of `MLP`, in any namespace of mathematics."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +153,3 @@ def _between(s: Any, low: Any, high: Any, m: Any) -> Any:
 def _softplus(a: Any, m: Any) -> Any:
     """``log(1 + exp(a))``, without overflow."""
     return m.maximum(a, 0.0) + m.log(1.0 + m.exp(-m.abs(a)))
-
-
-def _mish(a: Any, m: Any) -> Any:
-    """``a tanh(log(1 + exp(a)))``, without the logarithm: with e = exp(-|a|) nothing overflows."""
-    e = m.exp(-m.abs(a))
-    positive = (1.0 + 2.0 * e) / (1.0 + 2.0 * e + 2.0 * e * e)
-    negative = e * (e + 2.0) / (e * (e + 2.0) + 2.0)
-    return a * m.where(a > 0.0, positive, negative)

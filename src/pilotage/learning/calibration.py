@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from ..core import Dynamics, ShapeError
 from ..core.arrays import Array, numbers
 from ..core.gaussian import Gaussian
-from ..core.settings import instance, positive
+from ..core.settings import instance, positive, shown
 from .dynamics import LearnedDynamics
 from .parametric import ParametricDynamics
 from .prediction import Prediction
@@ -96,7 +96,7 @@ def calibrate(
         NLL         = mean( 1/2 e' P^-1 e + 1/2 log det 2 pi P )
         doubt score = sum_j E_jj / mean E_jj,                      E = epistemic, mean over the transitions
 
-    Any `Dynamics` can be asked: those without `predict` have their `noise` as aleatoric part, and no epistemic one.
+    Any `Dynamics` can be asked: those that are not learned have their `noise` as aleatoric part, and no epistemic one.
 
     Args:
         model: the model.
@@ -169,6 +169,8 @@ def auroc(within: Any, outside: Any) -> float:
 
 def _auroc_of(model: Dynamics, own: Array, far: tuple[Any, Any], dt: float) -> float:
     """The AUROC of the doubt in states and actions outside the data."""
+    if not isinstance(far, tuple | list) or len(far) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ShapeError(f"far is {shown(far)}; expected a pair: states (..., n) and actions (..., m) outside the data")
     x, u = model.state.check(far[0], "states outside"), model.action.check(far[1], "actions outside")
     other = np.diagonal(prediction_of(model, x, u, dt).epistemic, axis1=-2, axis2=-1)
     scale = own.mean(0)

@@ -10,22 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
+from ..core import FormatError, MissingExtra, MissingFile, PilotageError, SettingError, Space, require
+from ..core.settings import instance
 from ..io import write_atomic
-from ._tensors import load as fill
-from ._tensors import named
+from ._tensors import copied, difference, fill, named
 from .networks.network import described, rebuilt
 from .scaling import Scaling
 
 VERSION = 1
 CONFIG = "config.json"
+ENTRIES = ("format", "kind", "weights", "state", "action", "network", "noise", "extra")
 NAME = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 
 
@@ -78,8 +80,7 @@ def _packed(model: Any) -> bytes:
     tensors = {f"network.{name}": value for name, value in named(model.network).items()}
     for name in ("mean", "std", "scale"):
         tensors[f"scaling.{name}"] = getattr(model.scaling, name)
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    return require("safetensors.torch", extra="learning").save(tensors)
+    return require("safetensors.torch", extra="learning").save(copied(tensors))
 
 
 def _weights_of(config: Mapping[str, Any]) -> str | None:
@@ -96,14 +97,27 @@ def _weights_before(folder: Path) -> str | None:
         return None
 
 
-def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) -> Kept:
+def load(
+    folder: str | Path,
+    kind: str,
+    network: torch.nn.Module | None = None,
+    entries: Mapping[str, Any] | None = None,
+) -> Kept:
     """Read a model that `save` wrote.
+
+    Args:
+        folder: folder of the model.
+        kind: kind of the model.
+        network: a module for the weights, if the settings of the network are not kept.
+        entries: names that `extra` has, with their defaults, ... if there is none; None for any names.
 
     Raises:
         MissingFile: if there is no model in the folder.
         FormatError: if a file is damaged or does not match the network, or the model is of another kind.
     """
     folder = Path(folder)
+    if network is not None:
+        instance(network, torch.nn.Module, "load")
     config = _config(folder / CONFIG)
     if config.get("format") != VERSION or config.get("kind") != kind:
         raise FormatError(
@@ -114,21 +128,62 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
     if name is None:
         raise FormatError(f"{folder / CONFIG} names no weights: its entry `weights` is {config.get('weights')!r}")
     if not (folder / name).is_file() and _weights_before(folder) not in (None, name):
-        return load(folder, kind, network)  # another process has just saved the model again
-    try:
+        return load(folder, kind, network, entries)  # another process has just saved the model again
+    with fitting(folder):
+        _known(config, folder)
+        extra = _entries(config.get("extra", {}), entries)
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
-        made = _network(config["network"], network, folder)
-        tensors = tensors_of(folder / name)
+        made, tensors = _network(config["network"], network, folder), tensors_of(folder / name)
         _finite(tensors, folder / name)
-        fill(made, {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
+        _fill(made, tensors, folder)
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
         noise = None if noise is None else [float(value) for value in noise]
-        return Kept(state, action, made, scaling, noise, config.get("extra", {}))
-    except (KeyError, TypeError, ValueError, PilotageError, RuntimeError) as error:
-        if isinstance(error, FormatError | MissingExtra | MissingFile):
-            raise
-        raise FormatError(f"the model in {folder} is incomplete or does not fit its network: {error}") from error
+        return Kept(state, action, made, scaling, noise, extra)
+
+
+@contextmanager
+def fitting(folder: str | Path) -> Iterator[None]:
+    """A context in which what does not fit together is a `FormatError` that names the folder."""
+    try:
+        yield
+    except (FormatError, MissingExtra, MissingFile):
+        raise
+    except KeyError as error:
+        raise FormatError(f"the model in {folder} is incomplete: {error} is missing") from error
+    except (AttributeError, TypeError, ValueError, PilotageError, RuntimeError) as error:
+        raise FormatError(f"the model in {folder} does not fit together: {error}") from error
+
+
+def _known(config: Mapping[str, Any], folder: Path) -> None:
+    """Refuse entries that are not known, which may be spelt wrong."""
+    strange = sorted(config.keys() - {*ENTRIES})
+    if strange:
+        raise FormatError(f"{folder / CONFIG} has unknown entries {strange}; it may have {', '.join(ENTRIES)}")
+
+
+def _entries(extra: Any, entries: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The entries of `extra` with the defaults of those that are not there."""
+    if not isinstance(extra, Mapping):
+        raise SettingError(f"its entry `extra` is {extra!r}; expected an object")
+    if entries is None:
+        return extra
+    strange = sorted(extra.keys() - entries.keys())
+    if strange:
+        raise SettingError(f"its entry `extra` has unknown entries {strange}; it may have {', '.join(entries)}")
+    return {name: extra[name] if default is ... else extra.get(name, default) for name, default in entries.items()}
+
+
+def _fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Load weights into a network of the same architecture."""
+    kept = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
+    words = difference(kept, named(network), "")
+    try:
+        fill(network, kept)  # it takes names of 0.1.0, too
+    except RuntimeError as error:
+        raise FormatError(
+            f"the model in {folder} does not fit its network, which is of another architecture: {words}"
+        ) from error
 
 
 def space_to_json(space: Space) -> dict[str, Any]:

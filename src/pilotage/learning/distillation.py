@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from ..core import Belief, Controller, Dynamics, Rng, SettingError, Task, seeded
 from ..core.arrays import Array
 from ..core.settings import Count, Fraction, instance, setting
-from .imitation import Training
-from .lessons import Lessons, demonstrate, drive
+from .demonstrations import Demonstrations, demonstrate, drive
+from .imitation import ImitationSettings, imitate
 from .policy import NetworkPolicy
 
 
@@ -46,7 +46,7 @@ class Distilled:
     Attributes:
         policy: the policy of the round with the smallest cost.
         rounds: history of the distillation.
-        lessons: all plans of the teacher, for more training.
+        demonstrations: all plans of the teacher, for more training.
         seed: seed that replays the distillation; None if a running generator was given.
 
     Example:
@@ -61,7 +61,7 @@ class Distilled:
 
     policy: NetworkPolicy
     rounds: tuple[Round, ...]
-    lessons: Lessons
+    demonstrations: Demonstrations
     seed: int | None
 
 
@@ -77,7 +77,7 @@ def distill(
     steps: int = 1,
     beta: float = 0.5,
     patience: int = 3,
-    training: Training | None = None,
+    imitation: ImitationSettings | None = None,
     rng: Rng = None,
     progress: Callable[[Round], None] | None = None,
 ) -> Distilled:
@@ -104,7 +104,7 @@ def distill(
             evaluation. The teacher's actions must then have plans of at least this length.
         beta: probability of the teacher's action in the second round; it decays geometrically.
         patience: number of rounds without a smaller cost after which distillation ends.
-        training: settings of networks and training.
+        imitation: settings of the networks and of their training.
         rng: seed or generator of starts, mixture, weights and batches.
         progress: a function that is called after every round, such as `print`.
 
@@ -122,7 +122,7 @@ def distill(
         >>> home = reach(cart, [0.0, 0.0])
         >>> starts = cart.state.sample(20, rng=0)
         >>> found = distill(ILQR(cart, home, horizon=10), cart, home, starts=starts, rounds=1, length=20, rng=0)
-        >>> len(found.lessons), found.policy.act([1.0, 0.0]).u.shape
+        >>> len(found.demonstrations), found.policy.act([1.0, 0.0]).u.shape
         (200, (1,))
     """
     instance(
@@ -135,30 +135,42 @@ def distill(
     )
     ticks: int = setting(task.horizon if length is None else length, Count, "length")
     beta, patience = setting(beta, Fraction, "beta"), setting(patience, Count, "patience")
-    training, (stream, seed) = training or Training(), seeded(rng)
+    imitation = ImitationSettings() if imitation is None else instance(imitation, ImitationSettings, "distill")
+    stream, seed = seeded(rng)
     first = _starts(starts, task, dynamics)
     trials = first(episodes, stream)
-    lessons = Lessons.none(dynamics.state.size, task.stage.size, steps, dynamics.action.size)
+    demonstrations = Demonstrations.none(dynamics.state.size, task.stage.size, steps, dynamics.action.size)
     course: list[Round] = []
-    policy: NetworkPolicy | None = None
-    best: tuple[float, NetworkPolicy] | None = None
-    for i in range(rounds):
-        driven = [demonstrate(teacher, policy, dynamics, task, x, ticks, steps, beta**i, stream)
-                  for x in first(episodes, stream)]  # fmt: skip
-        lessons = Lessons.joined([lessons, *driven])
-        policy = training.fit(policy, dynamics, task, lessons, stream)
-        cost = float(np.mean([drive(policy, dynamics, task, x, ticks) for x in trials]))
-        cost = math.inf if math.isnan(cost) else cost
-        course.append(Round(i + 1, rounds, len(lessons), policy.metrics["loss"], cost))
+    policies: list[NetworkPolicy] = []
+    while len(course) < rounds and not _stale(course, patience):
+        last, share = policies[-1] if policies else None, beta ** len(course)
+        driven = (demonstrate(teacher, last, dynamics, task, x, ticks, steps, share, stream)
+                  for x in first(episodes, stream))  # fmt: skip
+        demonstrations = Demonstrations.joined([demonstrations, *driven])
+        policies.append(imitate(demonstrations, dynamics, task, imitation, like=last, rng=stream))
+        cost = _mean_cost(policies[-1], dynamics, task, trials, ticks)
+        course.append(Round(len(policies), rounds, len(demonstrations), policies[-1].metrics["loss"], cost))
         if progress is not None:
             progress(course[-1])
-        if best is None or cost < best[0]:
-            best = cost, policy
-        if i + 1 - min(course, key=lambda each: each.cost).number >= patience:
-            break
-    assert best is not None, "there is one round at least"
-    best[1].metrics.update(cost=best[0], seed=seed)
-    return Distilled(best[1], tuple(course), lessons, seed)
+    best = _best(course)
+    policy = policies[best.number - 1]
+    policy.metrics.update(cost=best.cost, seed=seed)
+    return Distilled(policy, tuple(course), demonstrations, seed)
+
+
+def _best(course: Sequence[Round]) -> Round:
+    return min(course, key=lambda each: each.cost)
+
+
+def _stale(course: Sequence[Round], patience: int) -> bool:
+    """Whether the last rounds brought no smaller cost."""
+    return bool(course) and len(course) - _best(course).number >= patience
+
+
+def _mean_cost(policy: NetworkPolicy, dynamics: Dynamics, task: Task, starts: Array, ticks: int) -> float:
+    """The mean cost of the policy's own episodes; infinite if it is NaN."""
+    cost = float(np.mean([drive(policy, dynamics, task, x, ticks) for x in starts]))
+    return math.inf if math.isnan(cost) else cost
 
 
 def _starts(starts: Any, task: Task, dynamics: Dynamics) -> Callable[[int, np.random.Generator], Array]:

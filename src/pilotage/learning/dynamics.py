@@ -13,7 +13,7 @@ from ..core import Dynamics, Space
 from ..core.settings import instance
 from ..models.trace.dynamics import TracedDynamics
 from ._network_dynamics import Make
-from .checkpoint import load, save
+from .checkpoint import fitting, load, save
 from .emission import emitted
 from .networks import Outputs
 from .prediction import Prediction
@@ -34,6 +34,13 @@ class LearnedDynamics(Dynamics):
         scaling: scaling of features and outputs; `fit` computes it.
         noise: standard deviation per square root of a second of each tangent component; `fit` estimates it.
         epistemic: whether `noise` includes what the network does not know; see `ResidualDynamics`.
+
+    Raises:
+        ModelError: if the network does not fit the spaces, or noise or scaling do not.
+        SettingError: if state or action is no `Space`.
+
+    Source: Deisenroth and Rasmussen, "PILCO: a model-based and data-efficient approach to policy search", ICML 2011,
+    section 2.1, for differences of states as targets.
 
     Example:
         >>> still = LearnedDynamics(Space("x [m]", "yaw: angle"), Space("speed [m/s]"), noise=0.1)
@@ -148,9 +155,10 @@ class LearnedDynamics(Dynamics):
             MissingFile: if there is no model in the folder.
             FormatError: if the model is damaged or of another kind.
         """
-        kept = load(folder, "learned", network)
-        settings: Any = {"noise": kept.noise, "epistemic": kept.extra.get("epistemic", False)}
-        return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, **settings)
+        kept = load(folder, "learned", network, {"epistemic": False})
+        with fitting(folder):
+            settings: Any = {"noise": kept.noise, **kept.extra}
+            return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, **settings)
 
 
 class Still(Dynamics):
@@ -167,3 +175,10 @@ class Still(Dynamics):
             return x.expand(*torch.broadcast_shapes(x.shape[:-1], u.shape[:-1]), x.shape[-1])
         x = np.asarray(x, dtype=np.float64)
         return np.broadcast_to(x, (*np.broadcast_shapes(x.shape[:-1], np.shape(u)[:-1]), x.shape[-1]))
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        """The identity, and zeros."""
+        y, (d, m) = self.step(x, u, dt), (self.state.dim, self.action.dim)
+        if isinstance(y, torch.Tensor):
+            return torch.eye(d).to(y).expand(*y.shape[:-1], d, d), y.new_zeros((*y.shape[:-1], d, m))
+        return np.broadcast_to(np.eye(d), (*y.shape[:-1], d, d)), np.zeros((*y.shape[:-1], d, m))

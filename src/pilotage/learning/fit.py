@@ -5,35 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..core import Dynamics, Rng, SettingError, seeded
-from ..core.settings import positive, whole
-from .records import Record
-from .regression import Regression
-from .transitions import Learned, Transitions
+from ..core import Dynamics, Rng, SettingError
+from ..core.settings import shown
+from ._fit_run import FitRun
+from .dynamics import LearnedDynamics
+from .records import Epoch
+from .residual import ResidualDynamics
+from .transitions import Learned, Transitions, steps_of
 
 Model = TypeVar("Model", bound=Dynamics)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The progress of training after an epoch.
-
-    Attributes:
-        number, of: number of this epoch, and of all epochs.
-        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions; of a
-            `GaussianHead`, the negative log-likelihood.
-
-    Example:
-        >>> Epoch(3, 200, loss=0.5, validation=0.6)
-        Epoch(number=3, of=200, loss=0.5, validation=0.6)
-    """
-
-    number: int
-    of: int
-    loss: float
-    validation: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +59,8 @@ def fit(
     rate: float = 3e-3,
     held_out: float = 0.1,
     rng: Rng = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Fit[Learned]:
     """Fit the network of a model to transitions, by least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``.
@@ -96,12 +81,19 @@ def fit(
         batch: number of transitions per gradient step.
         rate: initial learning rate.
         held_out: share of the transitions for validation.
-        rng: seed or generator for the split and the batches.
-        progress: a function that is called after every epoch.
+        rng: seed or generator for the split and the batches; under ``torchrun``, a seed.
+        folder: folder of the run, which is made, as that of `train`; at the end, the model is saved in it, too. None to
+            keep nothing.
+        resume: whether to continue the run in the folder, if there is one, to the numbers of a run that was not
+            interrupted. `rng` may then be left out.
+        progress: a function that is called after every epoch, such as `print` or a `TensorBoard`.
 
     Raises:
         ShapeError: if states and actions do not match the model or each other, or are too few.
-        PilotageError: if a setting is out of its range, or training diverges.
+        SettingError: if a setting is out of its range, or there is a run in the folder that cannot be continued:
+            `resume` is False, or settings, data or initial weights differ.
+        FormatError: if the run in the folder is damaged, or has another architecture.
+        PilotageError: if training diverges, or numbers are too large.
 
     Example:
         >>> import numpy as np
@@ -114,23 +106,13 @@ def fit(
         >>> bool(abs(learned.step([0.0], [1.0], 0.1) - 0.1) < 0.01)
         True
     """
-    dt, rate = positive(dt, "dt"), positive(rate, "rate")
-    epochs, batch = whole(epochs, "epochs"), whole(batch, "batch")
-    if not 0.0 < held_out < 1.0:
-        raise SettingError(f"held_out is {held_out}; expected a share of the transitions, between 0 and 1")
-    generator, seed = seeded(rng)
-    data = Transitions(model, states, actions, dt, batch=batch, held_out=held_out, generator=generator)
-    course = passes(data.examples, epochs, rate, progress)
-    return Fit(data.model(), course, seed)
-
-
-def passes(
-    examples: Regression, epochs: int, rate: float, progress: Callable[[Epoch], None] | None
-) -> tuple[Epoch, ...]:
-    """The history of a training in passes over all examples; the network has the best weights afterwards."""
-
-    def epoch(record: Record) -> Epoch:
-        return Epoch(record.step // examples.batches, epochs, record.loss, record.score)
-
-    report = None if progress is None else lambda record: progress(epoch(record))
-    return tuple(map(epoch, examples.fitted(epochs, rate, report).records))
+    if not isinstance(model, ResidualDynamics | LearnedDynamics):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(
+            f"fit needs ResidualDynamics or LearnedDynamics, not {shown(model)} of type {type(model).__name__}; "
+            "fit_parameters is for ParametricDynamics"
+        )
+    run = FitRun(rng, folder, resume=resume, dt=dt, epochs=epochs, batch=batch, rate=rate, held_out=held_out)
+    split: Any = {"batch": run.batch, "held_out": run.held_out, "generator": run.generator}
+    data = Transitions(model, states, actions, run.dt, **split)
+    course = run.passes(data.examples, steps_of(model, states, actions), progress)
+    return Fit(run.kept(data.model()), course, run.seed)

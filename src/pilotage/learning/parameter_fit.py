@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..core import Rng, seeded
-from ..core.settings import Count, Fraction, Positive, instance, setting
+from ..core import Rng
+from ..core.settings import instance
+from ._fit_run import FitRun
 from .border import array, tensor
-from .fit import Epoch, Fit, passes
+from .fit import Fit
 from .parametric import ParametricDynamics
+from .records import Epoch
 from .regression import Regression
 from .scaling import Scaling
-from .transitions import split, velocities
+from .transitions import split, steps_of, velocities
 
 
 def fit_parameters(
@@ -30,6 +33,8 @@ def fit_parameters(
     rate: float = 1e-2,
     held_out: float = 0.1,
     rng: Rng = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Fit[ParametricDynamics]:
     """Fit the network behind the parameters of a formula to transitions, by gradients through the step.
@@ -43,11 +48,10 @@ def fit_parameters(
 
     Args:
         model: the model to train; it is not changed.
-        states, actions, dt, epochs, batch, rate, held_out, rng, progress: as for `fit`.
+        states, actions, dt, epochs, batch, rate, held_out, rng, folder, resume, progress: as for `fit`.
 
     Raises:
-        ShapeError: if states and actions do not match the model or each other, or are too few.
-        PilotageError: if a setting is out of its range, or training diverges.
+        ShapeError, SettingError, FormatError, PilotageError: as for `fit`.
 
     Example:
         >>> import numpy as np
@@ -61,23 +65,21 @@ def fit_parameters(
         True
     """
     instance(model, ParametricDynamics, "fit_parameters")
-    dt, rate = setting(dt, Positive, "dt"), setting(rate, Positive, "rate")
-    epochs, batch = setting(epochs, Count, "epochs"), setting(batch, Count, "batch")
-    held_out = setting(held_out, Fraction, "held_out")
-    x, u, v = velocities(model, states, actions, dt)
-    generator, seed = seeded(rng)
-    kept, held = split(len(x), held_out, generator)
-    moving = _Moving(model, x[kept], u[kept], v[kept], dt)
-    rows = torch.cat([x, u, tensor(model.prior.step(array(x), array(u), dt))], -1)
+    run = FitRun(rng, folder, resume=resume, dt=dt, epochs=epochs, batch=batch, rate=rate, held_out=held_out)
+    x, u, v = velocities(model, states, actions, run.dt)
+    kept, held = split(len(x), run.held_out, run.generator)
+    moving = _Moving(model, x[kept], u[kept], v[kept], run.dt)
+    rows = torch.cat([x, u, tensor(model.prior.step(array(x), array(u), run.dt))], -1)
     size = Scaling(torch.zeros(rows.shape[1]), torch.ones(rows.shape[1]), moving.scale)
-    examples = Regression(moving, size, rows, v, kept, held, batch=batch, seed=int(generator.integers(2**63)))
-    course = passes(examples, epochs, rate, progress)
+    seed = int(run.generator.integers(2**63))
+    examples = Regression(moving, size, rows, v, kept, held, batch=run.batch, seed=seed)
+    course = run.passes(examples, steps_of(model, states, actions), progress)
     found = moving.model
-    left = model.state.minus(
-        model.state.plus(rows[held, -model.state.size :], dt * v[held]), found.step(x[held], u[held], dt)
-    )
-    noise = array(left.square().mean(0).sqrt()) / math.sqrt(dt)
-    return Fit(found.refined(found.network, found.scaling, noise.tolist()), course, seed)
+    after = model.state.plus(rows[held, -model.state.size :], run.dt * v[held])
+    with torch.no_grad():
+        left = model.state.minus(after, found.step(x[held], u[held], run.dt))
+    noise = array(left.square().mean(0).sqrt()) / math.sqrt(run.dt)
+    return Fit(run.kept(found.refined(found.network, found.scaling, noise.tolist())), course, run.seed)
 
 
 class _Moving(torch.nn.Module):
@@ -96,4 +98,4 @@ class _Moving(torch.nn.Module):
         model, n, m = self.model, self.model.state.size, self.model.action.size
         x, u, before = rows.double().split((n, m, n), -1)
         y = model.advanced(x, u, self.dt, model.member_values(x, u))
-        return model.state.minus(y, before.expand(y.shape)) / self.dt / self.scale
+        return model.state.minus(y, before.expand(y.shape)) / self.dt / self.scale.to(y)

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ..core import FormatError, ModelError
+from ..core import ModelError
 from ..core._product import listed
 from ..core.mathematics import math_for
 from ..core.seconds import seconds
-from ..core.settings import instance
+from ..core.settings import instance, setting
 from ..models.trace.dynamics import TracedDynamics
 from ..models.trace.params import Values
 from ..models.trace.vectorized import stacked
@@ -20,7 +20,7 @@ from ._network_dynamics import Make, NetworkDynamics, given, tangent_rows, toget
 from ._parameters import family, ranges_of, seen_by
 from ._shape import Shape, prefix
 from .border import across, array, is_tensor, tensor
-from .checkpoint import load, save
+from .checkpoint import fitting, load, save
 from .prediction import disagreement
 from .scaling import Scaling
 
@@ -175,14 +175,14 @@ class ParametricDynamics(NetworkDynamics):
         Raises:
             MissingFile: if there is no model in the folder.
             FormatError: if the model is damaged or of another kind.
-            ModelError: if the prior does not match the model.
+            ModelError, SettingError: if the prior does not match the model.
         """
-        kept = load(folder, "parametric", network)
+        instance(prior, TracedDynamics, "ParametricDynamics", "; expected a model made by @dynamics")
+        kept = load(folder, "parametric", network, {"varying": ..., "inputs": ...})
         if (prior.state, prior.action) != (kept.state, kept.action):
             raise ModelError(f"the model in {folder} moves {kept.state} under {kept.action}; the prior {prior.state}")
-        try:
-            varying, inputs = kept.extra["varying"], kept.extra["inputs"]
-        except KeyError as error:
-            raise FormatError(f"the model in {folder} is incomplete: {error} is missing") from error
+        with fitting(folder):
+            varying = {n: setting(ends, tuple[float, float], n) for n, ends in kept.extra["varying"].items()}
+            inputs = setting(kept.extra["inputs"], tuple[str, ...] | None, "inputs")
         settings: Any = {"network": kept.network, "scaling": kept.scaling, "noise": kept.noise}
         return cls(prior, varying, inputs=inputs, **settings)

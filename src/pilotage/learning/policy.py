@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import Action, ActionStatus, FormatError, SettingError, Space, Task
+from ..core import Action, ActionStatus, SettingError, Space, Task
 from ..core.arrays import Array, numbers
+from ..core.mathematics import numpy_math
 from ..core.results import EMPTY
-from ..core.settings import Finite, setting
+from ..core.settings import Count, Finite, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
+from ..models.trace.sensor import TracedSensor
+from ._policy_code import policy_code
+from ._shape import ACTIVATIONS
 from .border import array
-from .checkpoint import load, save, space_from_json, space_to_json
+from .checkpoint import fitting, load, save, space_from_json, space_to_json
 from .networks import Ensemble
 from .scaling import Scaling
 
-FUNCTIONS: dict[str, Any] = {
-    "tanh": np.tanh,
-    "relu": lambda h: np.maximum(h, 0.0),
-    "silu": lambda h: h / (1.0 + np.exp(-h)),
-    "mish": lambda h: h * np.tanh(np.logaddexp(0.0, h)),
-}
+FUNCTIONS: dict[str, Any] = {name: partial(activation, m=numpy_math) for name, activation in ACTIVATIONS.items()}
 """The activations of `MLP` for arrays."""
 
 
@@ -50,12 +51,12 @@ class NetworkPolicy:
     The features phi are the continuous features of the state, where an angle is its cosine and sine, followed by those
     of the task's current reference, scaled to unit size. The tanh keeps the actions within their bounds.
 
-    It is a controller, and a `warm_start` of any `RecedingHorizon`. `distill` trains one. It is evaluated with numpy;
-    small networks take tens of microseconds.
+    It is a controller, and a `warm_start` of any `RecedingHorizon`. `distill` trains one. It is evaluated with numpy,
+    or as machine code by `traced`.
 
     Args:
         state, action: the spaces.
-        network: the ensemble, from ``state.width + stage.width`` features to ``steps * m`` outputs.
+        network: the ensemble with bounded outputs, from ``state.width + stage.width`` features to ``steps * m``.
         scaling: scaling of the features.
         limits: lowest and highest action ``(2, m)``; default: the bounds of the action space.
         steps: number of actions H that the networks output, the first of which is executed.
@@ -64,17 +65,19 @@ class NetworkPolicy:
         metrics: results of training and evaluation, which are saved with the weights.
 
     Raises:
-        SettingError: if the sizes do not match, a limit is not finite, or the task is missing.
+        SettingError: if the sizes do not match, the outputs are not bounded, a limit is not finite, or the task is
+            missing.
 
     Example:
         >>> from pilotage.models import pendulum
         >>> swing = pendulum()
-        >>> network = Ensemble(2, inputs=3, outputs=1, hidden=(8,))       # cosine and sine of the angle, and its rate
+        >>> network = Ensemble(2, inputs=3, outputs=1, hidden=(8,), bounded=True)    # of cosine, sine, and rate
         >>> NetworkPolicy(swing.state, swing.action, network).act([0.1, 0.0]).u
         array([0.])
     """
 
     noise_density = None
+    _code: TracedSensor | None = None
 
     def __init__(
         self,
@@ -89,19 +92,24 @@ class NetworkPolicy:
         stage: Space | None = None,
         metrics: Mapping[str, Any] | None = None,
     ) -> None:
-        self.state, self.action, self.network, self.steps = state, action, network, steps
-        self.task = None if task is None else task.on(state, action)
+        self.state, self.action = (instance(space, Space, "NetworkPolicy") for space in (state, action))
+        self.network, self.steps = instance(network, Ensemble, "NetworkPolicy"), setting(steps, Count, "steps")
+        self.task = None if task is None else instance(task, Task, "NetworkPolicy").on(state, action)
         self.stage = stage if stage is not None else Space() if self.task is None else self.task.stage
-        if self.stage.size and (self.task is None or self.task.stage != self.stage):
-            raise SettingError(f"the policy reads references of {self.stage}; give the task with this stage")
+        self._references(self.stage, self.task)
         widths = state.width + self.stage.width, steps * action.size
         got = network.settings["inputs"], network.settings["outputs"]
         if got != widths:
             raise SettingError(f"the network has (inputs, outputs) {got}; expected {widths}")
+        if not network.bounded:
+            raise SettingError("the outputs of the network are not bounded; expected Ensemble(..., bounded=True)")
         self.limits = np.stack([action.low, action.high]) if limits is None else numbers(limits, "limits")
-        if self.limits.shape != (2, action.size) or not np.isfinite(self.limits).all():
+        good = self.limits.shape == (2, action.size) and np.isfinite(self.limits).all()
+        if not good or (self.limits[0] > self.limits[1]).any():
             raise SettingError(f"limits are {self.limits.tolist()}; expected a finite range for each action")
-        self.scaling = Scaling.none(*widths) if scaling is None else scaling
+        self.scaling = Scaling.none(*widths) if scaling is None else instance(scaling, Scaling, "NetworkPolicy")
+        if self.scaling.widths != widths:
+            raise SettingError(f"the scaling is for (features, outputs) {self.scaling.widths}; expected {widths}")
         self.metrics = dict(metrics or {})
         self._layers = [(array(W), array(b)) for W, b in network.stacked()]
         self._function = FUNCTIONS[network.settings["activation"]]
@@ -139,6 +147,9 @@ class NetworkPolicy:
 
     def evaluate(self, x: Array, row: Array = EMPTY) -> Evaluation:
         """The plans in states ``(..., n)`` with references ``(..., nr)``, and how far they can be trusted."""
+        if self._code is not None and np.ndim(x) == 1 and np.ndim(row) == 1:
+            out = self._code.observe(x, row)
+            return Evaluation(out[:-2].reshape(self.steps, -1), out[-2], out[-1])
         phi = features(self.state, self.stage, x, row)
         h = z = (phi - self._mean) / self._std
         h = h.reshape(-1, phi.shape[-1])
@@ -150,6 +161,21 @@ class NetworkPolicy:
         first = out[..., 0, :] - mean[..., 0, :]
         doubt = np.sqrt((first * first).sum(0) / len(out)).max(-1)
         return Evaluation(self.middle + self.half * mean, doubt, np.abs(z).max(-1))
+
+    def traced(self) -> NetworkPolicy:
+        """The same policy with machine code for single states, three times as fast; it keeps the weights of now.
+
+        Example:
+            >>> from pilotage.models import pendulum
+            >>> swing = pendulum()
+            >>> policy = NetworkPolicy(swing.state, swing.action, Ensemble(2, inputs=3, outputs=1, bounded=True))
+            >>> policy.traced().act([0.1, 0.0]).u == policy.act([0.1, 0.0]).u
+            array([ True])
+        """
+        made = copy.copy(self)
+        made._code = policy_code(self)
+        made.reset()
+        return made
 
     def __call__(self, problem: Any, x: Array, rows: Array) -> Array:
         """The plan ``(T, m)`` for the problem of a predictive controller; see `RecedingHorizon.warm_start`.
@@ -176,18 +202,24 @@ class NetworkPolicy:
         Raises:
             MissingFile: if there is no policy in the folder.
             FormatError: if the policy is damaged or of another kind.
+            SettingError: if the task is missing or has other references.
         """
-        kept = load(folder, "policy")
-        try:
-            steps, limits, metrics = (kept.extra[name] for name in ("steps", "limits", "metrics"))
+        kept = load(folder, "policy", entries=dict.fromkeys(("stage", "steps", "limits", "metrics"), ...))
+        with fitting(folder):
             stage = space_from_json(kept.extra["stage"])
-        except (KeyError, TypeError) as error:
-            raise FormatError(f"the policy in {folder} is incomplete: {error} is missing") from error
+        cls._references(stage, task)
         network: Any = kept.network
-        return cls(
-            kept.state, kept.action, network, scaling=kept.scaling, limits=limits, steps=steps, task=task, stage=stage,
-            metrics=metrics,
-        )  # fmt: skip
+        with fitting(folder):
+            given: Any = {**kept.extra, "stage": stage, "scaling": kept.scaling, "task": task}
+            return cls(kept.state, kept.action, network, **given)
+
+    @staticmethod
+    def _references(stage: Space, task: Task | None) -> None:
+        """Refuse a task that does not give the references of this space."""
+        if task is not None:
+            instance(task, Task, "NetworkPolicy")
+        if stage.size and (task is None or task.stage != stage):
+            raise SettingError(f"the policy reads references of {stage}; give the task with this stage")
 
     def _reference(self, x: Array, t: float | None) -> Array:
         """The reference now ``(nr,)``; NaN states have none."""

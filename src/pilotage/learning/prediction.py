@@ -29,7 +29,7 @@ class Prediction:
     Example:
         >>> from pilotage.learning import Ensemble, ResidualDynamics
         >>> from pilotage.models import pendulum
-        >>> model = ResidualDynamics(pendulum(), Ensemble(5, inputs=4, outputs=2, bounded=False), noise=0.1)
+        >>> model = ResidualDynamics(pendulum(), Ensemble(5, inputs=4, outputs=2), noise=0.1)
         >>> found = model.predict([0.1, 0.0], [0.0], 0.1)
         >>> found.aleatoric.diagonal().round(6).tolist(), float(found.epistemic.max())
         ([0.001, 0.001], 0.0)

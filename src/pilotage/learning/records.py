@@ -35,6 +35,26 @@ class Record:
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """The progress of training after an epoch.
+
+    Attributes:
+        number, of: number of this epoch, and of all epochs.
+        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions; of a
+            `GaussianHead`, the negative log-likelihood.
+
+    Example:
+        >>> Epoch(3, 200, loss=0.5, validation=0.6)
+        Epoch(number=3, of=200, loss=0.5, validation=0.6)
+    """
+
+    number: int
+    of: int
+    loss: float
+    validation: float
+
+
 class TrainingEnd(enum.Enum):
     """The reason why training ended."""
 

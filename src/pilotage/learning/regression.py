@@ -68,13 +68,23 @@ class Regression:
         return {"score": self._error(self._held)}
 
     def _error(self, rows: torch.Tensor) -> torch.Tensor:
+        device = next(self._network.parameters()).device
+        if self._inputs.device != device:  # `train` has moved the network
+            self._inputs, self._targets = self._inputs.to(device), self._targets.to(device)
         return loss_of(self._network, self._inputs[rows], self._targets[rows])
 
-    def fitted(self, epochs: int, rate: float, progress: Any = None) -> Trained:
+    def fitted(self, epochs: int, rate: float) -> Trained:
         """The result of passes over all examples; the rate decays along a cosine."""
-        settings = TrainingSettings(steps=epochs * self.batches, rate=rate, clip=None, validate_every=self.batches)
+        return self.trained(TrainingSettings(**self.schedule(epochs, rate)))
+
+    def schedule(self, epochs: int, rate: float) -> dict[str, Any]:
+        """The settings of passes over all examples, which are validated after each."""
+        return {"steps": epochs * self.batches, "rate": rate, "clip": None, "validate_every": self.batches}
+
+    def trained(self, settings: TrainingSettings, *run: Any, **options: Any) -> Trained:
+        """The result of `train` with these settings, on a suitable number of threads."""
         with self.threads():
-            return train(self, settings, progress=progress)
+            return train(self, settings, *run, **options)
 
     def threads(self) -> AbstractContextManager[None]:
         """A suitable number of threads for the batches."""

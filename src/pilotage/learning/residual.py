@@ -14,7 +14,7 @@ from ..core.settings import instance
 from ..models.trace.dynamics import TracedDynamics
 from ._network_dynamics import Make, NetworkDynamics, given, tangent_rows, together
 from .border import across, array, is_tensor, tensor
-from .checkpoint import load, save
+from .checkpoint import fitting, load, save
 from .emission import emitted
 from .networks import Outputs
 from .prediction import disagreement
@@ -42,6 +42,10 @@ class ResidualDynamics(NetworkDynamics):
             A `GaussianHead` multiplies it with its own standard deviation.
         epistemic: whether `noise` gives the total covariance, with the epistemic part, so that filters and chance
             constraints use it. That treats what the model does not know as if it were drawn again in each step.
+
+    Raises:
+        ModelError: if the network does not fit the spaces, or noise or scaling do not.
+        SettingError: if the prior is no `Dynamics`.
 
     Example:
         >>> import numpy as np
@@ -181,11 +185,12 @@ class ResidualDynamics(NetworkDynamics):
             FormatError: if the model is damaged or of another kind.
             ModelError: if the prior does not match the model.
         """
-        kept = load(folder, "residual", network)
+        instance(prior, Dynamics, "ResidualDynamics")
+        kept = load(folder, "residual", network, {"epistemic": False})
         if (prior.state, prior.action) != (kept.state, kept.action):
             raise ModelError(
                 f"the model in {folder} corrects dynamics of {kept.state} under {kept.action}; "
                 f"the prior moves {prior.state} under {prior.action}"
             )
-        epistemic = kept.extra.get("epistemic", False)
-        return cls(prior, kept.network, scaling=kept.scaling, noise=kept.noise, epistemic=epistemic)
+        with fitting(folder):
+            return cls(prior, kept.network, scaling=kept.scaling, noise=kept.noise, **kept.extra)

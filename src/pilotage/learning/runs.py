@@ -18,7 +18,7 @@ import torch
 
 from ..core import FormatError, MissingFile, SettingError, require
 from ..io import write_atomic
-from ._tensors import Tensors, fits, moments, put, restore, taken
+from ._tensors import Tensors, check_weights, copied_weights, load_optimizer_state, load_weights, optimizer_state
 from .checkpoint import content_name, tensors_of
 from .records import Record, TrainingEnd, best_of
 from .training_settings import TrainingSettings
@@ -81,7 +81,7 @@ class RunFolder:
         if snapshot.end is TrainingEnd.DIVERGED:
             step, last = before["step"], before["last"]
         files = {
-            "last": last or self._put("last", {**taken(modules), **moments(optimizer)}),
+            "last": last or self._put("last", {**copied_weights(modules), **optimizer_state(optimizer)}),
             "best": self._put("best", best) if best else None,
         }
         config = {
@@ -117,13 +117,13 @@ class RunFolder:
             snapshot.end = None
         last = tensors_of(self.folder / _named(config, "last", self.folder))
         best = {} if config["best"] is None else tensors_of(self.folder / _named(config, "best", self.folder))
-        fits(best, modules, self.folder)
-        put(last, modules, self.folder)
-        restore(optimizer, last, self.folder)
+        check_weights(best, modules, self.folder)
+        load_weights(last, modules, self.folder)
+        load_optimizer_state(optimizer, last, self.folder)
         return snapshot, best
 
     def _compare(self, kept: TrainingSettings) -> None:
-        for each in fields(self.settings):
+        for each in reversed(fields(self.settings)):  # those of a subclass first: others may follow from them
             mine, theirs = getattr(self.settings, each.name), getattr(kept, each.name)
             if mine == theirs or each.name in FREE:
                 continue
@@ -166,7 +166,7 @@ def load_best(folder: str | Path, modules: Mapping[str, torch.nn.Module]) -> Rec
     best = best_of(snapshot.records)
     if config["best"] is None or best is None:
         raise FormatError(f"the run in {folder} has no best weights: no validation had a finite score until now")
-    put(tensors_of(folder / _named(config, "best", folder)), modules, folder)
+    load_weights(tensors_of(folder / _named(config, "best", folder)), modules, folder)
     return snapshot.records[best]
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..core import PilotageError
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -38,9 +40,19 @@ class Scaling:
 
     @classmethod
     def of(cls, features: torch.Tensor, velocities: torch.Tensor) -> Scaling:
-        """The scaling for features ``(N, k)`` and velocities ``(N, d)``; constant columns keep their scale."""
+        """The scaling for features ``(N, k)`` and velocities ``(N, d)``; constant columns keep their scale.
+
+        Raises:
+            PilotageError: if the numbers are so large that their squares are infinite.
+        """
         std, scale = features.std(0, correction=0), velocities.pow(2).mean(0).sqrt()
         one = std.new_ones(())
+        if not bool(std.isfinite().all() and scale.isfinite().all()):
+            most = [float(each.abs().max()) for each in (features, velocities)]
+            raise PilotageError(
+                f"features are up to {most[0]:g} and velocities up to {most[1]:g}; expected numbers whose squares are "
+                "finite; check the units of states and actions"
+            )
         return cls(features.mean(0), torch.where(std > 1e-9, std, one), torch.where(scale > 1e-12, scale, one))
 
     def inward(self, features: torch.Tensor) -> torch.Tensor:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Action, ActionStatus, Controller, Dynamics, Rng, SettingError, Task, seeded
+from ..core import Action, ActionStatus, Controller, Dynamics, Rng, SettingError, Task
 from ..core.arrays import Array
 from ..core.settings import Count, Finite, NonNegative, Positive, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
-from .imitation import Training
-from .lessons import Lessons, given, planned
+from .demonstrations import Demonstrations, given, planned
+from .imitation import ImitationSettings, imitate
 from .policy import NetworkPolicy
 
 
@@ -34,8 +34,8 @@ class Switch:
     the right, all networks agree on the useless mean, and only the planner detects it. Give the planner
     ``warm_start = policy``, so that it begins with the policy's plan when it is asked after a pause.
 
-    The plans of the slow planner are kept as `lessons`, except after a fallback; `learn` trains the policy on these and
-    the earlier ones. It takes seconds, so it belongs between episodes, not into a tick.
+    The plans of the slow planner are kept as `demonstrations`, except after a fallback; `learn` trains the policy on
+    these and the earlier ones. It takes seconds, so it belongs between episodes, not into a tick.
 
     Args:
         fast: the policy.
@@ -46,8 +46,9 @@ class Switch:
         agree: difference of the actions below which the policy may take over again.
         far: largest trusted distance to the training data, in standard deviations of the features.
         audit: number of ticks of the policy after which the planner is asked in any case, and acts once.
-        lessons: data with which the policy was trained, such as `Distilled.lessons`; `learn` adds to them.
-        training: settings of the training in `learn`.
+        demonstrations: data with which the policy was trained, such as `Distilled.demonstrations`; `learn` adds to
+            them.
+        imitation: settings of the training in `learn`.
 
     Attributes:
         acting: "fast" or "slow", the one that is trusted with the next tick; an episode begins with "fast".
@@ -68,7 +69,7 @@ class Switch:
         >>> home, starts = reach(cart, [0.0, 0.0]), cart.state.sample(20, rng=0)
         >>> slow = ILQR(cart, home, horizon=10)
         >>> found = distill(slow, cart, home, starts=starts, rounds=1, length=20, rng=0)
-        >>> drive = Switch(found.policy, slow, cart, home, lessons=found.lessons)
+        >>> drive = Switch(found.policy, slow, cart, home, demonstrations=found.demonstrations)
         >>> drive.act([90.0, 0.0], 0.0).u.shape, drive.acting                # far from all training data
         ((1,), 'slow')
     """
@@ -85,29 +86,31 @@ class Switch:
         agree: float = 0.2,
         far: float = 4.0,
         audit: int = 10,
-        lessons: Lessons | None = None,
-        training: Training | None = None,
+        demonstrations: Demonstrations | None = None,
+        imitation: ImitationSettings | None = None,
     ) -> None:
         self.fast, self.slow = instance(fast, NetworkPolicy, "Switch"), slow
         self.dynamics = instance(dynamics, Dynamics, "Switch")
         self.task = instance(task, Task, "Switch").on(dynamics.state, dynamics.action)
         self.high, self.low = setting(high, NonNegative, "high"), setting(low, NonNegative, "low")
         self.agree, self.far = setting(agree, Positive, "agree"), setting(far, Positive, "far")
-        self.audit, self.training = setting(audit, Count, "audit"), training or Training()
+        self.audit, self.imitation = setting(audit, Count, "audit"), imitation
+        if imitation is not None:
+            instance(imitation, ImitationSettings, "Switch")
         if self.low > self.high:
             raise SettingError(f"low is {low}, above high, which is {high}; expected low <= high")
         sizes = dynamics.state.size, self.task.stage.size, fast.steps, dynamics.action.size
-        self._lessons = [Lessons.none(*sizes) if lessons is None else lessons]
+        self._demonstrations = [Demonstrations.none(*sizes) if demonstrations is None else demonstrations]
         self.reset()
 
     @property
-    def lessons(self) -> Lessons:
-        """The given lessons, and the planner's plans since."""
-        self._lessons = [Lessons.joined(self._lessons)]
-        return self._lessons[0]
+    def demonstrations(self) -> Demonstrations:
+        """The given demonstrations, and the planner's plans since."""
+        self._demonstrations = [Demonstrations.joined(self._demonstrations)]
+        return self._demonstrations[0]
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode with the policy; lessons and learned weights stay."""
+        """Start a new episode with the policy; demonstrations and learned weights stay."""
         self.fast.reset()
         self.slow.reset(seed=seed)
         self.acting, self.doubt, self._alone = "fast", math.nan, 0
@@ -147,12 +150,13 @@ class Switch:
         return replace(action, solve_time=time.perf_counter() - begun)
 
     def learn(self, *, rng: Rng = None) -> None:
-        """Train the policy on all lessons; it starts with the current weights.
+        """Train the policy on all demonstrations; it starts with the current weights, and stays traced if it is.
 
         Raises:
-            PilotageError: if there are too few lessons, or training diverges.
+            PilotageError: if there are too few demonstrations, or training diverges.
         """
-        self.fast = self.training.fit(self.fast, self.dynamics, self.task, self.lessons, seeded(rng)[0])
+        learned = imitate(self.demonstrations, self.dynamics, self.task, self.imitation, like=self.fast, rng=rng)
+        self.fast = learned if self.fast._code is None else learned.traced()
 
     def _over(self, x: Array, row: Array) -> bool:
         """Whether the episode is over; the planner then says so."""
@@ -169,4 +173,4 @@ class Switch:
         if action.status in (ActionStatus.FALLBACK, ActionStatus.DONE):
             return
         if self.fast.steps == 1 or (action.plan is not None and len(action.plan) >= self.fast.steps):
-            self._lessons.append(Lessons(x[None], row[None], planned(action, self.fast.steps)[None]))
+            self._demonstrations.append(Demonstrations(x[None], row[None], planned(action, self.fast.steps)[None]))

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core import require
-from .records import Record
+from .records import Epoch, Record
 
 
 class TensorBoard:
-    """A `progress` of `train` that writes loss, score, rate and metrics as events, which TensorBoard draws.
+    """A `progress` of `train`, `fit` or `fit_parameters` that writes events, which TensorBoard draws.
+
+    The curves are loss, score, rate and metrics by step; those of a fit are loss and validation by epoch.
 
     If a run is resumed, curves beyond its checkpoint are replaced.
 
@@ -30,14 +32,18 @@ class TensorBoard:
         require("tensorboard", extra="learning")
         self._folder, self._writer = Path(folder), None
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: Record | Epoch) -> None:
+        if isinstance(record, Epoch):
+            step, values = record.number, {"loss": record.loss, "validation": record.validation}
+        else:
+            step, values = record.step, {"loss": record.loss, "score": record.score, "rate": record.rate}
+            values |= record.metrics
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer: Any = SummaryWriter(str(self._folder), purge_step=record.step)
-        values = {"loss": record.loss, "score": record.score, "rate": record.rate, **record.metrics}
+            self._writer: Any = SummaryWriter(str(self._folder), purge_step=step)
         for name, value in values.items():
-            self._writer.add_scalar(name, value, record.step)
+            self._writer.add_scalar(name, value, step)
 
     def __enter__(self) -> TensorBoard:
         return self

@@ -134,15 +134,15 @@ def device_of(name: str) -> torch.device:
         >>> device_of("cpu")
         device(type='cpu')
     """
-    there = torch.cuda.is_available()
+    known = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
-        device = torch.device(("cuda" if there else "cpu") if name == "auto" else name)
-    except RuntimeError as error:
+        device = torch.device(known)
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without GPUs
         raise SettingError(
-            f"device is {name!r}; expected cpu, cuda, cuda:N or auto: {str(error).splitlines()[0]}"
+            f"device is {name!r}, which torch does not find here; expected cpu, cuda, cuda:N or auto: "
+            f"{str(error).splitlines()[0]}"
         ) from None
-    if device.type == "cuda" and not there:
-        raise SettingError(f"device is {name!r}, but torch finds no GPU; give cpu or auto")
-    if device.type == "cuda" and device.index is None:
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return device

@@ -1,10 +1,11 @@
-"""Settings of the training loop."""
+"""Settings of the training loop, and of the fits that use it."""
 
 from __future__ import annotations
 
 import math
 from typing import Annotated, Literal
 
+from ..core.confidence import Share
 from ..core.settings import Count, Interval, Natural, NonNegative, Positive, settings
 
 
@@ -69,3 +70,26 @@ class TrainingSettings:
             "decay": min(1.0, (1.0 - t) / (1.0 - self.decay_after)),
         }[self.schedule]
         return self.rate * share * min(1.0, (step + 1) / max(1, self.warm_up))
+
+
+@settings(kw_only=True)
+class FitSettings(TrainingSettings):
+    """Settings of a run of `fit` or `fit_parameters`, as they are kept in its folder; see `read_settings`.
+
+    Attributes:
+        dt: duration of a transition [s].
+        epochs: number of passes over the data.
+        batch: number of transitions per gradient step.
+        held_out: share of the transitions for validation.
+        data: hash of states, actions and initial weights.
+
+    Example:
+        >>> FitSettings(dt=0.1, epochs=20, batch=64, held_out=0.1, data="").epochs
+        20
+    """
+
+    dt: Positive
+    epochs: Count
+    batch: Count
+    held_out: Share
+    data: str

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from ..core import Dynamics, ShapeError
+from ..core import Dynamics, PilotageError, ShapeError
 from ..core.arrays import Array
 from ..core.settings import shown
 from ._network_dynamics import NetworkDynamics
@@ -94,7 +94,13 @@ def velocities(
     A `RuntimeWarning` names a transition that is larger than all others together, as after a glitch of a sensor.
     """
     x, u, y = steps_of(model, states, actions)
-    v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
+    with np.errstate(over="ignore", invalid="ignore"):
+        v = np.asarray(model.state.minus(y, model.prior.step(x, u, dt)) / dt)
+    for n in np.flatnonzero(~np.isfinite(v).all(-1))[:1]:
+        raise PilotageError(
+            f"the velocity of transition {n}, from {x[n].tolist()} to {y[n].tolist()} in {dt:g} s, is not finite; "
+            "check the units of states and actions, and the prior"
+        )
     _warn_of_glitches(v, model.state.minus(y, x) / dt, model.state.tangent_names)
     return tensor(x), tensor(u), tensor(v)
 

@@ -58,7 +58,7 @@ class GaussianHead(Network):
     @classmethod
     def ensemble(cls, members: int, inputs: int, outputs: int, *, beta: float = 0.0, **settings: Any) -> GaussianHead:
         """The head of an `Ensemble` with these settings."""
-        return cls(Ensemble(members, inputs, 2 * outputs, bounded=False, **settings), beta=beta)
+        return cls(Ensemble(members, inputs, 2 * outputs, **settings), beta=beta)
 
     def forward(self, features: torch.Tensor) -> Outputs:
         """Mean and log variance, with the axes of the body's outputs."""

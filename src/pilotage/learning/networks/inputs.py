@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ...core import SettingError
+from ...core import SettingError, ShapeError
 from ...core.settings import Count, Natural
 from .network import Network, recorded
 
@@ -28,7 +28,12 @@ class Trigonometric(Network):
 
     @recorded
     def __init__(self, network: Network, angles: tuple[Natural, ...]) -> None:
-        self.network, self.angles = network, list(angles)
+        self.network, self.angles, width = network, list(angles), network.settings.get("inputs")
+        if len(set(angles)) < len(angles) or (width is not None and max(angles, default=-1) >= width - len(angles)):
+            raise SettingError(
+                f"angles of Trigonometric is {angles}, and the network has {width} inputs; "
+                f"expected different indices of the inputs before angles became two numbers"
+            )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """The outputs of the network for ``(other inputs, cosines, sines)``."""
@@ -60,11 +65,21 @@ class Normalized(Network):
     @recorded
     def __init__(self, network: Network, inputs: Count) -> None:
         self.network = network
+        if network.settings.get("inputs", inputs) != inputs:
+            raise SettingError(
+                f"inputs of Normalized is {inputs}; expected {network.settings['inputs']}, as the network has"
+            )
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))
 
     def measured(self, rows: torch.Tensor) -> Normalized:
-        """This network, scaled for inputs ``(N, inputs)``; constant columns keep their scale."""
+        """This network, scaled for inputs ``(N, inputs)``; constant columns keep their scale.
+
+        Raises:
+            ShapeError: if the rows have another number of columns, or there are none.
+        """
+        if rows.ndim != 2 or rows.shape[-1:] != self.mean.shape or not len(rows):
+            raise ShapeError(f"rows have shape {tuple(rows.shape)}; expected (N, {len(self.mean)}), one row at least")
         std = rows.to(self.std).std(0, correction=0)
         self.mean.copy_(rows.to(self.mean).mean(0))
         self.std.copy_(torch.where(std > 1e-9, std, torch.ones_like(std)))

@@ -57,7 +57,8 @@ class Network(torch.nn.Module):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        Network.kinds.setdefault(cls.__name__, cls)
+        if cls.__init__ is not Network.__init__:  # of those that can be made
+            Network.kinds.setdefault(cls.__name__, cls)
 
     def predict(self, features: torch.Tensor) -> Outputs:
         """The outputs of all members for features ``(..., inputs)``, the same whether the module trains or not."""
@@ -126,7 +127,9 @@ def rebuilt(settings: Mapping[str, Any]) -> Network:
     given: dict[str, Any] = {
         name: rebuilt(value) if isinstance(value, Mapping) else value for name, value in settings.items()
     }
-    kind = given.pop("kind", "Ensemble" if "members" in given else "MLP")
+    kind = given.pop("kind", "Ensemble" if "members" in given else "MLP")  # 0.1.0 kept no kind
+    if kind == "Ensemble":
+        given.setdefault("bounded", True)  # as all ensembles of 0.1.0 were
     if kind not in Network.kinds:
         raise SettingError(f"there is no network {kind!r}; there are {', '.join(Network.kinds)}")
     return Network.kinds[kind](**given)

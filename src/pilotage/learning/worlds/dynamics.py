@@ -10,8 +10,9 @@ import numpy as np
 
 from ...core import Dynamics, FormatError, SettingError
 from ...core.arrays import Array
+from ...core.confidence import Share
 from ...core.registry import Registry
-from ...core.settings import Count, Fraction, Natural, Positive, settings
+from ...core.settings import Count, Natural, Positive, settings
 from .._processes import first_process
 from ..dynamics import LearnedDynamics
 from ..evaluation import EvaluationProtocol
@@ -51,7 +52,7 @@ class DynamicsSettings(TrainingSettings):
     dt: Positive = 0.05
     hidden: tuple[Count, ...] = (64, 64)
     batch: Count = 256
-    held_out: Fraction = 0.1
+    held_out: Share = 0.1
 
 
 @settings(kw_only=True)

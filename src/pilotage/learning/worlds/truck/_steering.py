@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ....core import Action, ActionStatus
 from ....core.arrays import Array
 from ....core.states import state_of
 from ....envs.truck.yard import controls, space
+from ....models.trace.sensor import TracedSensor
 from ...border import array
 from ...networks import MLP
 from ...policy import FUNCTIONS
@@ -41,7 +43,15 @@ class SteeringPolicy(ABC):
         linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
         self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
         self._function = FUNCTIONS[self.network.settings["activation"]]
+        self._code: TracedSensor | None = None
         self.reset()
+
+    def _coded(self, code: TracedSensor) -> Self:
+        """A copy that decides by machine code."""
+        made = copy.copy(self)
+        made._code = code
+        made.reset()
+        return made
 
     def reset(self, *, seed: int | None = None) -> None:
         """Start a new episode; nothing is random."""

@@ -81,7 +81,13 @@ class TruckPolicy(SteeringPolicy):
         return STEERING * (torch.tanh(out) if self.bounded else out)
 
     def decide(self, x: Array) -> Array:
-        return self.steer(x)
+        return self.steer(x) if self._code is None else self._code.observe(x)
+
+    def traced(self) -> TruckPolicy:
+        """The same policy with `act` as machine code; it keeps the weights of now."""
+        from ._code import steering_code
+
+        return self._coded(steering_code(self))
 
     def steer(self, x: Array) -> Array:
         """The steering angle ``(1,)`` in a state ``(5,)``, by numpy alone."""

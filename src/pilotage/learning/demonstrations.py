@@ -16,8 +16,8 @@ from .policy import NetworkPolicy
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
-    """Plans that a teacher gave, and where.
+class Demonstrations:
+    """Demonstrations of a teacher: its plans, and the states in which it made them.
 
     Attributes:
         xs: states ``(N, n)``.
@@ -25,9 +25,9 @@ class Lessons:
         plans: actions of the teacher ``(N, H, m)``.
 
     Example:
-        >>> some = Lessons(np.zeros((3, 2)), np.zeros((3, 0)), np.zeros((3, 1, 1)))
-        >>> Lessons.joined([some, Lessons.none(2, 0, 1, 1)])
-        Lessons(3 states)
+        >>> some = Demonstrations(np.zeros((3, 2)), np.zeros((3, 0)), np.zeros((3, 1, 1)))
+        >>> Demonstrations.joined([some, Demonstrations.none(2, 0, 1, 1)])
+        Demonstrations(3 states)
     """
 
     xs: Array
@@ -35,20 +35,20 @@ class Lessons:
     plans: Array
 
     @classmethod
-    def none(cls, n: int, nr: int, steps: int, m: int) -> Lessons:
-        """No lessons, of these sizes."""
+    def none(cls, n: int, nr: int, steps: int, m: int) -> Demonstrations:
+        """An empty set of these sizes."""
         return cls(np.zeros((0, n)), np.zeros((0, nr)), np.zeros((0, steps, m)))
 
     def __len__(self) -> int:
         return len(self.xs)
 
     @classmethod
-    def joined(cls, parts: Sequence[Lessons]) -> Lessons:
-        """All lessons of some, in their order."""
+    def joined(cls, parts: Sequence[Demonstrations]) -> Demonstrations:
+        """The demonstrations of all parts, in their order."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("xs", "rows", "plans")))
 
     def __repr__(self) -> str:
-        return f"Lessons({len(self)} states)"
+        return f"Demonstrations({len(self)} states)"
 
 
 def drive(controller: Controller, dynamics: Dynamics, task: Task, x: Array, length: int) -> float:
@@ -68,7 +68,7 @@ def drive(controller: Controller, dynamics: Dynamics, task: Task, x: Array, leng
 def demonstrate(
     teacher: Controller, policy: NetworkPolicy | None, dynamics: Dynamics, task: Task, x: Array,
     length: int, steps: int, beta: float, rng: np.random.Generator,
-) -> Lessons:  # fmt: skip
+) -> Demonstrations:  # fmt: skip
     """The teacher's plans along an episode in which it acts with probability `beta`, and else the policy."""
     teacher.reset(seed=int(rng.integers(2**31)))
     carry: Any = None
@@ -81,12 +81,14 @@ def demonstrate(
         if action.status is ActionStatus.DONE:
             break
         if action.status is not ActionStatus.FALLBACK:
-            xs, kept, plans = [*xs, x], [*kept, rows[0]], [*plans, planned(action, steps)]
+            xs.append(x)
+            kept.append(rows[0])
+            plans.append(planned(action, steps))
         u = action.u if policy is None or rng.random() < beta else policy.evaluate(x, rows[0]).plan[0]
         x = dynamics.step(x, u, task.dt)
     if not xs:
-        return Lessons.none(x.size, task.stage.size, steps, dynamics.action.size)
-    return Lessons(np.array(xs), np.array(kept), np.array(plans))
+        return Demonstrations.none(x.size, task.stage.size, steps, dynamics.action.size)
+    return Demonstrations(np.array(xs), np.array(kept), np.array(plans))
 
 
 def planned(action: Any, steps: int) -> Array:
