@@ -268,14 +268,15 @@ def cost_of(x: Any, us: Any) -> Any:
 class Doubting(NetworkPolicy):
     """A policy whose doubts are given, one after the other, and whose action is that of the law plus an offset."""
 
-    offset = 0.0
+    doubts: list[float]
+    offset: float
 
     def evaluate(self, x: Any, row: Any = None) -> Evaluation:
-        return Evaluation((law(x) + self.offset)[None], np.float64(self.doubts.pop(0)), np.abs(x).max())
+        return Evaluation((law(x) + self.offset)[None], np.array(self.doubts.pop(0)), np.abs(x).max())
 
 
 def doubting(doubts: Any, offset: float = 0.0) -> Doubting:
-    policy = random_policy(CART.state, CART.action)
+    policy: Any = random_policy(CART.state, CART.action)
     policy.__class__ = Doubting
     policy.doubts, policy.offset = list(doubts), offset
     return policy
@@ -283,11 +284,12 @@ def doubting(doubts: Any, offset: float = 0.0) -> Doubting:
 
 def acting(switch: Switch, ticks: int) -> str:
     """The first letter of what acts at each tick."""
-    shown = ""
+    shown, planner = "", switch.slow
+    assert isinstance(planner, Law)
     for k in range(ticks):
-        before = switch.slow.seen
+        before = planner.seen
         switch.act([0.2, 0.1], 0.1 * k)
-        shown += "s" if switch.slow.seen > before else "f"
+        shown += "s" if planner.seen > before else "f"
     return shown
 
 

@@ -78,7 +78,7 @@ def test_a_prior_goes_on_with_its_parameters_and_noise() -> None:
 
 def test_new_weights_compile_nothing() -> None:
     first, second = learned(*PLANE), learned(*PLANE)
-    second.network.layers[0].weight.data.mul_(0.5)
+    next(second.network.parameters()).data.mul_(0.5)
     a, b = first.traced(), second.traced()
     assert a.code("y") is b.code("y")
     assert not np.allclose(a.step([0.1, 0.2, 0.3, 0.4], [0.5, 0.6], 0.1), b.step([0.1, 0.2, 0.3, 0.4], [0.5, 0.6], 0.1))

@@ -198,6 +198,7 @@ def test_learned_dynamics_learn_and_measure_their_noise():
     x, u, y = xs[:, :-1].reshape(-1, 2), us.reshape(-1, 1), xs[:, 1:].reshape(-1, 2)
     y = space.plus(y, sigma * np.sqrt(dt) * rng.standard_normal(y.shape))
     found = fit(LearnedDynamics(space, truth.action), np.stack([x, y], 1), u[:, None], dt, epochs=150, rng=1).model
+    assert found.noise_density is not None
     np.testing.assert_allclose(found.noise_density, sigma, rtol=0.15)
     x, u = points(truth, 200, seed=8)
     assert np.sqrt((space.minus(found.step(x, u, dt), truth.step(x, u, dt)) ** 2).mean()) < 0.03
@@ -399,9 +400,9 @@ def test_damaged_settings_name_the_folder(change, tmp_path):
 
 def test_models_that_were_not_made_are_refused():
     with pytest.raises(SettingError, match=r"ResidualDynamics needs Dynamics, not .*; is \(\) missing"):
-        ResidualDynamics(pendulum)
+        ResidualDynamics(pendulum)  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="LearnedDynamics needs a Space, not 'v'"):
-        LearnedDynamics(Space("x [m]"), "v")
+        LearnedDynamics(Space("x [m]"), "v")  # pyright: ignore[reportArgumentType]
 
 
 def test_samplers_roll_a_network_out_in_torch(monkeypatch):
@@ -422,6 +423,8 @@ def test_samplers_roll_a_network_out_in_torch(monkeypatch):
 
 class Counting(MLP):
     """A network that notes how many threads torch has when it runs."""
+
+    seen: set[int]
 
     def forward(self, features):
         self.seen.add(torch.get_num_threads())
