@@ -23,6 +23,8 @@ from pilotage.learning import (
     calibrate,
 )
 from pilotage.learning.networks import DeepSet, GraphNetwork, Network, Normalized, Recurrent, Trigonometric
+from pilotage.learning.worlds import WallsPolicy
+from pilotage.learning.worlds.truck.emulator import TruckEmulator
 from pilotage.models import pendulum
 
 SWING = pendulum(damping=0.1)
@@ -35,6 +37,8 @@ KINDS: dict[str, tuple[Callable[[], Any], Callable[[Path], Any]]] = {
         lambda folder: ParametricDynamics.load(folder, SWING),
     ),
     "policy": (lambda: POLICY, NetworkPolicy.load),
+    "emulator": (lambda: TruckEmulator(MLP(7, 4)), TruckEmulator.load),
+    "walls": (lambda: WallsPolicy.new(hidden=(8,)), WallsPolicy.load),
 }
 
 
@@ -78,6 +82,8 @@ DAMAGED: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "limits that cross": (("policy",), {"extra": {"limits": [[1.0], [0.0]]}}, "limits"),
     "metrics": (("policy",), {"extra": {"metrics": 3}}, "fit together"),
     "stage": (("policy",), {"extra": {"stage": 3}}, "fit together"),
+    "form": (("emulator",), {"extra": {"form": "relative"}}, "form .*'relative'"),
+    "another form": (("emulator",), {"extra": {"form": "absolute"}}, r"\(7, 4\)"),
 }
 
 
@@ -140,11 +146,11 @@ WRONG: dict[str, tuple[Any, str]] = {
     "text": ("mlp", "network is 'mlp'"),
     "a number": (3, "network is 3"),
     "a function of nothing": (lambda i, o: None, "None"),
-    "a sequence": (Recurrent(4, 2), "4 features"),
+    "a sequence": (Recurrent(4, 2), "tuple"),
     "a graph": (GraphNetwork(4, 2), "edges"),
     "a set": (DeepSet(4, 2), r"\(2,\)"),
     "other inputs": (MLP(5, 2), "4 features"),
-    "a pair": (Answers(lambda phi: (phi, phi)), "4 features"),
+    "a pair": (Answers(lambda phi: (phi, phi)), "tuple"),
     "an array": (Answers(lambda phi: phi.numpy()[..., :2]), "ndarray"),
     "one number": (Answers(lambda phi: phi.sum()), r"\(\)"),
     "bounded outputs": (Ensemble(2, 4, 2, bounded=True), "bounded"),

@@ -62,7 +62,7 @@ class Network(torch.nn.Module):
 
     def predict(self, features: torch.Tensor) -> Outputs:
         """The outputs of all members for features ``(..., inputs)``, the same whether the module trains or not."""
-        return Outputs(self(features)[None])
+        return Outputs(_tensor(self(features))[None])
 
 
 def recorded(constructor: Callable[..., None]) -> Callable[..., None]:
@@ -141,18 +141,28 @@ def predictions(network: torch.nn.Module, features: torch.Tensor) -> Outputs:
     A module that is no block is asked for rows ``(N, inputs)``, because batch normalisation takes no other batches.
 
     Raises:
-        ModelError: if a module answers with something else than a tensor.
+        ModelError: if a module answers with something else than a tensor, or with another number of rows.
     """
     if isinstance(network, Network):
         return network.predict(features)
     batch = features.shape[:-1]
-    answer = network(features.reshape(math.prod(batch), features.shape[-1]))
-    if not isinstance(answer, torch.Tensor):
+    rows = features.reshape(math.prod(batch), features.shape[-1])
+    answer = _tensor(network(rows))
+    if answer.shape[:1] != rows.shape[:1]:
         raise ModelError(
-            f"the network gives a {type(answer).__name__}; expected a tensor of velocities, or as the network a "
-            "GaussianHead, which gives variances too"
+            f"the network turned features {tuple(rows.shape)} into {tuple(answer.shape)}; expected as many rows"
         )
     return Outputs(answer.reshape(1, *batch, *answer.shape[1:]))
+
+
+def _tensor(answer: Any) -> torch.Tensor:
+    """The answer of a network, which must be a tensor."""
+    if isinstance(answer, torch.Tensor):
+        return answer
+    raise ModelError(
+        f"the network gives a {type(answer).__name__}; expected a tensor, or as the network a GaussianHead, which "
+        "gives variances, too"
+    )
 
 
 def within(network: torch.nn.Module) -> torch.nn.Module:

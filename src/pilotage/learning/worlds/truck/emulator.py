@@ -9,10 +9,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
+from ....core import SettingError
 from ....core.arrays import Array
-from ....core.settings import Count, Fraction, Positive, settings
+from ....core.confidence import Share
+from ....core.settings import Count, Positive, setting, settings
 from ....envs.truck.yard import controls, space
-from ...checkpoint import load, save
+from ...checkpoint import fitting, load, save
 from ...networks import MLP
 from ...records import Record
 from ...regression import Regression
@@ -52,7 +54,7 @@ class EmulatorSettings(TrainingSettings):
     length: Count = 25
     hidden: tuple[Count, ...] = (48, 48)
     batch: Count = 512
-    held_out: Fraction = 0.1
+    held_out: Share = 0.1
 
 
 class TruckEmulator:
@@ -71,6 +73,9 @@ class TruckEmulator:
         scaling: scaling of features and results.
         form: "residual" or "absolute".
 
+    Raises:
+        SettingError: if the form is another, or network or scaling have other sizes.
+
     Source: Nguyen and Widrow, "The truck backer-upper", IJCNN 1989, for the absolute form.
 
     Example:
@@ -83,8 +88,12 @@ class TruckEmulator:
 
     def __init__(self, network: MLP, scaling: Scaling | None = None, form: Form = "residual") -> None:
         self.network = network
-        self.form: Form = form
-        self.scaling = Scaling.none(7 if form == "residual" else 5, 4) if scaling is None else scaling
+        self.form: Form = setting(form, Form, "form")
+        sizes = 7 if form == "residual" else 5, 4
+        self.scaling = Scaling.none(*sizes) if scaling is None else scaling
+        for got in ((network.settings["inputs"], network.settings["outputs"]), self.scaling.widths):
+            if got != sizes:
+                raise SettingError(f"network or scaling has (inputs, outputs) {got}; expected {sizes} for {form!r}")
 
     def __call__(self, x: torch.Tensor, steer: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
         """The states ``(..., 4)`` after a decision, for states and steering angles [rad] ``(...)``.
@@ -116,9 +125,10 @@ class TruckEmulator:
             MissingFile: if there is none in the folder.
             FormatError: if it is damaged or of another kind.
         """
-        kept = load(folder, "truck emulator")
+        kept = load(folder, "truck emulator", entries={"form": ...})
         network: Any = kept.network
-        return cls(network, kept.scaling, kept.extra["form"])
+        with fitting(folder):
+            return cls(network, kept.scaling, kept.extra["form"])
 
 
 class Frozen(NamedTuple):

@@ -97,12 +97,12 @@ class WallsPolicy(SteeringPolicy):
             MissingFile: if there is no policy in the folder.
             FormatError: if the policy is damaged, or of another kind or architecture.
         """
-        kept = load(folder, "truck walls")
+        kept = load(folder, "truck walls", entries={"metrics": ...})
         network: Any = kept.network
         sizes = network.settings["inputs"], network.settings["outputs"]
         if sizes != (FEATURES, CHOICES):
             raise FormatError(f"the network in {folder} has (inputs, outputs) {sizes}; expected {(FEATURES, CHOICES)}")
-        return cls(network, kept.extra.get("metrics"))
+        return cls(network, kept.extra["metrics"])
 
 
 def located(x: Any, m: Any) -> tuple[Any, Any, Any, Any]:
