@@ -20,7 +20,7 @@ def likeliest(
     beta, missed = np.zeros(len(columns)), np.ones(len(starts) - 1)
     for c in range(len(begins) - 1):
         tracks = order[begins[c] : begins[c + 1]]
-        places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in tracks])
+        places = np.concatenate([np.arange(int(starts[i]), int(starts[i + 1])) for i in tracks])
         if not len(places):
             continue
         named, inside = np.unique(columns[places], return_inverse=True)

@@ -37,8 +37,8 @@ class JPDA(Association):
     Electronic Systems 50, 2014.
 
     Args:
-        marginals: ``"exact"`` as above, ``"propagated"`` for belief propagation everywhere, or ``"likeliest"`` for the sum
-            over the likeliest events of each cluster (Murty's), which leaves out what has little weight.
+        marginals: ``"exact"`` as above, ``"propagated"`` for belief propagation everywhere, or ``"likeliest"`` for the
+            sum over the likeliest events of each cluster (Murty's), which leaves out what has little weight.
         events: the events of a cluster, for ``"likeliest"``.
         width: open detections up to which a cluster is exact; a step of a cluster takes ``2^width`` operations.
         rounds: of belief propagation, at most.
