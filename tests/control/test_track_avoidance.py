@@ -93,6 +93,37 @@ def drive(controller: Any, belief: Any, ticks: int = 60) -> np.ndarray:
     return np.array(xs)
 
 
+def test_tracks_keep_their_places_in_the_constraint() -> None:
+    """The multipliers of a tick are those of the tracks of the next, though another track is the nearest one then."""
+    people = {1.0: (-0.5, 0.0), 3.0: (-4.0, 0.0)}
+
+    def seen(t: float) -> list[PredictedTrack]:
+        return [walker([x, 1.0], velocity, at=t) for x, velocity in people.items()]
+
+    made = avoiding(seen, count=3)
+    first, second = (discs(made, np.zeros(3), t)[0, :, 0] for t in (0.0, 0.5))
+    np.testing.assert_allclose(first[:2], [1.0, 3.0])
+    np.testing.assert_allclose(second[:2], [0.75, 1.0])
+    third = discs(made, np.zeros(3), 0.9)[0, :, 0]
+    np.testing.assert_allclose(third[:2], [0.55, -0.6])
+    del people[1.0]
+    fourth = discs(made, np.zeros(3), 1.0)[0, :, 0]
+    assert fourth[1] == pytest.approx(-1.0) and (fourth[[0, 2]] > 1e3).all()
+
+
+@pytest.mark.parametrize("iterations", [3, 5])
+def test_few_sweeps_a_tick_do_not_freeze_the_robot(iterations: int) -> None:
+    """The plan that was not ready in a tick is continued in the next, with its multipliers."""
+    errand = reach(ROBOT, [4.0, 0.0, 0.0], weights=[1.0, 1.0, 0.1], effort=0.05)
+
+    def crowd(t: float) -> list[PredictedTrack]:
+        moving = [([2.0, 0.05], [0.0, 0.0]), ([3.0, -2.4], [0.0, 0.5]), ([1.4, 1.5], [0.0, -0.4])]
+        return [walker(place, velocity, growth=0.02, at=t) for place, velocity in moving]
+
+    made = TrackAvoidance(ILQR(ROBOT, errand, horizon=25, iterations=iterations), crowd, radius=RADIUS, count=3)
+    assert np.hypot(*(drive(made, lambda x: x, 80)[-1, :2] - [4.0, 0.0])) < 0.3
+
+
 def test_a_robot_that_does_not_know_where_it_is_keeps_farther_away() -> None:
     """The chance constraint takes the covariance of the belief."""
     sure = drive(avoiding(standing, count=1), lambda x: x)

@@ -17,8 +17,8 @@ from ..core.results import ActionStatus
 from ..core.space import Space
 from ..core.task import Task
 
-SLACK = 1e-4
-"""What a solver may leave of a violation of the constraint, in a plan that counts as one that keeps it."""
+MAX_VIOLATION = 1e-3
+"""Default of the largest violation of the constraint in a plan that is used, in the units of the constraint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,7 @@ class Horizon:
         steps: number of steps T.
         dt: duration of a step [s].
         action: the action space, with the bounds of dynamics and task.
+        max_violation: largest violation of the constraint in a plan that is used, in the units of the constraint.
     """
 
     dynamics: Dynamics
@@ -38,6 +39,7 @@ class Horizon:
     steps: int
     dt: float
     action: Space
+    max_violation: float = MAX_VIOLATION
 
     @property
     def limits(self) -> Array:
@@ -56,10 +58,16 @@ class Horizon:
             g = np.asarray(self.task.constraint(xs, us, *((rows,) if rows.shape[1] else ())))
         return float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
 
+    def tolerated(self, violation: float, own: float = -math.inf) -> str:
+        """Why a plan is used that violates the constraint by so much from a state that does by `own`; else empty."""
+        if violation <= self.max_violation:
+            return f"the constraint is violated by {max(violation, 0.0):.2g}, within max_violation ({self.max_violation:g})"
+        return "the state itself violates the constraint" if violation <= own < math.inf else ""
+
     def better(self, x: Array, plans: Array, rows: Array) -> Array:
         """The plan ``(T, m)`` among ``(K, T, m)`` with the smallest violation, then the smallest cost; NaN is infinite.
 
-        Violations up to `SLACK` count as none; of equals, the first is chosen.
+        Violations up to `max_violation` count as none; of equals, the first is chosen.
         """
         task, count = self.task, len(plans)
         now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
@@ -67,7 +75,7 @@ class Horizon:
             xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
             cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
             g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
-        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), SLACK)
+        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), self.max_violation)
         return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
 
 

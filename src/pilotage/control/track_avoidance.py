@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from ..core.arrays import Array
 from ..core.errors import SettingError
@@ -25,6 +26,10 @@ from .receding import RecedingHorizon
 Tracks = Callable[[float], Sequence[PredictedTrack]]
 NOWHERE = MovingObstacle([0.0], [[1e4, 1e4]], 0.0)
 """An obstacle that stands in for one that is not there."""
+
+
+APART = 1.0
+"""A track that is farther away than this from where a former one was to be [m] is another one."""
 
 
 def nearest_tracks(tracks: Any, place: Array, t: float, count: int) -> list[PredictedTrack]:
@@ -103,7 +108,7 @@ class TrackAvoidance:
             raise SettingError(f"margin is {margin!r}; {self._task.name} has {', '.join(self._task.params) or 'none'}")
         self._xy = tuple(self._task.state.find(name, "a moving obstacle") for name in ("x", "y"))
         controller.retarget(self._task.avoiding([NOWHERE] * self.count, self.radius))
-        controller.reset()
+        self.reset()
 
     def __repr__(self) -> str:
         return f"TrackAvoidance({self.controller!r}, risk {self.risk})"
@@ -111,6 +116,7 @@ class TrackAvoidance:
     def reset(self, *, seed: int | None = None) -> None:
         """Start an episode."""
         self.controller.reset(seed=seed)
+        self._near: list[PredictedTrack | None] = [None] * self.count
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]; default: one step after the last call."""
@@ -123,8 +129,20 @@ class TrackAvoidance:
 
     def obstacles(self, place: Array, covariance: Array | None, t: float) -> list[MovingObstacle]:
         """The moving obstacles for a robot at a place ``(2,)`` [m] with this covariance ``(2, 2)``, at time `t`."""
-        near = nearest_tracks(self.tracks(t), place, t, self.count)
-        return [self._obstacle(each, covariance, t) for each in near] + [NOWHERE] * (self.count - len(near))
+        self._near = self._in_order(nearest_tracks(self.tracks(t), place, t, self.count), t)
+        return [NOWHERE if each is None else self._obstacle(each, covariance, t) for each in self._near]
+
+    def _in_order(self, near: list[PredictedTrack], t: float) -> list[PredictedTrack | None]:
+        """The tracks in the order of the last tick, since the multipliers of their constraints are those of it."""
+        places = [
+            [NOWHERE.at(t) if each is None else each.at([t])[0][0] for each in them] for them in (self._near, near)
+        ]
+        away = np.full((self.count, self.count), APART)
+        away[:, : len(near)] = np.linalg.norm(np.array(places[0])[:, None] - np.reshape(places[1], (-1, 2)), axis=-1)
+        order: list[PredictedTrack | None] = [None] * self.count
+        for slot, i in zip(*linear_sum_assignment(np.minimum(away, APART)), strict=True):
+            order[slot] = near[i] if i < len(near) else None
+        return order
 
     def _obstacle(self, track: PredictedTrack, covariance: Array | None, t: float) -> MovingObstacle:
         if self.risk is None:

@@ -18,9 +18,6 @@ from ._prediction import Affine
 from ._tracking import Tracking
 from .program import QPSolution, QPStatus, QuadraticProgram
 
-USABLE = 1e-4
-"""Violation of a hard row with which a plan that has not converged is used."""
-
 PRICE = 1e3
 """Price of a unit beyond a hard bound, in weights of a deviation: bounds come first within 500 units of a goal."""
 
@@ -76,7 +73,9 @@ class CondensedQP:
             "iterations": found.iterations, "primal_residual": found.primal_residual,
             "dual_residual": found.dual_residual, "gap": found.gap,
         }  # fmt: skip
-        if not found.ok and not (found.status is QPStatus.LIMIT and found.primal_residual <= USABLE):
+        if not found.ok and not (
+            found.status is QPStatus.LIMIT and found.primal_residual <= workspace.problem.max_violation
+        ):
             lost = Solution(us, status=ActionStatus.FALLBACK, reason=reason, stats=stats)
             return replace(state, warm=None, expected=None), lost
         plan = workspace.actions(found.z)

@@ -18,7 +18,7 @@ from ...core.space import Space
 from ..feedback._linear import needed, steadiest, weight
 from ..feedback.lqr import Regulator, solved
 from ..reach import goal_of
-from ..receding import Fallback, RecedingHorizon
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon
 from ._condensed import CondensedQP, Prediction
 from ._methods import method_of
 from ._tracking import Tracking, limits, ordered
@@ -40,7 +40,7 @@ class LinearMPC(RecedingHorizon):
     are in `solution.stats`.
 
     Args:
-        dynamics, horizon, dt, fallback, brake: as for every `RecedingHorizon`; bounds of the action space are hard.
+        dynamics, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; bounds of the action space are hard.
         goal: state ``(n,)``, or values by name; components that are not named are free, as for `LQR`. Default: the
             state of the reference at time 0, where the model is then linearised.
         Q, R: weights of ``d`` and ``v``: a number, a diagonal, a matrix, or values by name; R is positive definite.
@@ -109,6 +109,7 @@ class LinearMPC(RecedingHorizon):
         tolerance: float = 1e-8,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
     ) -> None:
         space = instance(dynamics, Dynamics, "LinearMPC").state
         dt, actions = positive(dt, "dt"), dynamics.action.names
@@ -136,7 +137,17 @@ class LinearMPC(RecedingHorizon):
             (C, low, high, penalties[: len(C)], labels), (changes, penalties[len(C) :]), relinearize, offset_free,
             solver, positive(tolerance, "tolerance"),
         )  # fmt: skip
-        super().__init__(dynamics, task, solve, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solve,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]; see `RecedingHorizon.act`. No fallback keeps `rates`."""

@@ -204,8 +204,8 @@ class Samples:
         why = f"all {count} samples violate the constraint, which is at {least:.2g} in the best"
         xs = np.concatenate([x[None], p.dynamics.rollout(x, plan, p.dt)[1:]])
         own = p.worst(x[None], plan[:1], rows[:1])
-        if 0.0 < own < np.inf and p.worst(xs[1:], plan, rows[1:]) <= own:
-            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
+        if used := p.tolerated(p.worst(xs[1:], plan, rows[1:]), own):
+            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}; {used}", stats=stats)
         return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
 
     def _charged(self, x: Array, plan: Array, rows: Array, K: int) -> Array:

@@ -14,7 +14,7 @@ from ...core.dynamics import Dynamics
 from ...core.settings import Count, Fraction, Interval, Natural, by_name, settings
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, RecedingHorizon, Solution, iterations_within, shifted
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon, Solution, iterations_within, shifted
 from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import Noise
 
@@ -109,7 +109,7 @@ class CEM(RecedingHorizon):
     Models, constraints, random numbers and fallbacks are as for `MPPI`.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`.
         samples: number of plans tried in each iteration, K. The first is the mean.
         elites: share of the samples that the distribution is fitted to.
         iterations: fits at each tick.
@@ -156,6 +156,7 @@ class CEM(RecedingHorizon):
         penalty: float = 1000.0,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
@@ -165,4 +166,14 @@ class CEM(RecedingHorizon):
             samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, elites, smoothing,
             least, restarts=restarts,
         )  # fmt: skip
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=rng,
+        )

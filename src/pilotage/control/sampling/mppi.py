@@ -13,7 +13,7 @@ from ...core.errors import ModelError, SettingError
 from ...core.settings import Fraction, Interval, NonNegative, Positive, by_name, settings
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within, shifted
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, iterations_within, shifted
 from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import Noise
 from .path_integral import weigh
@@ -104,7 +104,7 @@ class MPPI(RecedingHorizon):
     the state itself violates it, the plan leads out of the violation, and the status is IMPROVED.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`.
         samples: number of plans tried at each tick, K. The first is the current plan without noise.
         temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen at every
             tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
@@ -163,6 +163,7 @@ class MPPI(RecedingHorizon):
         iterations: int = 1,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
         threads: int = 1,
         noise: Noise | None = None,
@@ -189,7 +190,7 @@ class MPPI(RecedingHorizon):
             adapt,
         )
         super().__init__(
-            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng
+            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, max_violation=max_violation, rng=rng
         )  # fmt: skip
 
     @property

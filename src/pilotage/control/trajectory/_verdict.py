@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ...core.arrays import Array
@@ -30,8 +29,8 @@ def judged(
     elif ended in (VIOLATED, BLOCKED):
         status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
         own = problem.worst(x[None], found["us"][:1], rows[:1])
-        if max(worst, feasible) <= own < math.inf:
-            status, reason = ActionStatus.IMPROVED, f"the state itself violates the constraint; {reason}"
+        if why := problem.tolerated(max(worst, feasible), own):
+            status, reason = ActionStatus.IMPROVED, f"{why}; {reason}"
     elif ended != CONVERGED:
         status = ActionStatus.IMPROVED
         why = "no step leads down any more" if ended == STUCK else f"stopped after {int(spent)} iterations"

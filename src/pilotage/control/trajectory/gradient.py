@@ -13,7 +13,7 @@ from ...core.dynamics import Dynamics
 from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, iterations_within
 from ._adjoint import Adjoint
 from ._descent import OPTIMISERS, Optimiser
 
@@ -105,8 +105,8 @@ class GradientDescent:
         if worst > self.feasible:
             why = f"the constraint is at {worst:.2g} after {self.iterations} iterations"
             own = workspace.problem.worst(x[None], u[:1], rows[:1])
-            if worst <= own < np.inf:
-                return Solution(u, J, ActionStatus.IMPROVED, f"the state itself violates it; {why}", xs, stats)
+            if used := workspace.problem.tolerated(worst, own):
+                return Solution(u, J, ActionStatus.IMPROVED, f"{used}; {why}", xs, stats)
             return Solution(us, J, ActionStatus.FALLBACK, why, stats=stats)
         why = "" if done else "the descent has not converged"
         return Solution(u, J, ActionStatus.SOLVED if done else ActionStatus.IMPROVED, why, xs, stats)
@@ -131,7 +131,7 @@ class GradientMPC(RecedingHorizon):
     constraint of the task is handled by an augmented Lagrangian.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be traced.
         optimiser: "adam", "cg" (nonlinear conjugate gradients of Polak and Ribiere) or "lbfgs". The last two search
             along lines.
         iterations: steps of the optimiser per tick, over all solves of the augmented Lagrangian. A plan that has not
@@ -170,7 +170,18 @@ class GradientMPC(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
     ) -> None:
         solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )

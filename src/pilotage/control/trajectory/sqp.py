@@ -18,7 +18,7 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task, references_of
 from ...models.trace import ParameterMemory, code_of
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution
 from ._clock import CLOCK
 from ._verdict import judged
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
@@ -204,7 +204,7 @@ class SQP(RecedingHorizon):
     The first tick, and `solve`, still iterate to the minimum.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be traced.
         iterations: largest number of quadratic programs per tick. A plan that has not converged by then is used with
             status IMPROVED.
         hessian: "gauss-newton" uses the Hessian of the costs, which is that of Gauss-Newton for tasks with weights;
@@ -258,11 +258,22 @@ class SQP(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
     ) -> None:
         cost = 100.0 if price is None else price
         solver = MultipleShooting(iterations, hessian, tolerance, feasible, cost, soft, real_time, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )
         for name in [name for name, given in (("price", price is not None), ("soft", soft)) if given]:
             if not self._workspace.constraints:
                 raise SettingError(f"{name} is about the constraint of the task, but {self.task!r} has none")
