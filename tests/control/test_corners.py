@@ -65,7 +65,7 @@ def test_mppi_turns_a_car_about(name: str, wheelbase: float) -> None:
 
 def test_references_leave_the_gear_open_while_a_car_turns_about() -> None:
     """And neither pace nor place run ahead of it; a robot that faces along the path has to drive forwards."""
-    task, carry = follow(PATHS["out and back"], speed=0.5), None
+    task, carry, rows = follow(PATHS["out and back"], speed=0.5), None, np.empty((0, 8))
     way, pace = (task.stage.index(name) for name in ("way", "pace"))
     for tick in range(30):
         rows, carry = task.references(np.array([2.9, 0.0, 0.0]), DT * tick, 40, carry)

@@ -139,7 +139,8 @@ CASES: dict[str, Case] = {
     "PredictiveSampling": Case(
         on(PredictiveSampling, CAR, ERRAND), FEW,
         {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2,
-         "scales": (1.0, 0.2), "precision": "single"}, CAR_STARTS, {"budget": {"iterations": 4}}, ("threads", "max_violation"),
+         "scales": (1.0, 0.2), "precision": "single"}, CAR_STARTS, {"budget": {"iterations": 4}},
+        ("threads", "max_violation"),
     ),
     "ILQR": Case(
         on(ILQR, CAR, ERRAND), SMALL,
@@ -163,7 +164,7 @@ CASES: dict[str, Case] = {
          "bounds": {"v": (-0.2, 0.2)}, "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0,
          "reference": ramp,
          "relinearize": True, "offset_free": 0.5, "action": [0.5], "solver": "interior_point", "tolerance": 1e-3,
-         "fallback": "brake", "brake": [-1.0], "max_violation": 9.0},
+         "budget": 1e-9, "fallback": "brake", "brake": [-1.0], "max_violation": 9.0},
         LINE, {"soft": {"bounds": {"v": (-0.2, 0.2)}}, "horizon": {"P": 9.0}, "brake": {"fallback": "brake"}},
         ("solver", "tolerance", "relinearize", "horizon", "brake", "max_violation"),
     ),

@@ -23,11 +23,11 @@ from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
 from ._states import broken
 from .solver import MAX_VIOLATION as MAX_VIOLATION
-from .solver import Proposal
 from .solver import Horizon as Horizon
+from .solver import Proposal
 from .solver import Solution as Solution
 from .solver import Solver as Solver
-from .solver import iterations_within as iterations_within
+from .solver import Stopwatch as Stopwatch
 from .solver import shifted as shifted
 
 Fallback = Literal["hold", "shift", "brake"]
@@ -57,9 +57,8 @@ class RecedingHorizon:
         brake: the action that stops the vehicle, within its bounds. Default: the action after whose step the zero
             action (or the nearest within the bounds) keeps the state as constant as possible. This brakes a vehicle
             controlled by acceleration until it stands, and is zero for one that stands.
-        max_violation: largest violation of the constraint in a plan that is used, in the units of the constraint. A plan
-            that violates it by less, such as one of a solver that had little time, has the status IMPROVED, and the
-            reason gives the violation.
+        max_violation: largest violation of the constraint in a plan that is used, in its units. A plan that violates it
+            by less, such as one of a solver that had little time, has the status IMPROVED, and the reason tells.
         rng: seed or generator of the solver's random numbers.
 
     Attributes:

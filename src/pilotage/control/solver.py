@@ -61,7 +61,8 @@ class Horizon:
     def tolerated(self, violation: float, own: float = -math.inf) -> str:
         """Why a plan is used that violates the constraint by so much from a state that does by `own`; else empty."""
         if violation <= self.max_violation:
-            return f"the constraint is violated by {max(violation, 0.0):.2g}, within max_violation ({self.max_violation:g})"
+            over = max(violation, 0.0)
+            return f"the constraint is violated by {over:.2g}, within max_violation ({self.max_violation:g})"
         return "the state itself violates the constraint" if violation <= own < math.inf else ""
 
     def better(self, x: Array, plans: Array, rows: Array) -> Array:
@@ -153,10 +154,49 @@ def shifted(plans: Array, passed: float) -> Array:
     return (1.0 - share) * plans[..., i, :] + share * plans[..., np.minimum(i + 1, last), :]
 
 
-def iterations_within(most: int, budget: float | None) -> Iterator[int]:
-    """0, 1, ... below `most`, the next as long as it should end within `budget` seconds, like those before."""
-    begun = time.perf_counter()
-    for k in range(most):
-        if k and budget is not None and (time.perf_counter() - begun) * (k + 1) > k * budget:
+class Stopwatch:
+    """The time of a decision, from now on.
+
+    Args:
+        budget: seconds; None for as many as it takes.
+
+    Attributes:
+        deadline: when they end, by `time.perf_counter`.
+        cut: what was left undone, such as "2 of 4 iterations"; empty if nothing was.
+    """
+
+    def __init__(self, budget: float | None) -> None:
+        self.budget, self.cut = budget, ""
+        self.deadline: float = math.inf if budget is None else time.perf_counter() + budget
+
+    @property
+    def reason(self) -> str:
+        """A sentence on what was left undone; empty if nothing was."""
+        return f"the budget of {self.budget:g} s ended after {self.cut}" if self.cut else ""
+
+    def iterations(self, most: int) -> Iterator[int]:
+        """0, 1, ... below `most`, the next as long as it should end in time, like those before."""
+        begun = 0.0 if self.budget is None else time.perf_counter()
+        for k in range(most):
+            if k and self.budget is not None and (now := time.perf_counter()) + (now - begun) / k > self.deadline:
+                self.cut = self.cut or f"{k} of {most} iterations"
+                return
+            yield k
+
+    def batches(self, total: int, first: int, what: str) -> Iterator[tuple[int, int]]:
+        """Parts ``(start, stop)`` of so many equal pieces of work: all at once, or as many as end in time.
+
+        The first part is small; each other one should take half of the time that is left, but for a tenth of all, like
+        the pieces before. At least one part is done.
+        """
+        if self.budget is None:
+            yield 0, total
             return
-        yield k
+        begun, stop, size = time.perf_counter(), 0, first
+        while stop < total and size > 0:
+            start, stop = stop, min(stop + size, total)
+            yield start, stop
+            now = time.perf_counter()
+            size = int(0.5 * (self.deadline - 0.1 * self.budget - now) * stop / max(now - begun, 1e-9))
+        if stop < total:
+            self.cut = f"{stop} of {total} {what}"

@@ -77,9 +77,9 @@ def follow(
     is there to within `tolerance`. A plan of points is driven forwards, and divided into legs where it turns back by
     120 degrees or more. A robot without a `turn_rate` that faces away from such a path by more than 90 degrees turns
     about first, near where it is: its references wait there while their heading turns, and w is 0, since a car turns
-    about forwards and backwards in turn. If a robot makes no progress for a second, its references move ahead by at most a second of
-    driving. This resolves situations in which waiting is always the best plan, as before a corner. A robot with a speed
-    in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is done only once it
+    about forwards and backwards in turn. If a robot makes no progress for a second, its references move ahead by at
+    most a second of driving. This resolves situations in which waiting is always the best plan, as before a corner. A
+    robot with a speed in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is done only once it
     stands there. If a plan ends with a turn on the spot, a robot with a `turn_rate` is done once it also faces the
     final heading to within `yaw_tolerance`; other robots are done at the end of the path with any heading.
 

@@ -12,7 +12,7 @@ from ...core.dynamics import Dynamics
 from ...core.settings import by_name, settings, whole
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon, Solution, iterations_within
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon, Solution, Stopwatch
 from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import SplineNoise
 
@@ -30,13 +30,13 @@ class BestSample(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """The cheapest of the samples around the plan, of which the plan itself is one."""
-        (key, _), plan, best = state, us, 0
-        for _ in iterations_within(self.iterations, self.budget):
+        (key, _), plan, best, watch = state, us, 0, Stopwatch(self.budget)
+        for _ in watch.iterations(self.iterations):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key)
-            best = int(np.argmin(workspace.costs))
+            workspace.roll(x, plan, rows, key, watch)
+            best = int(np.argmin(workspace.costs[: workspace.drawn]))
             plan = workspace.taken(best, plan)
-        return (key, None), workspace.solution(x, plan, float(workspace.costs[best]), us, rows)
+        return (key, None), workspace.solution(x, plan, float(workspace.costs[best]), us, rows, watch)
 
 
 class PredictiveSampling(RecedingHorizon):

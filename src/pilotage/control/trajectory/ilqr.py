@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,11 +17,10 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
+from .._clock import CLOCK
 from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, shifted
-from ._clock import CLOCK
 from ._verdict import judged
 from .ddp import BLOCKED, DIVERGED, lead, memory_for, solve
-
 
 WEAKER, STRONGER, MOST_KEPT = 0.1, 4.0, 1e4
 """Weight of the constraint that a step begins with, relative to the last one, after a plan that was used and after one
@@ -31,7 +29,7 @@ that was not; and the largest one, relative to the initial weight."""
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """The state of the solver: the last plan, whether it was used, and multipliers of the constraint with their weight."""
+    """The state of the solver: the last plan, whether it was used, multipliers of the constraint and their weight."""
 
     solution: Solution
     used: bool
@@ -76,7 +74,7 @@ class DifferentialDynamicProgramming:
         settings = np.array([self.iterations, self.tolerance, self.feasible, weight, deadline])
         begin = us if state is None else workspace.begin(state, x, us, rows, passed, self.weight)
         ended, report, found = workspace.solve(x, begin, rows, settings, multipliers)
-        solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
+        solution = judged(ended, report, found, workspace.problem, x, rows, self)
         if ended in (BLOCKED, DIVERGED):
             return None, solution
         used = solution.status is not ActionStatus.FALLBACK
@@ -178,8 +176,8 @@ class ILQR(RecedingHorizon):
     A backward sweep along the plan computes the gains, a forward sweep the new plan, until the expected relative
     decrease of the cost is at most `tolerance`. It works on every space, with deviations in the tangent. The constraint
     of the task is handled by an augmented Lagrangian. `act` starts from the last plan, with its gains where the robot
-    has left its states, and from the last multipliers of the constraint; `solve` plans a whole manoeuvre, and ``solve(x).stats["gains"]`` holds the feedback gains
-    ``(T, m, d)`` to track it.
+    has left its states, and from the last multipliers of the constraint; `solve` plans a whole manoeuvre, and
+    ``solve(x).stats["gains"]`` holds the feedback gains ``(T, m, d)`` to track it.
 
     The result is a local minimum that depends on the initial plan. With a quadratic cost and linear dynamics, one
     iteration gives the LQR solution. If an angle in a quadratic cost is half a turn from its goal, the cost has a kink,
@@ -187,15 +185,16 @@ class ILQR(RecedingHorizon):
     an obstacle, where neither side is nearer, is nudged off the line of symmetry once.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be
+            traced.
         iterations: largest number of sweeps per tick, over all solves of the augmented Lagrangian. A plan that has not
             converged by then is used with status IMPROVED.
         tolerance: relative tolerance of the cost.
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
             the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
-        budget: seconds of a tick. No sweep begins that would end later, if it takes as long as the longest before it;
-            the best plan so far is used with status IMPROVED.
+        budget: seconds of a decision. No sweep begins that would end later, if it takes as long as the longest before
+            it; the best plan so far is used with status IMPROVED, and the reason tells.
         second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
             by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
             traced dynamics without rotations in their state.

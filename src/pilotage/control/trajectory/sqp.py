@@ -18,8 +18,8 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task, references_of
 from ...models.trace import ParameterMemory, code_of
+from .._clock import CLOCK
 from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution
-from ._clock import CLOCK
 from ._verdict import judged
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
 from .stage_qp import memory_for
@@ -88,7 +88,7 @@ class MultipleShooting:
         if phase == FEEDBACK:
             workspace.prepare(begin, rows, self._numbers(begin))
         ended, report, found, after = workspace.run(phase, x, begin, rows, self._numbers(begin))
-        solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
+        solution = judged(ended, report, found, workspace.problem, x, rows, self)
         return None if solution.status is ActionStatus.FALLBACK else after, solution
 
     def _begin(self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, passed: float) -> Iterate:
@@ -204,7 +204,8 @@ class SQP(RecedingHorizon):
     The first tick, and `solve`, still iterate to the minimum.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be
+            traced.
         iterations: largest number of quadratic programs per tick. A plan that has not converged by then is used with
             status IMPROVED.
         hessian: "gauss-newton" uses the Hessian of the costs, which is that of Gauss-Newton for tasks with weights;
@@ -215,7 +216,7 @@ class SQP(RecedingHorizon):
         price: initial price of a unit of violation; default: 100.
         soft: whether the constraint may stay violated at that price.
         real_time: one quadratic program per tick.
-        budget: seconds of a tick. After the first, no quadratic program begins that would end later, if it takes as
+        budget: seconds of a decision. After the first, no quadratic program begins that would end later, if it takes as
             long as the longest before it; the plan so far is used with status IMPROVED.
 
     Raises:
