@@ -79,9 +79,10 @@ def follow(
     about first, near where it is: its references wait there while their heading turns, and w is 0, since a car turns
     about forwards and backwards in turn. If a robot makes no progress for a second, its references move ahead by at
     most a second of driving. This resolves situations in which waiting is always the best plan, as before a corner. A
-    robot with a speed in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is done only once it
-    stands there. If a plan ends with a turn on the spot, a robot with a `turn_rate` is done once it also faces the
-    final heading to within `yaw_tolerance`; other robots are done at the end of the path with any heading.
+    robot with a speed in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is
+    done only once it stands there. If a plan ends with a turn on the spot, a robot with a `turn_rate` is done once it
+    also faces the final heading to within `yaw_tolerance`; other robots are done at the end of the path with any
+    heading.
 
     A robot is STUCK if it progresses at less than a twentieth of its speed for 5 s plus the time for half a turn. The
     controller continues, and its reason gives the position and nearby obstacles.
