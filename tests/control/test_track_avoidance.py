@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,44 @@ def test_the_risk_covers_the_track_and_the_robot(known: Any) -> None:
             assert touched.mean() <= risk
         assert r == pytest.approx(RADIUS + PERSON + math.sqrt(-2.0 * math.log(risk) * np.linalg.eigvalsh(P)[-1]))
     assert (found[:, 1, :2] > 1e3).all(), "there is no second person"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.1, 0.01])
+def test_the_constraint_along_the_normal_keeps_the_risk_with_less_room(share: float) -> None:
+    """A robot at its edge, on the side of the plan, is touched with the declared probability at most, and nearly so."""
+    rng, P = np.random.default_rng(2), np.array([[0.09, 0.02], [0.02, 0.01]])
+    track = PredictedTrack([0.0, 1.0], [[3.0, 1.0], [3.0, 1.0]], [P, P], PERSON)
+    for angle in (0.0, 1.0, 2.5):
+        a = np.array([math.cos(angle), math.sin(angle)])
+        places = track.means + 2.0 * a
+        made = track.obstacle(share, each=True, seen_at=places)
+        r = float(made.radius_at(0.5))
+        errors = rng.multivariate_normal(np.zeros(2), P, 200_000)
+        reached = (errors @ a > r - PERSON).mean()
+        touched = (np.hypot(*(errors - r * a).T) < PERSON).mean()
+        assert touched <= share and reached == pytest.approx(share, abs=4.0 * math.sqrt(share / 200_000))
+        assert r < float(track.obstacle(share, each=True).radius_at(0.5))
+    assert np.allclose(track.obstacle(share, each=True, seen_at=track.means).radius, r0(P, share))
+    with pytest.raises(ShapeError, match="seen_at"):
+        track.obstacle(share, seen_at=np.zeros((3, 2)))
+
+
+def r0(P: np.ndarray, share: float) -> float:
+    """The radius where no direction is known."""
+    return PERSON + NormalDist().inv_cdf(1.0 - share) * math.sqrt(np.linalg.eigvalsh(P)[-1])
+
+
+def test_a_plan_on_the_normal_passes_nearer() -> None:
+    """Beside a person of whom it is known well how far he is from the way, and badly how far along it."""
+    ts = np.arange(0.0, 3.1, 0.5)
+    person = PredictedTrack(ts, [[2.0, 0.05]] * 7, [np.diag([0.2, 0.002])] * 7, PERSON)
+    room = []
+    for normal in (False, True):
+        made = avoiding(lambda t: [person], risk=0.05, count=1, normal=normal)
+        xs = drive(made, lambda x: x, 80)
+        assert np.hypot(*(xs[-1, :2] - [4.0, 0.0])) < 0.3
+        room.append(np.hypot(*(xs[:, :2] - [2.0, 0.05]).T).min())
+    assert RADIUS + PERSON < room[1] < room[0] - 0.2
 
 
 def test_without_a_risk_the_discs_are_those_of_the_means() -> None:

@@ -114,7 +114,7 @@ class PredictedTrack:
                 that of a half-plane across the line to the robot, which the disc reaches into with the same
                 probability at most; it is smaller, and holds on that side of the disc only::
 
-                    radius_k = radius + q sqrt(a' P_k a),   q = normal quantile of 1 - risk,   a: unit vector to the robot
+                    radius_k = radius + q sqrt(a' P_k a),   q: normal quantile of 1 - risk,   a: direction of the robot
 
                 Source: Zhu and Alonso-Mora, "Chance-constrained collision avoidance for MAVs in dynamic
                 environments", RA-L 4(2), 2019, section IV.
