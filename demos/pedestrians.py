@@ -162,7 +162,7 @@ def picture(drives: dict[str, Drive]) -> Figure:
     return figure
 
 
-def main(*, seed: int = 0, scenes: int = 8, drives: int = 25, out: Path = Path("pilotage-demo")) -> int:
+def main(*, seed: int = 0, scenes: int = 8, drives: int = 12, out: Path = Path("pilotage-demo")) -> int:
     """Drive among pedestrians at declared risks; ends with a table and a picture.
 
     Args:

@@ -126,19 +126,14 @@ def follow(
         >>> MPPI(unicycle(), task, samples=256, rng=0).act([0, 0, 0]).u.shape
         (2,)
     """
-    path = Path(plan)
-    if weights is not None and not isinstance(weights, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SettingError(f"weights are {shown(weights)}; expected weights by name, of {', '.join(WEIGHTS)}")
-    strange = [name for name in weights or {} if name not in WEIGHTS]
-    if strange:
-        raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
+    path, chosen = Path(plan), _weights(weights)
     positive(margin, "margin", zero=True)
     given = {"speed": speed, "decel": decel, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
     planned = plan.footprint if isinstance(plan, Plan) else None
     grid, shape = _surroundings(grid, radius, footprint, planned)
-    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance), "speed": float(speed)}
+    params: dict[str, Any] = {**chosen, "tolerance": float(tolerance), "speed": float(speed)}
     if grid is not None:
         params |= {"margin": float(margin), "clearance": grid}
         params["near"] *= float(margin > 0.0)
@@ -151,6 +146,16 @@ def follow(
     return made(
         references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, reads=reads, **params
     )
+
+
+def _weights(given: Any) -> dict[str, float]:
+    """All weights, of which some are given by name."""
+    if given is not None and not isinstance(given, dict):
+        raise SettingError(f"weights are {shown(given)}; expected weights by name, of {', '.join(WEIGHTS)}")
+    strange = [name for name in given or {} if name not in WEIGHTS]
+    if strange:
+        raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
+    return {**WEIGHTS, **(given or {})}
 
 
 def _surroundings(
