@@ -5,8 +5,8 @@
     plan      iLQR under chance constraints on the normal to each pedestrian, from the last plan: `TrackAvoidance`
     judge     many drives through the same scene, in which the pedestrians walk on as they like: how many touch the car?
 
-The chance constraint of the pedestrian i at the step k, with the mean c, the covariance P, and the normal a at the place
-of the last plan:
+The chance constraint of a pedestrian at a step, with the mean c, the covariance P, and the normal a at the place of the
+last plan:
 
     a' (x - c) >= radii + q sqrt(a' P a),   q: normal quantile of 1 - risk / (pedestrians * steps of an encounter)
 
@@ -40,7 +40,7 @@ DT, STEPS, SEEN, DRIVEN, WALKERS = 0.2, 20, 15, 32, 3
 CAR, PERSON, PACE = 0.4, 0.3, 1.5
 """Radii of the discs of car and pedestrian [m]; the speed that the car prefers [m/s]."""
 ENCOUNTER = 5
-"""Steps of an encounter: a pedestrian of 1 m/s passes the two discs of 1.4 m, and the car with them, within a second."""
+"""Steps of an encounter: car and pedestrian pass the 1.4 m in which they may touch at 1.8 m/s, in less than a second."""
 WALK, EYES, MODEL = constant_velocity(2, density=0.01), position(2, std=0.05), bicycle(wheelbase=0.6, noise=0.0)
 START = np.array([0.0, 0.0, 0.0, PACE])
 RISKS = {"means only": None, "risk 0.3": 0.3, "risk 0.1": 0.1, "risk 0.01": 0.01}
@@ -59,7 +59,7 @@ LANE = lane(dt=DT)
 
 
 class Drive(NamedTuple):
-    """States of car ``(DRIVEN + 1, 4)`` and pedestrians ``(DRIVEN + 1, WALKERS, 4)``, predictions, plans, cost, touch."""
+    """States of car ``(DRIVEN + 1, 4)`` and people ``(DRIVEN + 1, WALKERS, 4)``, predictions, plans, cost, and touch."""
 
     xs: np.ndarray
     walked: np.ndarray
