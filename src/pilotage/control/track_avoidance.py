@@ -139,8 +139,8 @@ class TrackAvoidance:
     def _planned(self, x: Array, now: float) -> tuple[Array, Array]:
         """Times and places of the robot on its plan."""
         p = self.controller.problem
-        xs = np.asarray(p.dynamics.rollout(x, self.controller.plan, p.dt))
-        return now + p.dt * np.arange(p.steps + 1), xs[:, list(self._xy)]
+        xs = np.asarray(p.dynamics.rollout(x, self.controller.plan, p.dt), dtype=np.float64)
+        return now + p.dt * np.arange(p.steps + 1, dtype=np.float64), xs[:, list(self._xy)]
 
     def obstacles(self, place: Array, covariance: Array | None, t: float) -> list[MovingObstacle]:
         """The moving obstacles for a robot at a place ``(2,)`` [m] with this covariance ``(2, 2)``, at time `t`."""
