@@ -11,9 +11,9 @@ last plan:
     a' (x - c) >= radii + q sqrt(a' P a),   q: normal quantile of 1 - risk / (pedestrians * steps of an encounter)
 
 The declared risk is that of a whole drive. By Boole's inequality it is shared equally by the pedestrians, and by the
-steps of an encounter, for which a pedestrian who crosses is within reach. It holds for drives whose constraints could be
-kept: where people shut the car in, no plan keeps them, it falls back to braking, and people who do not react run into it.
-A controller that avoids the means only, at every tick again, is shown beside the others.
+steps of an encounter, for which a pedestrian who crosses is within reach. It holds for drives whose constraints could
+be kept: where people shut the car in, no plan keeps them, it falls back to braking, and people who do not react run
+into it. A controller that avoids the means only, at every tick again, is shown beside the others.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def main(*, seed: int = 0, scenes: int = 8, drives: int = 12, out: Path = Path("
     if fair and blind > max(np.mean([each.touched for each in found[name]]) for name in list(RISKS)[1:]):
         return 0
     print(
-        "not as it should be: no risk should be exceeded by more than chance, and the car that avoids means be touched most often"
+        "not as it should be: no risk should be exceeded but by chance, and the car that avoids means be touched most"
     )
     return 1
 
