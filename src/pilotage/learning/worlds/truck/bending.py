@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-import time
-from abc import ABC, abstractmethod
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
-from ....core import Action, Space
-from ....core.arrays import Array
+from ....core import Space
 from ....core.dynamics import Dynamics
-from ....core.states import state_of
-from ....envs.truck.yard import STEERING, controls, kinematics, space
+from ....envs.truck.yard import STEERING, kinematics, space
 from ....models import discrete_dynamics
-from .kinematics import HOLD, STRIDE, TRAILER, WHEELBASE
+from .kinematics import HOLD, TRAILER, WHEELBASE
 
 GAIN = 2.0
 """Rate at which the hitch angle follows the wanted one [1/m]."""
 WIDEST = 1.0
 """Largest hitch angle that is wanted [rad]; the trailer turns about a point 2.6 m away."""
 NUMBERS = SimpleNamespace(
-    sin=math.sin, atan=math.atan, wrap=lambda a: math.remainder(a, math.tau), clip=lambda a, low, high: max(low, min(high, a))
-)  # fmt: skip
+    sin=math.sin,
+    atan=math.atan,
+    wrap=lambda a: math.remainder(a, math.tau),
+    clip=lambda a, low, high: max(low, min(high, a)),
+)
 """Functions of single numbers."""
 
 
@@ -75,22 +72,3 @@ def trailer(x: Any) -> tuple[float, float, float, float]:
     px, py, yaw, heading, dock = x
     along, across = px - TRAILER * math.cos(heading), py - TRAILER * math.sin(heading) - dock
     return along, across, math.remainder(heading, math.tau), math.remainder(yaw - heading, math.tau)
-
-
-class Steering(ABC):
-    """A controller of `TruckBackerUpper` with ``hold=4``, for which a subclass writes `steer`."""
-
-    state, action, dt = space(1), controls(False), HOLD * STRIDE
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode."""
-
-    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The steering angle in a state ``(5,)`` of the environment."""
-        begun = time.perf_counter()
-        angle = self.steer(state_of(belief_or_state, self.state))
-        return Action(np.array([angle]), solve_time=time.perf_counter() - begun)
-
-    @abstractmethod
-    def steer(self, x: Array) -> float:
-        """The steering angle [rad] in a state ``(5,)``."""

@@ -8,19 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from ....control import TrailerBacking
-from ....core import Action
 from ....core.arrays import Array
 from ....models import truck
 from ..._threads import threads_for
 from ...evaluation import SuccessRate
-from .bending import Steering
-from .evaluate import Ends, TruckOptions, drive
+from ._steering import Steering
+from .evaluate import Ends, Name, TruckOptions, drive
 from .line_regulator import LineRegulator
 from .oracle import TruckOracle
 from .policy import TruckPolicy
@@ -31,64 +30,51 @@ from .walls import WallsPolicy
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-class Driver(Protocol):
-    """A controller of `TruckBackerUpper` with ``hold=4``."""
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode."""
-        ...
-
-    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The steering angle in a state ``(5,)``."""
-        ...
-
-
 class Linearization(Steering):
     """Feedback linearisation, `TrailerBacking`; where that stops the truck, it goes on straight.
 
     Example:
-        >>> Linearization().steer(np.array([20.0, 0.0, 0.0, 0.0, 0.0]))
+        >>> float(Linearization().act([20.0, 0.0, 0.0, 0.0, 0.0]).u[0])
         0.0
     """
 
     def __init__(self, length: float = 1.3, approach: float = 1.3) -> None:
+        super().__init__()
         self.law = TrailerBacking(truck(), [0.0, 0.0, 0.0], length=length, approach=approach, dt=self.dt)
 
-    def reset(self, *, seed: int | None = None) -> None:
-        self.law.reset(seed=seed)
-
-    def steer(self, x: Array) -> float:
-        return float(self.law.act(x[:4]).u[1])
+    def decide(self, x: Array) -> Array:
+        return self.law.act(x[:4]).u[1:]
 
 
 class Oracle(Steering):
     """The greedy actions of `TruckOracle`, which show what is feasible.
 
     Example:
-        >>> abs(Oracle(shape=(12, 6, 12, 7)).steer(np.array([20.0, 0.0, 0.0, 0.0, 0.0]))) < 0.8
+        >>> bool(abs(Oracle(shape=(12, 6, 12, 7)).act([20.0, 0.0, 0.0, 0.0, 0.0]).u[0]) < 0.8)
         True
     """
 
     def __init__(self, walls: bool = False, **settings: Any) -> None:
+        super().__init__()
         self.oracle = TruckOracle(walls=walls, **settings)
         self.value = self.oracle.solve()
 
-    def steer(self, x: Array) -> float:
-        return self.oracle.act(self.value, x[:4])[0]
+    def decide(self, x: Array) -> Array:
+        return np.array([self.oracle.act(self.value, x[:4])[0]])
 
 
-def policy(walls: bool) -> Driver:
+def policy(walls: bool) -> Steering:
     """The policy of the package for these starts."""
     return WallsPolicy.load() if walls else TruckPolicy.load(WEIGHTS / "seed-1")
 
 
-CONTROLLERS: Mapping[str, Callable[[bool], Driver]] = {
-    "oracle": Oracle,
+CONTROLLERS: Mapping[Name, Callable[[bool], Steering]] = {
     "policy": policy,
-    "lqr": lambda walls: LineRegulator(limited=False),
-    "limited lqr": lambda walls: LineRegulator(),
-    "feedback linearisation": lambda walls: Linearization(),
-    "hybrid a*": lambda walls: TrailerPursuit(walls=walls),
+    "oracle": Oracle,
+    "lqr": lambda walls: LineRegulator(limited=False, weight=0.02, effort=1.0),
+    "limited-lqr": lambda walls: LineRegulator(),
+    "feedback-linearization": lambda walls: Linearization(),
+    "hybrid-astar": lambda walls: TrailerPursuit(walls=walls),
     "ilqr": ilqr,
     "mppi": mppi,
 }
@@ -101,35 +87,33 @@ class Comparison(NamedTuple):
     Attributes:
         rate: success rate with its protocol.
         ends: ends of the episodes.
-        seconds: processor time of the decisions of each episode, the first one apart: lists of two numbers, the first
-            and the median of the others.
+        seconds: processor time of the first decision of each episode, and the median of the others ``(N, 2)``.
     """
 
     rate: SuccessRate
     ends: Ends
     seconds: Array
 
-    def to_json(self, best: SuccessRate | None = None) -> dict[str, Any]:
-        """The result for JSON, with the difference of its rate to that of `best` on the same starts."""
+    def to_json(self) -> dict[str, Any]:
+        """The result for JSON."""
         won = self.ends.decisions[self.ends.docked]
         first, later = np.median(self.seconds, axis=0).tolist()
-        told = {
+        return {
             "success": self.rate.to_json(),
             "strict": float(self.ends.docked_strictly.mean()),
             "jackknifed": float(self.ends.jackknifed.mean()),
             "outside": float(self.ends.outside.mean()),
             "median_decisions": float(np.median(won)) if won.size else None,
-            "first_decision": first,
-            "decision": later,
+            "first_decision_seconds": first,
+            "decision_seconds": later,
         }
-        return told if best is None else told | {"minus_policy": list(self.rate.minus(best))}
 
 
-def compared(name: str, options: TruckOptions) -> Comparison:
+def compared(name: Name, options: TruckOptions) -> Comparison:
     """The result of a controller of `CONTROLLERS` from the starts of the options, one truck after the other.
 
     Example:
-        >>> compared("limited lqr", TruckOptions(starts=5)).rate.successes
+        >>> compared("limited-lqr", TruckOptions(starts=5)).rate.successes
         5
     """
     walls = options.distribution == "E3"
@@ -145,7 +129,7 @@ def compared(name: str, options: TruckOptions) -> Comparison:
     return Comparison(options.protocol.rate(joined.docked), joined, np.array(seconds))
 
 
-def timed(driver: Driver, spent: list[float]) -> Callable[[torch.Tensor], torch.Tensor]:
+def timed(driver: Steering, spent: list[float]) -> Callable[[torch.Tensor], torch.Tensor]:
     """The steering angles of a controller for a state ``(1, 4)``; the processor time of each goes into a list."""
 
     def steer(x: torch.Tensor) -> torch.Tensor:
@@ -158,16 +142,25 @@ def timed(driver: Driver, spent: list[float]) -> Callable[[torch.Tensor], torch.
 
 
 def table(results: Iterable[tuple[str, Comparison]]) -> Iterator[str]:
-    """The lines of the table, as the results come."""
-    yield "| controller | docked (95 %) | strictly | jackknifed | walls | median decisions | first decision | others |"
-    yield "|---|---|---|---|---|---|---|---|"
+    """The lines of the table, as the results come; differences are to the first controller, on the same starts."""
+    yield "| controller | docked (95 %) | difference | strictly | jackknifed | walls | decisions | first | others |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    base = None
     for name, result in results:
-        told = result.to_json()
-        low, share, high = (100.0 * value for value in result.rate.interval())
+        told, rate = result.to_json(), result.rate
+        base = rate if base is None else base
+        low, high = (100.0 * end for end in rate.interval()[::2])
+        change = "" if base is rate else _difference(rate, base)
         rates = " | ".join(f"{100.0 * told[key]:.1f} %" for key in ("strict", "jackknifed", "outside"))
-        times = " | ".join(shown(told[key]) for key in ("first_decision", "decision"))
+        times = " | ".join(shown(told[key]) for key in ("first_decision_seconds", "decision_seconds"))
         steps = "" if told["median_decisions"] is None else f"{told['median_decisions']:.0f}"
-        yield f"| {name} | {share:.1f} % ({low:.1f} to {high:.1f}) | {rates} | {steps} | {times} |"
+        docked = f"{100.0 * rate.share:.1f} % ({low:.1f} to {high:.1f})"
+        yield f"| `{name}` | {docked} | {change} | {rates} | {steps} | {times} |"
+
+
+def _difference(rate: SuccessRate, base: SuccessRate) -> str:
+    low, value, high = (100.0 * each for each in rate.minus(base))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def shown(seconds: float) -> str:

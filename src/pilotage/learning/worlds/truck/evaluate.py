@@ -20,6 +20,10 @@ from .kinematics import STEERING, backed
 BUDGET, WALLS_BUDGET = 200, 300
 """Decisions of 0.4 m in an episode: 80 m, twice the length of the yard; between walls, some detours take 120 m."""
 Bools = NDArray[np.bool_]
+Name = Literal[
+    "oracle", "policy", "lqr", "limited-lqr", "feedback-linearization", "hybrid-astar", "ilqr", "mppi"
+]  # fmt: skip
+"""Names of controllers; see `pilotage.learning.worlds.truck.compare`."""
 
 
 @settings(kw_only=True)
@@ -33,6 +37,8 @@ class TruckOptions:
         starts: number of episodes.
         budget: largest number of decisions of 0.4 m in an episode; None: 200, and 300 with "E3".
         seed: seed of starts and docks.
+        controller: the learned "policy", all trucks in one batch; or another controller, one truck after the other,
+            whose decisions are timed. It is no part of the protocol: controllers are compared under one protocol.
 
     Example:
         >>> TruckOptions(distribution="E2").protocol.hash == TruckOptions(distribution="E2", seed=1).protocol.hash
@@ -46,6 +52,7 @@ class TruckOptions:
     starts: Count = 4000
     budget: Count | None = None
     seed: Natural = 0
+    controller: Name = "policy"
 
     @property
     def limit(self) -> int:

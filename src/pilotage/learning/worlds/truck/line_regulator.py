@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from ....control import dlqr
 from ....core.arrays import Array
-from ....core.settings import NonNegative, Positive, settings
+from ....core.settings import NonNegative, Positive, setting
 from ....envs.truck.yard import STEERING, kinematics
-from .bending import NUMBERS, Steering, trailer
-from .kinematics import HOLD, STRIDE, TRAILER
+from ._steering import Steering
+from .bending import NUMBERS, trailer
+from .kinematics import HOLD, TRAILER
 
 ERRORS = np.array([[0.0, 1.0, 0.0, -TRAILER, -1.0], [0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, -1.0, 0.0]])
 """The errors (y, a, h) of a state near the line: place and heading of the trailer, and the hitch angle."""
 
 
-@settings(eq=False)
 class LineRegulator(Steering):
     """A linear quadratic regulator of a truck that backs its trailer along the line through the dock.
 
@@ -40,32 +38,32 @@ class LineRegulator(Steering):
         bend: largest wanted hitch angle [rad].
 
     Example:
-        >>> LineRegulator().steer(np.array([20.0, 0.0, 0.0, 0.0, 0.0]))
-        0.0
-        >>> near = np.array([20.0, 0.01, 0.0, 0.0, 0.0])
-        >>> bool(np.isclose(LineRegulator().steer(near), LineRegulator(limited=False).steer(near)))
+        >>> near = [20.0, 0.01, 0.0, 0.0, 0.0]
+        >>> bool(np.isclose(LineRegulator().act(near).u, LineRegulator(limited=False).act(near).u)[0])
         True
     """
 
-    limited: bool = True
-    weight: Positive = 1.0
-    effort: Positive = 0.1
-    approach: NonNegative = 1.4
-    bend: NonNegative = 0.9
+    def __init__(
+        self,
+        *,
+        limited: bool = True,
+        weight: float = 1.0,
+        effort: float = 0.1,
+        approach: float = 1.4,
+        bend: float = 0.9,
+    ) -> None:
+        super().__init__()
+        self.limited = setting(limited, bool, "limited")
+        self.approach, self.bend = setting(approach, NonNegative, "approach"), setting(bend, NonNegative, "bend")
+        F, B = kinematics(hold=HOLD).linearize(np.zeros(5), np.zeros(1), self.dt)
+        A, weights = ERRORS @ F @ np.linalg.pinv(ERRORS), [setting(weight, Positive, "weight"), 0.0, 0.0]
+        self.gain: list[float] = dlqr(A, ERRORS @ B, weights, [setting(effort, Positive, "effort")]).K[0].tolist()
 
-    @cached_property
-    def gain(self) -> tuple[float, float, float]:
-        """The gain K for the errors (y, a, h)."""
-        F, B = kinematics(hold=HOLD).linearize(np.zeros(5), np.zeros(1), HOLD * STRIDE)
-        A = ERRORS @ F @ np.linalg.pinv(ERRORS)
-        ky, ka, kh = dlqr(A, ERRORS @ B, [self.weight, 0.0, 0.0], [self.effort]).K[0].tolist()
-        return ky, ka, kh
-
-    def steer(self, x: Array) -> float:
+    def decide(self, x: Array) -> Array:
         _, y, a, h = trailer(x.tolist())
         ky, ka, kh = self.gain
         wanted = self.wanted(y, a) if self.limited else -(ky * y + ka * a) / kh
-        return NUMBERS.clip(-kh * (h - wanted), -STEERING, STEERING)
+        return np.array([NUMBERS.clip(-kh * (h - wanted), -STEERING, STEERING)])
 
     def wanted(self, y: float, a: float) -> float:
         """The wanted hitch angle [rad] for a lateral error [m] and a heading of the trailer [rad]."""

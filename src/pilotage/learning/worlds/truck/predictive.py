@@ -15,7 +15,8 @@ from ....core.arrays import Array
 from ....envs.truck.starts import BOX, FRONT
 from ....envs.truck.yard import rear, space
 from ....models import task
-from .bending import NUMBERS, Steering, bending, bent, trailer
+from ._steering import Steering
+from .bending import NUMBERS, bending, bent, trailer
 from .kinematics import HOLD, STRIDE
 from .line_regulator import LineRegulator
 
@@ -33,18 +34,20 @@ class Predictive(Steering):
         controller: a predictive controller of the model `bent`.
 
     Example:
-        >>> abs(ilqr(horizon=10).steer(np.array([20.0, 0.0, 0.0, 0.0, 0.0]))) < 1e-3
+        >>> bool(abs(ilqr(horizon=10).act([20.0, 0.0, 0.0, 0.0, 0.0]).u[0]) < 1e-3)
         True
     """
 
     def __init__(self, controller: RecedingHorizon) -> None:
+        super().__init__()
         self.controller = controller
 
     def reset(self, *, seed: int | None = None) -> None:
+        super().reset(seed=seed)
         self.controller.reset(seed=seed)
 
-    def steer(self, x: Array) -> float:
-        return bending(x.tolist(), float(self.controller.act(x).u[0]), NUMBERS)
+    def decide(self, x: Array) -> Array:
+        return np.array([bending(x.tolist(), float(self.controller.act(x).u[0]), NUMBERS)])
 
 
 def errand(walls: bool) -> Task:

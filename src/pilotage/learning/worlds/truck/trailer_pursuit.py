@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from ....control.paths.pure_pursuit import arc
 from ....core import Problem, Space, Task
 from ....core.arrays import Array
-from ....core.settings import Positive, settings
+from ....core.settings import NonNegative, Positive, setting
 from ....envs.truck.starts import BOX, FRONT
 from ....models import task
 from ....planners import Dubins, HybridAStar
-from .bending import NUMBERS, WIDEST, Steering, bending, trailer
+from ._steering import Steering
+from .bending import NUMBERS, WIDEST, bending, trailer
 from .kinematics import TRAILER
 
 POSE = Space("pose: SE2").bounded({"pose.x": (-20.0, 80.0), "pose.y": (-40.0, 40.0)})
@@ -25,7 +27,6 @@ AHEAD = 40
 """Points of the path among which the nearest is searched."""
 
 
-@settings(eq=False)
 class TrailerPursuit(Steering):
     """A controller that plans a path for the trailer's axle at the start, and backs the trailer along it.
 
@@ -49,45 +50,42 @@ class TrailerPursuit(Steering):
     "Implementation of the pure pursuit path tracking algorithm", 1992.
 
     Example:
-        >>> drive = TrailerPursuit()
-        >>> drive.reset()
-        >>> abs(drive.steer(np.array([20.0, 0.0, 0.0, 0.0, 0.0]))) < 1e-6
+        >>> bool(abs(TrailerPursuit().act([20.0, 0.0, 0.0, 0.0, 0.0]).u[0]) < 1e-6)
         True
     """
 
-    radius: Positive = 5.0
-    lookahead: Positive = 1.5
-    walls: bool = False
-    margin: float = 0.3
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_yard", yard(self.margin) if self.walls else None)
-        self.reset()
+    def __init__(
+        self, *, radius: float = 5.0, lookahead: float = 1.5, walls: bool = False, margin: float = 0.3
+    ) -> None:
+        super().__init__()
+        self.radius, self.lookahead = setting(radius, Positive, "radius"), setting(lookahead, Positive, "lookahead")
+        margin = setting(margin, NonNegative, "margin")
+        self._yard = yard(margin) if setting(walls, bool, "walls") else None
+        self._way: Way | None = None
 
     def reset(self, *, seed: int | None = None) -> None:
-        object.__setattr__(self, "_way", None)
+        super().reset(seed=seed)
+        self._way = None
 
-    def steer(self, x: Array) -> float:
+    def decide(self, x: Array) -> Array:
         along, across, heading, _ = trailer(x.tolist())
         if self._way is None:
-            object.__setattr__(self, "_way", Way(self._path(along, across, heading)))
+            self._way = Way(self._path(along, across, heading))
         target = self._way.ahead(along, across, self.lookahead)
         cos, sin = -math.cos(heading), -math.sin(heading)
         dx, dy = target[0] - along, target[1] - across
         kappa = arc(cos * dx + sin * dy, cos * dy - sin * dx, 1.0).curvature
-        return bending(x.tolist(), NUMBERS.clip(-math.atan(TRAILER * kappa), -WIDEST, WIDEST), NUMBERS)
+        bend = NUMBERS.clip(-math.atan(TRAILER * kappa), -WIDEST, WIDEST)
+        return np.array([bending(x.tolist(), bend, NUMBERS)])
 
     def _path(self, along: float, across: float, heading: float) -> Array:
         """Points ``(K, 2)`` from the axle to the dock and straight on behind it."""
         start, goal = [along, across, heading + math.pi], [0.0, 0.0, math.pi]
         plan = HybridAStar(Dubins(self.radius), step=2.0, nodes=200_000).plan(Problem(POSE, start, goal, self._yard))
         corners = np.array([start, goal]) if plan.xs is None else plan.xs
-        parts = [spaced(a, b) for a, b in zip(corners[:-1], corners[1:], strict=True)]
+        parts = [spaced(a, b) for a, b in pairwise(corners)]
         behind = np.arange(0.0, BEYOND, SPACING)
         return np.concatenate([*parts, np.column_stack([-behind, 0.0 * behind])])
-
-    _yard: Task | None = None
-    _way: Any = None
 
 
 class Way:
