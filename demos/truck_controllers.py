@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 
 from pilotage.core.arrays import Array
-from pilotage.envs.drawing import Scene
+from pilotage.envs.drawing import film
 from pilotage.envs.truck.view import draw_yard
 from pilotage.envs.truck.yard import kinematics, verdict
 from pilotage.io import write_atomic
 from pilotage.learning.worlds.truck.compare import CONTROLLERS
+from pilotage.learning.worlds.truck.evaluate import Name
 from pilotage.viz import draw_panels
 
 START = (32.0, -1.5, 1.2, 1.1, 0.0)
-TITLES = {
+TITLES: dict[Name, str] = {
     "lqr": "LQR",
     "limited-lqr": "LQR with limits",
     "feedback-linearization": "feedback linearisation",
@@ -55,13 +56,6 @@ def drive(controller: Any, start: Any = START, budget: int = 200) -> tuple[Array
     return np.array(xs), told, spent / (len(xs) - 1)
 
 
-def film(xs: Array, stride: int) -> list[Any]:
-    """Pictures of the yard along a drive, each `stride` decisions."""
-    model = kinematics(hold=4)
-    ends = [*range(1, len(xs), stride), len(xs)]
-    return [draw_yard(Scene(model.state, 0.4, list(xs[:end]), model=model)) for end in ends]
-
-
 def main(*, out: Path = Path("pilotage-demo"), no_animation: bool = False) -> int:
     """Back up the same truck with seven controllers; ends with a table, a picture and an animation.
 
@@ -69,22 +63,22 @@ def main(*, out: Path = Path("pilotage-demo"), no_animation: bool = False) -> in
         out: Folder for the picture and the animation.
         no_animation: The picture alone.
     """
-    drives = {name: drive(CONTROLLERS[name](False)) for name in TITLES}
+    drives = {title: drive(CONTROLLERS[name](False)) for name, title in TITLES.items()}
     print(f"{'controller':24} {'end':>12} {'way':>8} {'decision':>10}")
     films = {}
     longest = max(len(xs) for xs, _, _ in drives.values())
     stride = longest if no_animation else max(1, longest // FRAMES)
-    for name, (xs, told, seconds) in drives.items():
+    for title, (xs, told, seconds) in drives.items():
         end = "docked" if told["docked"] else "jackknifed" if told["jackknifed"] else "missed"
-        print(f"{TITLES[name]:24} {end:>12} {0.4 * (len(xs) - 1):6.1f} m {1e6 * seconds:7.0f} us")
-        films[f"{TITLES[name]}: {end}"] = film(xs, stride)
+        print(f"{title:24} {end:>12} {0.4 * (len(xs) - 1):6.1f} m {1e6 * seconds:7.0f} us")
+        films[f"{title}: {end}"] = film(draw_yard, kinematics(hold=4), xs, 0.4, stride)
     out.mkdir(parents=True, exist_ok=True)
     figure = draw_panels(films, None if no_animation else out / "truck-controllers.gif")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     write_atomic(out / "truck-controllers.png", drawn.getvalue())
     print(f"see {out / 'truck-controllers.png'}")
-    wrong = [name for name, (_, told, _) in drives.items() if told["docked"] == (name == "lqr")]
+    wrong = [title for title, (_, told, _) in drives.items() if told["docked"] == (title == "LQR")]
     if wrong:
         print(f"not as it should be: {', '.join(wrong)}; all but the LQR without limits dock, and that one jackknifes")
     return 1 if wrong else 0

@@ -38,7 +38,7 @@ DECISION = 0.4
 
 def learned(form: Form, seed: int) -> TruckEmulator:
     """An emulator that is fitted to random drives for a few seconds."""
-    return learn_emulator(EmulatorSettings(form=form, steps=2000, drives=2000, seed=seed))[0]
+    return learn_emulator(EmulatorSettings(form=form, steps=1000, drives=2000, seed=seed))[0]
 
 
 def open_loop(model: Model, seed: int) -> Array:
