@@ -274,6 +274,8 @@ def test_csv_detections(tmp_path: Path) -> None:
     file.write_text("time,x,y\n1,2,three\n")
     with pytest.raises(FormatError, match="line 2"):
         read_radar_csv(file, "x y")
+    with pytest.warns(FormatWarning, match="1 faulty"):
+        assert len(read_radar_csv(file, "x y", faulty="drop")) == 0
     with pytest.raises(FormatError, match="no column z"):
         read_radar_csv(file, "x z")
 

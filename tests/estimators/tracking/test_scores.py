@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from pilotage.core import BOX, SettingError, ShapeError, Space, SpaceError, TrackTable
+from pilotage.core.boxes import overlaps
 from pilotage.estimators.tracking import births_and_deaths
 from pilotage.estimators.tracking.scores import (
     Comparison,
@@ -342,6 +343,14 @@ def test_other_measures() -> None:
     turned = TrackTable([0.0], [1], [[3.1]], space=Space("yaw: angle"))
     back = TrackTable([0.0], [1], [[-3.1]], space=Space("yaw: angle"))
     assert compare(turned, back, cutoff=1.0).distance == pytest.approx([2 * np.pi - 6.2])
+
+
+@given(seed=SEEDS)
+def test_compiled_boxes_are_those_of_numpy(seed: int) -> None:
+    tables = boxes(seed)
+    fast, slow = compare(*tables), compare(*tables, similarity=overlaps)
+    for name in ("row", "column", "similarity", "distance"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))
 
 
 @pytest.mark.parametrize(
