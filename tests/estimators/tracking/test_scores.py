@@ -384,6 +384,7 @@ def test_compiled_boxes_are_those_of_numpy(seed: int) -> None:
     fast, slow = compare(*tables), compare(*tables, similarity=overlaps)
     for name in ("row", "column", "similarity", "distance"):
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))
+    assert compare(tables[0], tables[0]).similarity.max(initial=0.0) <= 1.0
 
 
 @pytest.mark.parametrize(
