@@ -9,24 +9,28 @@ import numpy as np
 import pytest
 
 from pilotage.control import (
+    CEM,
+    ICEM,
     ILQR,
     LQR,
     MPPI,
     SQP,
     GradientMPC,
     LinearMPC,
+    PredictiveSampling,
     PurePursuit,
     QuadraticProgram,
     Stanley,
     dlqr,
     follow,
     lqr,
+    place_poles,
     reach,
 )
 from pilotage.core import ActionStatus, Space
 from pilotage.core.errors import ModelError, SettingError
 from pilotage.maps import OccupancyGrid
-from pilotage.models import LinearDynamics, bicycle, dynamics, quadrotor, task, unicycle
+from pilotage.models import LinearDynamics, bicycle, discrete_dynamics, dynamics, quadrotor, task, unicycle
 
 DT = 0.1
 ROBOT = unicycle()
@@ -276,3 +280,187 @@ def test_any_first_plan_leads_to_the_same_one(kind: Any) -> None:
     for us in (np.full((20, 1), 1e6), np.where(np.arange(20) % 2, 1.0, -1.0)[:, None]):
         plan = drive.solve([2.0, 0.0], us=us)
         assert plan.ok and plan.cost == pytest.approx(best, rel=1e-6)
+
+
+@dynamics(state=Space("x [m]"), action=Space("u [m/s] in [-20, 20]"))
+def escaping(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return (x[0] ** 3 + u[0],)
+
+
+SAMPLERS: dict[Any, dict[str, Any]] = {MPPI: {"std": 5.0, "rng": 0}, CEM: {"std": 5.0, "rng": 0}}
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC, MPPI, CEM])
+@pytest.mark.parametrize("begin", [1.2, 2.0])
+def test_a_model_that_escapes_without_control(kind: Any, begin: float) -> None:
+    """Crocoddyl #96 and #270: rolled out without control, states become infinite, and no solver can begin."""
+    model = escaping()
+    assert not np.isfinite(model.rollout([begin], np.zeros((30, 1)), DT)).all()
+    drive = kind(model, reach(model, [0.0], dt=DT), horizon=30, **SAMPLERS.get(kind, {}))
+    x = np.array([begin])
+    plan = drive.solve(x)
+    assert plan.ok and plan.xs is not None and np.isfinite(plan.xs).all()
+    for k in range(25):
+        action = drive.act(x, k * DT)
+        assert action.status in (ActionStatus.SOLVED, ActionStatus.IMPROVED), action.reason
+        x = model.step(x, action.u, DT)
+    assert abs(x[0]) < 0.6
+
+
+def test_where_no_plan_is_finite_the_fallback_acts() -> None:
+    """The same, of a robot that is lost at once."""
+    kinds: list[Any] = [ILQR, MPPI, PredictiveSampling]
+    for kind in kinds:
+        drive = kind(escaping(), reach(escaping(), [0.0], dt=DT), horizon=30)
+        assert drive.act([1e9]).status is ActionStatus.FALLBACK
+        assert not drive.solve([1e9]).ok
+
+
+@task(state=ROBOT.state, action=ROBOT.action)
+def away(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return m.sqrt(x[0] * x[0] + x[1] * x[1]) + 0.01 * u[0] ** 2 + 0.01 * u[1] ** 2
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC])
+def test_a_distance_has_no_derivative_at_the_goal(kind: Any) -> None:
+    """CasADi #3598, LinearMPC.jl #118, acados #803: one tick with NaN inside, and all ticks after it are useless."""
+    drive, x = kind(ROBOT, away(dt=DT), horizon=20), np.array([1.0, 0.5, 0.0])
+    drive.act([0.0, 0.0, 0.0], 0.0)
+    for k in range(40):
+        x = ROBOT.step(x, drive.act(x, (k + 1) * DT).u, DT)
+    assert np.hypot(x[0], x[1]) < 0.02
+
+
+@pytest.mark.parametrize("solver", ["active_set", "interior_point"])
+def test_ticks_without_a_plan_leave_nothing_behind(solver: str) -> None:
+    """LinearMPC.jl #118: after an infeasible solve, all later ones report success, and NaN."""
+
+    def drive() -> LinearMPC:
+        return LinearMPC(CART, [0.0, 0.0], bounds={"x": (-0.5, 0.5), "v": (-0.1, 0.1)}, horizon=5, dt=DT, solver=solver)
+
+    used, fresh = drive(), drive()
+    for x in ([2.0, 0.0], [2.0, 3.0], [np.nan, 0.0]):
+        assert used.act(x).status is not ActionStatus.SOLVED
+    np.testing.assert_allclose(used.act([0.1, 0.0]).u, fresh.act([0.1, 0.0]).u, atol=1e-6)
+
+
+def test_the_first_change_is_counted_from_what_the_plant_does() -> None:
+    """do-mpc #84: the plant already runs when the controller begins, and the term of the change knows nothing of it."""
+    drive = LinearMPC(CART, [0.0, 0.0], rates={"a": (-1.0, 1.0)}, dt=DT)
+    drive.executed([0.8])
+    assert drive.act([2.0, 0.0], 0.0).u[0] == pytest.approx(0.7)
+    drive.executed([-0.4])  # a driver takes over for a tick
+    assert drive.act([2.0, 0.0], DT).u[0] == pytest.approx(-0.5)
+    drive.reset()
+    assert drive.act([2.0, 0.0], 0.0).u[0] == pytest.approx(-0.1)
+
+
+HEAT = np.array([
+    [0.40987971, -0.01740548, -0.02915897, -0.0064689], [0.16314996, 0.55259033, 0.00775349, 0.00191702],
+    [1.45655922, 0.6991218, 0.6678418, 0.22220992], [0.8925898, 0.42547154, 0.62484452, 0.31840862],
+])  # fmt: skip
+FLOW = np.array([[0.04506647, -5.8e-6], [-0.01187627, 1.86e-6], [-0.10863243, 0.00032904], [-0.06675421, 0.0011153]])
+DRIFT = np.array([4.69608128, -0.79258518, 10.86881909, 5.41938816])
+
+
+@discrete_dynamics(state=Space("a b c d"), action=Space("u v"))
+def furnace(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+    return tuple(
+        sum(HEAT[i, j] * x[j] for j in range(4)) + sum(FLOW[i, j] * u[j] for j in range(2)) + DRIFT[i] for i in range(4)
+    )
+
+
+def test_a_badly_scaled_program_is_that_of_least_squares() -> None:
+    """TinyMPC #79: an affine plant, and weights of actions from 5e-7 to 0.5; the first action is wrong by 12000 %."""
+    N, Q, R = 5, np.array([0.2, 1.0, 0.5, 0.2]), np.array([0.5, 5e-7])
+    x0, goal = np.array([0.0, 0.0, 85.0, 85.0]), np.array([2.14, 2.14, 60.0, 60.0])
+    M, free, x = np.zeros((4 * N, 2 * N)), np.zeros(4 * N), x0
+    for k in range(N):
+        x = HEAT @ x + DRIFT
+        free[4 * k : 4 * k + 4] = x
+        for j in range(k + 1):
+            M[4 * k : 4 * k + 4, 2 * j : 2 * j + 2] = np.linalg.matrix_power(HEAT, k - j) @ FLOW
+    W, S = np.diag(np.tile(np.sqrt(Q), N)), np.diag(np.tile(np.sqrt(R), N))
+    right = np.r_[W @ (np.tile(goal, N) - free), np.zeros(2 * N)]
+    us = np.linalg.lstsq(np.vstack([W @ M, S]), right, rcond=None)[0].reshape(N, 2)
+    plan = LinearMPC(furnace(), goal, Q=Q, R=R, P=np.diag(Q), horizon=N, dt=1.0, action=[0.0, 0.0]).solve(x0)
+    assert plan.us is not None
+    np.testing.assert_allclose(plan.us, us, rtol=1e-6, atol=1e-6)
+
+    @task(
+        state=furnace().state, action=furnace().action, terminal=lambda x, p, m: off(x),
+    )  # fmt: skip
+    def cost(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return off(x) + sum(w * e**2 for w, e in zip(R, u, strict=True))
+
+    def off(x: Any) -> Any:
+        return sum(w * (e - g) ** 2 for w, e, g in zip(Q, x, goal, strict=True))
+
+    for kind in (ILQR, SQP):
+        found = kind(furnace(), cost(dt=1.0), horizon=N).solve(x0)
+        assert found.us is not None
+        np.testing.assert_allclose(found.us, us, rtol=1e-4, atol=1e-3)
+
+
+def test_poles_of_public_threads() -> None:
+    """python-control #177 (a complex pair for two real ones), #117 (not where they should be), #176 (repeated)."""
+    A, B = np.array([[0.0, 1.0], [100.0, 0.0]]), np.array([[0.0], [1.0]])
+    for poles in ([-20 + 10j, -20 - 10j], [-5.0, -5.0], [-10.0, -30.0]):
+        found = np.linalg.eigvals(A - B @ place_poles(A, B, poles))
+        np.testing.assert_allclose(np.poly(found), np.poly(poles), rtol=1e-9)
+    A = np.array([[0, -42.7207306947135, 0, 47.0334901743703], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
+    found = np.linalg.eigvals(A - place_poles(A, np.eye(4), [-31.0, -21.0, -20.0, -30.0]))
+    np.testing.assert_allclose(np.sort(found.real), [-31.0, -30.0, -21.0, -20.0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [MPPI, CEM, ICEM, PredictiveSampling])
+def test_wide_noise_stays_within_the_bounds(kind: Any) -> None:
+    """PlaNet #22, mppi_numba #3: plans are made of samples within the bounds, and leave them nevertheless."""
+
+    @dynamics(state=Space("x [m]"), action=Space("u [m/s] in [-0.1, 1]"))
+    def tank(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return (u[0],)
+
+    drive = kind(tank(), reach(tank(), [100.0], dt=DT), horizon=10, std=50.0, rng=0)
+    actions = [drive.act([0.0], k * DT) for k in range(10)]
+    plans = np.array([action.plan for action in actions])
+    assert plans.min() >= -0.1 and plans.max() <= 1.0 and actions[-1].u[0] > 0.7
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC, MPPI, CEM])
+def test_one_step_is_a_horizon(kind: Any) -> None:
+    """do-mpc #442: with a horizon of one step, the state that it leads to costs nothing, and nothing is done."""
+    drive = kind(CART, reach(CART, [0.0, 0.0], dt=DT), horizon=1, **({"rng": 0} if kind in SAMPLERS else {}))
+    expected = ILQR(CART, reach(CART, [0.0, 0.0], dt=DT), horizon=1).solve([1.0, 0.0])
+    assert expected.us is not None and expected.us[0, 0] < -0.1
+    assert drive.act([1.0, 0.0]).u[0] == pytest.approx(expected.us[0, 0], abs=0.01)
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC, MPPI, CEM])
+def test_a_solve_changes_nothing(kind: Any) -> None:
+    """bioptim #222: the second solve of the same problem differs, since the first has changed the initial guess."""
+    drive = kind(ROBOT, reach(ROBOT, [2.0, 1.0, 0.0]), horizon=15, **({"rng": 0} if kind in SAMPLERS else {}))
+    us, x = np.full((15, 2), 0.1), np.zeros(3)
+    plans = [drive.solve(x, us=us).us]
+    drive.act(x, 0.0)
+    plans += [drive.solve(x, us=us).us]
+    np.testing.assert_array_equal(plans[0], plans[1])
+    assert (us == 0.1).all() and (x == 0.0).all()
+
+
+@task(
+    state=CART.state, action=CART.action, stage=Space("r [m]"), terminal=lambda x, r, p, m: 100.0 * (x[0] - r[0]) ** 2
+)
+def late(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
+    return 1e-6 * u[0] ** 2
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC])
+def test_the_end_of_the_horizon_has_its_own_reference(kind: Any) -> None:
+    """do-mpc #81: a reference that varies is not that of the last step in the terminal cost."""
+
+    def references(x: Any, t: float, steps: int, carry: Any) -> Any:
+        return ((t + DT * np.arange(steps + 1)) ** 2 / 40.0)[:, None], None
+
+    plan = kind(CART, late(references=references, dt=DT), horizon=10).solve([0.0, 0.0], t=1.0)
+    assert plan.xs is not None and plan.xs[-1, 0] == pytest.approx(0.1, abs=1e-4)

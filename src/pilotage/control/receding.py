@@ -21,6 +21,7 @@ from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
+from ._growth import grown
 from ._states import broken
 from .solver import SLACK, Proposal
 from .solver import Horizon as Horizon
@@ -182,7 +183,7 @@ class RecedingHorizon:
             self._last = self._stopping(x)
             return Action(self._last.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
         begin = self._begin(self._proposal, x, self.plan, rows)
-        self._state, found = self.solver.step(self._workspace, self._state, x, begin, rows, self._passed)
+        self._state, found = self._improved(self._state, x, begin, rows, self._passed)
         self._passed = 0.0
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
@@ -224,7 +225,7 @@ class RecedingHorizon:
         rows, _ = references_of(self.task, x, t, problem.steps, None)
         begin = np.array(problem.action.clip(begin), order="C")
         begin = self._begin(self._proposal, x, begin, rows) if us is None else begin
-        _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows, 0.0)
+        _, found = self._improved(self.solver.init(self.seed), x, begin, rows, 0.0)
         solved, lost = found.status is ActionStatus.SOLVED, found.status is ActionStatus.FALLBACK
         if lost or (not solved and problem.violated(x, found.us[0], rows)):
             return Plan(PlanStatus.NO_PATH, reason=found.reason, stats=found.stats)
@@ -232,6 +233,14 @@ class RecedingHorizon:
         status = PlanStatus.SOLVED if solved else PlanStatus.BUDGET
         ts = t + problem.dt * np.arange(problem.steps + 1, dtype=np.float64)
         return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
+
+    def _improved(self, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
+        """The answer of the solver; from a plan that was grown, if it has none because the states escape."""
+        state, found = self.solver.step(self._workspace, state, x, us, rows, passed)
+        if found.status is not ActionStatus.FALLBACK:
+            return state, found
+        first = grown(self.solver, self.problem, self.seed, x, us, rows)
+        return (state, found) if first is None else self.solver.step(self._workspace, state, x, first, rows, 0.0)
 
     def _begin(self, proposal: Proposal | None, x: Array, us: Array, rows: Array) -> Array:
         """The better one of a plan and a proposed one, as the model judges them; one with NaN is not used."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
+from types import FunctionType
 from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 
 from ._bound import bound
@@ -160,7 +161,7 @@ def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
 def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
     """`value`, when it is of the class that `who` needs; a class in the place of a model was most often not called.
 
-    `hint`, or `instead` of the class, ends the sentence in other cases.
+    `hint`, or `instead` of the class, ends the sentence in other cases, `hint` also for a function.
 
     Raises:
         SettingError: for anything else.
@@ -174,7 +175,8 @@ def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
     """
     if isinstance(value, kind) and not isinstance(value, type):  # a class has the methods of a protocol, too
         return value
-    hint = "; is () missing?" if callable(value) else hint or getattr(kind, "instead", "")
+    called = callable(value) and not (hint and isinstance(value, FunctionType))
+    hint = "; is () missing?" if called else hint or getattr(kind, "instead", "")
     raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")
 
 

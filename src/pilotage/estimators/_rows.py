@@ -122,18 +122,9 @@ class ModeRows(Engine):
         """Predict these rows, of the leading axes `batch`, under actions ``(..., m)``; a status for each row."""
         self._let_go()
         tables, weights = self._taken(where)
-        before, T = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt)
-        codes, each = list[np.ndarray](), u.ndim > 1
+        each = u.ndim > 1
         u = once_or_rows(u, batch, 1, "action") if each else u
-        if T is not None and len(tables) > 1:
-            at = np.array([table.ctypes.data for table in tables], dtype=np.int64)
-            imm_mix_rows.compiled(self._at, at, self._sizes, weights, T, int(self.estimator.pooled), *self._mixing)
-        with self._whole(tables, weights, before):
-            for j, table in enumerate(tables):
-                how, _ = self._launched(j, table, prediction(self._parts[j][1], u, dt))
-                codes.append(how * (how == PREDICTION_FAILED))
-        codes = np.concatenate(codes, axis=1)
-        self._undo(tables, weights, before, codes)
+        codes = self._moved(tables, weights, u, dt)
         self._put(where, tables, weights)
         status = outcome(codes)
         for i in np.flatnonzero(status):
@@ -142,6 +133,37 @@ class ModeRows(Engine):
             alone, ui = filter.unpack(model.state, tables[j][i].copy()), u[i] if each else u
             status[i] = why_prediction(model, alone, ui, dt, filter.jacobian)
         return status
+
+    def predict_tables(self, tables: list[np.ndarray], weights: np.ndarray, u: np.ndarray, dt: float) -> np.ndarray:
+        """Predict rows of these tables in place, under one action; a row that fails stays, and has a code above 0."""
+        return outcome(self._moved(tables, weights, u, dt))
+
+    def _moved(self, tables: list[np.ndarray], weights: np.ndarray, u: np.ndarray, dt: float) -> np.ndarray:
+        """Predict the rows of tables; the code of each component, ``(B, M)``. Rows with a bad code are as before."""
+        before, T = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt)
+        codes = list[np.ndarray]()
+        if T is not None and len(tables) > 1:
+            at = np.array([table.ctypes.data for table in tables], dtype=np.int64)
+            imm_mix_rows.compiled(self._at, at, self._sizes, weights, T, int(self.estimator.pooled), *self._mixing)
+        with self._whole(tables, weights, before):
+            for j, table in enumerate(tables):
+                how, _ = self._launched(j, table, prediction(self._parts[j][1], u, dt))
+                codes.append(how * (how == PREDICTION_FAILED))
+        found = np.concatenate(codes, axis=1)
+        self._undo(tables, weights, before, found)
+        return found
+
+    def update_tables(
+        self, tables: list[np.ndarray], weights: np.ndarray, mounted: Sequence[Any], z: np.ndarray, context: Any
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Update rows of these tables in place; the codes ``(B, M)`` and what each component found, ``(B, 1, ...)``."""
+        codes, founds = list[np.ndarray](), list[np.ndarray]()
+        for j, (h, table) in enumerate(zip(mounted, tables, strict=True)):
+            self._parts[j][0].check_sensor(h)
+            how, found = self._launched(j, table, measurement(h, z, context))
+            codes.append(how)
+            founds.append(found)
+        return np.concatenate(codes, axis=1), founds
 
     def attach(self, sensor: Sensor) -> Link:
         return RowsLink(self, sensor)
@@ -156,15 +178,9 @@ class ModeRows(Engine):
         if sensor.context is not None:
             given = once_or_rows(given, batch, 1, "context")
             given = given if len(given) == count else given[0]
-        codes, founds = list[np.ndarray](), list[np.ndarray]()
         with self._whole(tables, weights, before):
-            for j, (h, table) in enumerate(zip(mounted, tables, strict=True)):
-                self._parts[j][0].check_sensor(h)
-                how, found = self._launched(j, table, measurement(h, z, given))
-                codes.append(how)
-                founds.append(found[:, 0])
-        codes = np.concatenate(codes, axis=1)
-        status = outcome(codes)
+            codes, each = self.update_tables(tables, weights, mounted, z, given)
+        status, founds = outcome(codes), [found[:, 0] for found in each]
         logs = np.stack([found[:, -1] for found in founds], axis=-1)
         if len(tables) > 1:
             imm_weigh_rows.compiled(weights, logs, self.estimator.least, status)

@@ -54,6 +54,8 @@ class Loop:
             self.snapshot, self.best = self.run.read(self.modules, self.optimizer, resume=resume)
             if self.snapshot.state is not None:
                 self.trainee.restore(self.snapshot.state)
+        for module in self.modules.values():
+            module.train()  # a part of it may have evaluated before
         self.processes.same(value for m in self.modules.values() for value in m.state_dict().values())
         if self.processes.first and not found:
             self._save()

@@ -16,7 +16,7 @@ from ..core.settings import setting
 from ._threads import threads_for, weights
 from .border import array, is_tensor, tensor
 from .networks import MLP, Ensemble, Outputs
-from .networks.network import predictions
+from .networks.network import predictions, within
 from .prediction import Prediction
 from .scaling import Scaling
 
@@ -39,7 +39,8 @@ class NetworkDynamics(Dynamics):
         """Keep a network of these sizes, which outputs what the words say, and the noise."""
         self.prior, self.state, self.action, self.takes_tensors = prior, prior.state, prior.action, prior.takes_tensors
         made = MLP if network is None else network
-        self.network = made if isinstance(made, torch.nn.Module) else made(*sizes)
+        made = made if isinstance(made, torch.nn.Module) else made(*sizes)
+        self.network = within(made).eval()  # a step is a function, also of a network with dropout
         self.epistemic = setting(epistemic, bool, "epistemic")
         self._weights = weights(self.network)
         self.scaling = Scaling.none(*sizes) if scaling is None else scaling

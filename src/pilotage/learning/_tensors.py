@@ -10,6 +10,25 @@ import torch
 from ..core import FormatError
 
 Tensors = Mapping[str, torch.Tensor]
+WRAPPED = "_orig_mod."
+"""The name by which `torch.compile` holds a module."""
+
+
+def named(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The weights and buffers of a module by names that do not tell whether `torch.compile` has wrapped a part of it.
+
+    Example:
+        >>> layer = torch.nn.Linear(1, 1)
+        >>> list(torch.compile(layer, backend="eager").state_dict()), list(named(torch.compile(layer, backend="eager")))
+        (['_orig_mod.weight', '_orig_mod.bias'], ['weight', 'bias'])
+    """
+    return {name.replace(WRAPPED, ""): value for name, value in module.state_dict().items()}
+
+
+def load(module: torch.nn.Module, tensors: Tensors) -> None:
+    """Load weights by the names that `named` gives; a `RuntimeError` if names or shapes differ."""
+    here = {name.replace(WRAPPED, ""): name for name in module.state_dict()}
+    module.load_state_dict({here.get(name, name): value for name, value in tensors.items()})
 
 
 def taken(modules: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
@@ -17,7 +36,7 @@ def taken(modules: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
     return {
         f"modules.{module}.{name}": value.detach().cpu().contiguous().clone()
         for module, each in modules.items()
-        for name, value in each.state_dict().items()
+        for name, value in named(each).items()
     }
 
 
@@ -26,7 +45,7 @@ def put(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path |
     fits(tensors, modules, folder)
     for module, each in modules.items():
         prefix = f"modules.{module}."
-        each.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+        load(each, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
 
 
 def fits(tensors: Tensors, modules: Mapping[str, torch.nn.Module], folder: Path | None) -> None:

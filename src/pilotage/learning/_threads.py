@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,11 +10,13 @@ import torch
 
 SMALL = 2**26
 """Multiplications that one thread does in about 20 ms; for less, waking the others may take longer than the work."""
+HERE = os.getpid()
+"""The process that has imported this; another one is a fork of it."""
 
 
 @contextmanager
 def threads_for(multiplications: int) -> Iterator[None]:
-    """A context in which torch uses one thread, if the work is small.
+    """A context in which torch uses one thread, if the work is small, or in a fork, where other threads do not exist.
 
     OpenMP threads spin while they wait for each other; if other programs use the cores, a batch of a tenth of a
     millisecond may take a hundred milliseconds. The previous number of threads is restored at the end. The setting
@@ -31,7 +34,7 @@ def threads_for(multiplications: int) -> Iterator[None]:
         True
     """
     before = torch.get_num_threads()
-    if before == 1 or multiplications > SMALL:
+    if before == 1 or (multiplications > SMALL and os.getpid() == HERE):
         yield
         return
     torch.set_num_threads(1)

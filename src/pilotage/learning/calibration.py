@@ -100,8 +100,8 @@ def calibrate(
 
     Args:
         model: the model.
-        states: states ``(..., T+1, n)``, `dt` seconds apart.
-        actions: actions ``(..., T, m)``.
+        states: states ``(..., T+1, n)``, `dt` seconds apart, or a list of episodes of any lengths.
+        actions: actions ``(..., T, m)``, or a list of those of each episode.
         dt: duration of a transition [s].
         far: states ``(..., n)`` and actions ``(..., m)`` outside the data, for the AUROC.
         levels: probabilities of the intervals, between 0 and 1.

@@ -19,6 +19,8 @@ import torch
 
 from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
 from ..io import write_atomic
+from ._tensors import load as fill
+from ._tensors import named
 from .networks.network import described, rebuilt
 from .scaling import Scaling
 
@@ -73,7 +75,7 @@ def content_name(kind: str, content: bytes) -> str:
 
 def _packed(model: Any) -> bytes:
     """The network and the scaling of a model as bytes."""
-    tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
+    tensors = {f"network.{name}": value for name, value in named(model.network).items()}
     for name in ("mean", "std", "scale"):
         tensors[f"scaling.{name}"] = getattr(model.scaling, name)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
@@ -118,7 +120,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
         made = _network(config["network"], network, folder)
         tensors = tensors_of(folder / name)
         _finite(tensors, folder / name)
-        made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
+        fill(made, {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
         noise = None if noise is None else [float(value) for value in noise]

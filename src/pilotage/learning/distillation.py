@@ -125,7 +125,9 @@ def distill(
         >>> len(found.lessons), found.policy.act([1.0, 0.0]).u.shape
         (200, (1,))
     """
-    instance(teacher, Controller, "distill")
+    instance(
+        teacher, Controller, "distill", "; its method act(state, t) returns an Action, and reset() begins an episode"
+    )
     instance(dynamics, Dynamics, "distill")
     task = instance(task, Task, "distill").on(dynamics.state, dynamics.action)
     rounds, episodes, steps = (

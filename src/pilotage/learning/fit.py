@@ -89,8 +89,8 @@ def fit(
 
     Args:
         model: the model to train; it is not changed.
-        states: states ``(..., T+1, n)``, `dt` seconds apart.
-        actions: actions ``(..., T, m)``.
+        states: states ``(..., T+1, n)``, `dt` seconds apart, or a list of episodes of any lengths.
+        actions: actions ``(..., T, m)``, or a list of those of each episode.
         dt: duration of a transition [s].
         epochs: number of passes over the data.
         batch: number of transitions per gradient step.

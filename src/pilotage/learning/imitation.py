@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core import PilotageError, Space, Task
-from ..core.arrays import Array
+from ..core import PilotageError, ShapeError, Space, Task, seeded
+from ..core.arrays import Array, numbers
 from ..core.settings import Count, Fraction, Positive, settings
 from .border import tensor
 from .lessons import Lessons
@@ -45,8 +45,10 @@ class Training:
         """A policy that imitates the lessons; it starts with the weights of the policy `like`, if there is one.
 
         Raises:
+            ShapeError: if the lessons do not match the dynamics, the task or each other.
             PilotageError: if there are fewer than two states, or training diverges.
         """
+        lessons, (rng, _) = _checked(lessons, dynamics, task), seeded(rng)
         if len(lessons) < 2:
             raise PilotageError(f"the teacher gave {len(lessons)} usable plans; two at least are needed")
         state, action, limits = dynamics.state, dynamics.action, _limits(dynamics.action, lessons.plans, like)
@@ -70,6 +72,19 @@ class Training:
         seed, scaling = int(rng.integers(2**31)), Scaling.of(phi, v)
         network = Ensemble(self.members, inputs=phi.shape[1], outputs=v.shape[1], hidden=self.hidden, seed=seed)
         return network, Scaling(scaling.mean, scaling.std, torch.ones_like(scaling.scale))
+
+
+def _checked(lessons: Lessons, dynamics: Any, task: Task) -> Lessons:
+    """The lessons as arrays of the right shapes; they may be recordings."""
+    n, nr, m = dynamics.state.size, task.stage.size, dynamics.action.size
+    xs, rows, plans = (numbers(getattr(lessons, name), f"{name} of the lessons") for name in ("xs", "rows", "plans"))
+    count, steps = len(xs), plans.shape[1] if plans.ndim == 3 else 1
+    if (xs.shape, rows.shape, plans.shape) != ((count, n), (count, nr), (count, steps, m)):
+        raise ShapeError(
+            f"lessons have xs {xs.shape}, rows {rows.shape} and plans {plans.shape}; "
+            f"expected (N, {n}), (N, {nr}) and (N, H, {m}), as in us[:, None] for actions (N, {m})"
+        )
+    return Lessons(xs, rows, plans)
 
 
 def _limits(action: Space, plans: Array, like: NetworkPolicy | None) -> Array:

@@ -51,7 +51,8 @@ class Regression:
         self.modules, self._network, self._seed = {"network": network}, network, seed
         self._inputs, self._targets = scaling.inward(features).to(kind), (targets / scaling.scale).to(kind)
         self._kept, self._held, self._batch = kept, torch.as_tensor(held), batch
-        self.batches = -(-len(kept) // batch)
+        full, rest = divmod(len(kept), batch)
+        self.batches = full + (rest > 1 or full == 0)  # one row that is left joins the last batch: it has no variance
         self._epoch, self._order = -1, np.arange(0)
 
     def loss(self, step: int, generator: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
@@ -59,7 +60,8 @@ class Regression:
         epoch, number = divmod(step, self.batches)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, stream(self._seed, epoch, rank()).permutation(self._kept)
-        return self._error(torch.as_tensor(self._order[number * self._batch : (number + 1) * self._batch])), {}
+        end = (number + 1) * self._batch if number + 1 < self.batches else None
+        return self._error(torch.as_tensor(self._order[number * self._batch : end])), {}
 
     def validate(self) -> dict[str, torch.Tensor]:
         """The loss on the held-out examples."""

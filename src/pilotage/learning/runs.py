@@ -113,6 +113,8 @@ class RunFolder:
             )
         self._compare(read_settings(self.folder, type(self.settings)))
         snapshot = _snapshot(config, self.folder)
+        if snapshot.end is TrainingEnd.COMPLETED and snapshot.step < self.settings.steps:
+            snapshot.end = None
         last = tensors_of(self.folder / _named(config, "last", self.folder))
         best = {} if config["best"] is None else tensors_of(self.folder / _named(config, "best", self.folder))
         fits(best, modules, self.folder)
@@ -123,11 +125,15 @@ class RunFolder:
     def _compare(self, kept: TrainingSettings) -> None:
         for each in fields(self.settings):
             mine, theirs = getattr(self.settings, each.name), getattr(kept, each.name)
-            if mine != theirs and each.name not in FREE:
-                raise SettingError(
-                    f"{each.name} is {mine!r}, but the run in {self.folder} was begun with {theirs!r}; "
-                    f"give {each.name}={theirs!r}, or another folder"
-                )
+            if mine == theirs or each.name in FREE:
+                continue
+            if each.name == "steps" and mine > theirs and self.settings.schedule == "constant":
+                continue  # the rate of no step depends on their number
+            more = ", whose learning rates depend on it" if each.name == "steps" else ""
+            raise SettingError(
+                f"{each.name} is {mine!r}, but the run in {self.folder} was begun with {theirs!r}{more}; give "
+                f"{each.name}={theirs!r}, or another folder, where `load_best` lets a run begin with these weights"
+            )
 
 
 def load_best(folder: str | Path, modules: Mapping[str, torch.nn.Module]) -> Record:

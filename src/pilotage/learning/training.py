@@ -76,7 +76,8 @@ def train(
         trainee: modules and their loss; the modules are trained in place.
         settings: settings of the training.
         folder: folder of the run, which is made; None to keep nothing. See `load_best`.
-        resume: whether to continue the run in the folder, if there is one. Otherwise, a run in it is an error.
+        resume: whether to continue the run in the folder, if there is one. Otherwise, a run in it is an error. With the
+            schedule "constant", it may be continued beyond its `steps`.
         progress: a function that is called after every validation, such as `print` or a `TensorBoard`.
 
     Raises:

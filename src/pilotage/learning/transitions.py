@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -11,12 +13,16 @@ import torch
 
 from ..core import Dynamics, ShapeError
 from ..core.arrays import Array
+from ..core.settings import shown
 from ._network_dynamics import NetworkDynamics
 from .border import array, tensor
 from .dynamics import LearnedDynamics
 from .regression import Regression
 from .residual import ResidualDynamics
 from .scaling import Scaling
+
+ENOUGH, DOMINANT = 20, 0.9
+"""The number of transitions from which one can be a glitch, and its share of the sum of squares."""
 
 Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
 
@@ -26,7 +32,7 @@ class Transitions(Generic[Learned]):
 
     Args:
         like: the model, of which the network is copied; it is not changed.
-        states: states ``(..., T+1, n)``, `dt` seconds apart.
+        states: states ``(..., T+1, n)``, `dt` seconds apart, or a list of episodes of any lengths.
         actions: actions ``(..., T, m)``.
         dt: duration of a transition [s].
         batch: number of transitions per gradient step.
@@ -83,23 +89,72 @@ def split(count: int, held_out: float, generator: np.random.Generator) -> tuple[
 def velocities(
     model: NetworkDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
+    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain.
+
+    A `RuntimeWarning` names a transition that is larger than all others together, as after a glitch of a sensor.
+    """
     x, u, y = steps_of(model, states, actions)
     v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
+    _warn_of_glitches(v, model.state.minus(y, x) / dt, model.state.tangent_names)
     return tensor(x), tensor(u), tensor(v)
+
+
+def _warn_of_glitches(v: Array, motion: Array, names: Sequence[str]) -> None:
+    """A warning if one row of `v` has most of the square of a component, and is no rounding error of the motion."""
+    if len(v) < ENOUGH:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        square, size, k = v * v, (motion * motion).mean(0), np.abs(v).argmax(0)
+        top, rest = square.max(0), square.sum(0)
+        rest -= top
+    for j in np.flatnonzero((top > DOMINANT * (top + rest)) & (top > 1e-6 * size) & (top < np.inf)).tolist():
+        times = math.sqrt(top[j] * (len(v) - 1) / max(rest[j], 1e-300))
+        warnings.warn(
+            f"transition {k[j]} of {len(v)} changes {names[j]} by {v[k[j], j]:.3g} per second beyond the prior, "
+            f"{times:.2g} times as much as others; the network learns little else. If it is a glitch, or the jump to "
+            "another start, remove it",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
 
 def steps_of(model: Dynamics, states: Any, actions: Any) -> tuple[Array, Array, Array]:
     """The transitions ``(N, n)``, ``(N, m)``, ``(N, n)`` of trajectories ``(..., T+1, n)`` under ``(..., T, m)``.
 
+    Lists of such arrays are episodes, which may differ in length.
+
     Raises:
         ShapeError: if they do not match.
+
+    Example:
+        >>> from pilotage.models import pendulum
+        >>> xs = [np.zeros((4, 2)), np.zeros((9, 2))]
+        >>> [rows.shape for rows in steps_of(pendulum(), xs, [np.zeros((3, 1)), np.zeros((8, 1))])]
+        [(11, 2), (11, 1), (11, 2)]
     """
-    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
+    if not _episodes(states):
+        return _steps(model, states, actions, "")
+    if not _episodes(actions) or len(states) != len(actions):
+        found = f"{len(actions)} of actions" if _episodes(actions) else f"actions that are {shown(actions)}"
+        raise ShapeError(f"there are {len(states)} episodes of states, and {found}; expected as many of both")
+    parts = [_steps(model, xs, us, f" of episode {k}") for k, (xs, us) in enumerate(zip(states, actions, strict=True))]
+    x, u, y = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+    return x, u, y
+
+
+def _episodes(value: Any) -> bool:
+    """Whether it is a list of arrays with two axes or more, and not itself an array in lists."""
+    return isinstance(value, list | tuple) and bool(value) and all(hasattr(e, "ndim") and e.ndim > 1 for e in value)
+
+
+def _steps(model: Dynamics, states: Any, actions: Any, which: str) -> tuple[Array, Array, Array]:
+    """The transitions of trajectories of one length; `which` of the episodes, for errors."""
+    xs, us = model.state.check(states, f"states{which}"), model.action.check(actions, f"actions{which}")
     n, m = model.state.size, model.action.size
     if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
         raise ShapeError(
-            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {n}) and (..., T, {m})"
+            f"states{which} have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {n}) and (..., T, {m}), "
+            "with the state after the last action"
         )
     count = math.prod(us.shape[:-1])
     return xs[..., :-1, :].reshape(count, n), us.reshape(count, m), xs[..., 1:, :].reshape(count, n)

@@ -47,8 +47,9 @@ class LinearMPC(RecedingHorizon):
         P: weight of the end; default: the solution of the Riccati equation of F, B, Q, R.
         bounds: lowest and highest value of components of the tangent of the state by name, from step 1 on.
         outputs: ``(C, low, high)``, with C ``(k, d)``: bounds of ``C (x (-) goal)``.
-        rates: lowest and highest rate of change of actions by name [1/s]; the first tick begins from `action`, and the
-            tick after a fallback from the action of the fallback, which itself may change faster.
+        rates: lowest and highest rate of change of actions by name [1/s]; the first tick begins from `action`, or from
+            what `executed` was told, and the tick after a fallback from the action of the fallback, which itself may
+            change faster.
         soft: weights of violations, by the names "x", "output 0" or "rate of accel", or one for all of these: the cost
             of a violation is the weight times its size. A large weight keeps a bound wherever that is possible.
             Default: hard bounds.
@@ -163,6 +164,26 @@ class LinearMPC(RecedingHorizon):
         if method is None:
             raise ModelError("there is no program before the first call of act, since relinearize is on")
         return method.program
+
+    def executed(self, u: ArrayLike) -> None:
+        """Note that `u` ``(m,)`` was executed, not the action of the last tick: the next change is counted from it.
+
+        It is called after `reset` if the plant moves already, or after a tick whose action somebody else replaced.
+
+        Example:
+            >>> from pilotage.core import Space
+            >>> from pilotage.models import LinearDynamics
+            >>> tank = LinearDynamics([[0]], [[1]], state=Space("level [m]"), action=Space("flow [m/s] in [-5, 5]"))
+            >>> drive = LinearMPC(tank, [0.0], rates={"flow": (-1.0, 1.0)})
+            >>> drive.executed([-3.0])
+            >>> drive.act([10.0]).u.round(6).tolist()
+            [-3.1]
+        """
+        given = self.problem.action.check(u, "u")
+        if given.ndim != 1:
+            raise ShapeError(f"u has shape {given.shape}; expected one action ({given.size},)")
+        self._last = given.copy()
+        self._executed(given)
 
     def _executed(self, u: Array) -> None:
         """The next change is counted from the action of the fallback."""

@@ -78,6 +78,8 @@ class GradientDescent:
         low, high = workspace.problem.limits
         direction = OPTIMISERS[self.optimiser](self.rate * np.tile(reach_of(low, high), (len(u), 1)))
         J, g, _ = workspace(x, u, *stages)
+        if not np.isfinite(J):
+            return u, False, False
         best = J, u
         for _ in left:
             free = np.where(((u <= low) & (g > 0.0)) | ((u >= high) & (g < 0.0)), 0.0, g)

@@ -21,6 +21,7 @@ from ...models.trace import ParameterMemory, code_of
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution
 from ._clock import CLOCK
 from ._verdict import judged
+from .ddp import STUCK
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
 from .stage_qp import memory_for
 
@@ -88,6 +89,8 @@ class MultipleShooting:
         if phase == FEEDBACK:
             workspace.prepare(begin, rows, self._numbers(begin))
         ended, report, found, after = workspace.run(phase, x, begin, rows, self._numbers(begin))
+        if ended == STUCK and report[1] <= 1.0 and state is not None:  # no derivative along the last plan, as at a kink
+            return self.step(workspace, None, x, us, rows, passed)
         solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
         return None if solution.status is ActionStatus.FALLBACK else after, solution
 

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+from .association import Association as Association
+from .association import Shares as Shares
+from .detector import Detector as Detector
+from .existence import Existence as Existence
+from .gate import Gate as Gate
+from .gate import Pairs as Pairs
+from .gnn import GNN as GNN
+from .independent_pda import IndependentPDA as IndependentPDA
+from .initiation import Initiation as Initiation
+from .jipda import JIPDA as JIPDA
+from .jpda import JPDA as JPDA
+from .m_of_n import MofN as MofN
+from .management import Evidence as Evidence
+from .management import Management as Management
+from .nearest_neighbor import NearestNeighbor as NearestNeighbor
+from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
 from .scenario import Scenario as Scenario
 from .scenarios import births_and_deaths as births_and_deaths
@@ -9,5 +25,39 @@ from .scenarios import crossing as crossing
 from .scenarios import manoeuvring as manoeuvring
 from .scenarios import occlusion as occlusion
 from .scenarios import parallel as parallel
+from .score_test import ScoreTest as ScoreTest
+from .tracker import Tracker as Tracker
+from .tracks import Track as Track
+from .tracks import Tracks as Tracks
+from .tracks import TrackStatus as TrackStatus
 
-__all__ = ["PDA", "Scenario", "births_and_deaths", "crossing", "manoeuvring", "occlusion", "parallel"]
+__all__ = [
+    "GNN",
+    "JIPDA",
+    "JPDA",
+    "PDA",
+    "Association",
+    "Detector",
+    "Evidence",
+    "Existence",
+    "Gate",
+    "IndependentPDA",
+    "Initiation",
+    "Management",
+    "MofN",
+    "NearestNeighbor",
+    "OnePoint",
+    "Pairs",
+    "Scenario",
+    "ScoreTest",
+    "Shares",
+    "Track",
+    "TrackStatus",
+    "Tracker",
+    "Tracks",
+    "births_and_deaths",
+    "crossing",
+    "manoeuvring",
+    "occlusion",
+    "parallel",
+]

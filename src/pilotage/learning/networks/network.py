@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 import torch
 
-from ...core import SettingError
+from ...core import ModelError, SettingError
 from ...core.settings import by_name, setting
 
 
@@ -132,5 +133,33 @@ def rebuilt(settings: Mapping[str, Any]) -> Network:
 
 
 def predictions(network: torch.nn.Module, features: torch.Tensor) -> Outputs:
-    """The outputs of the members of any module; one without members is its own."""
-    return network.predict(features) if isinstance(network, Network) else Outputs(network(features)[None])
+    """The outputs of the members of any module; one without members is its own.
+
+    A module that is no block is asked for rows ``(N, inputs)``, because batch normalisation takes no other batches.
+
+    Raises:
+        ModelError: if a module answers with something else than a tensor.
+    """
+    if isinstance(network, Network):
+        return network.predict(features)
+    batch = features.shape[:-1]
+    answer = network(features.reshape(math.prod(batch), features.shape[-1]))
+    if not isinstance(answer, torch.Tensor):
+        raise ModelError(
+            f"the network gives a {type(answer).__name__}; expected a tensor of velocities, or as the network a "
+            "GaussianHead, which gives variances too"
+        )
+    return Outputs(answer.reshape(1, *batch, *answer.shape[1:]))
+
+
+def within(network: torch.nn.Module) -> torch.nn.Module:
+    """The block that `torch.compile` has wrapped, which hides its `predict`; any other module as it is.
+
+    Example:
+        >>> from pilotage.learning import MLP
+        >>> network = MLP(3, 2)
+        >>> within(torch.compile(network, backend="eager")) is within(network) is network
+        True
+    """
+    inside = getattr(network, "_orig_mod", None)
+    return inside if isinstance(inside, Network) else network

@@ -1,0 +1,188 @@
+"""Trackers of many targets against Stone Soup: the whole tracker, the same filter, gate and data."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Contest, absolute, row
+from pilotage.core import Gaussian
+from pilotage.estimators import KF
+from pilotage.estimators.tracking import GNN, JPDA, Detector, Pairs, ScoreTest, Tracker
+from pilotage.models import constant_velocity, position
+
+CAR, STD, DETECTION, SIDE = constant_velocity(density=0.1), 0.5, 0.9, 400.0
+BEGIN = datetime.datetime(2026, 1, 1)
+
+
+def radar(clutter: float, side: float = SIDE) -> Detector:
+    return Detector(position(std=STD), detection=DETECTION, clutter=max(clutter, 0.1) / side**2)
+
+
+@cache
+def traffic(targets: int, clutter: float, steps: int, side: float = SIDE, seed: int = 0) -> tuple[Any, ...]:
+    """Scans of targets in clutter over a square, and where the targets were at first, ``(targets, 4)``."""
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([rng.uniform(-0.4 * side, 0.4 * side, (targets, 2)), 3.0 * rng.normal(size=(targets, 2))], 1)
+    L, first, scans = np.linalg.cholesky(CAR.noise(x[0], [], 1.0)), x, []
+    for _ in range(steps):
+        x = CAR.step(x, np.zeros((targets, 0)), 1.0) + rng.normal(size=x.shape) @ L.T
+        z = (x[:, :2] + STD * rng.normal(size=(targets, 2)))[rng.random(targets) < DETECTION]
+        false = rng.uniform(-side / 2, side / 2, (rng.poisson(clutter), 2))
+        scans.append(rng.permutation(np.concatenate([z, false])))
+    return scans, first
+
+
+def ours(association: Any, targets: int, clutter: float, management: Any = None, side: float = SIDE) -> Tracker:
+    birth = Gaussian.of(CAR.state, std={"x": side, "y": side, "vx": 4.0, "vy": 4.0})
+    return Tracker(KF(CAR, dt=1.0), radar(clutter, side), birth, association, management=management)
+
+
+def theirs(joint: bool, clutter: float) -> Any:
+    """Stone Soup's tracker of the same parts: one-point initiation, three detections of five confirm, five misses end."""
+    from stonesoup.dataassociator.neighbour import GNNWith2DAssignment  # pyright: ignore[reportMissingImports]
+    from stonesoup.dataassociator.probability import JPDA as TheirJPDA  # pyright: ignore[reportMissingImports]
+    from stonesoup.deleter.time import UpdateTimeStepsDeleter  # pyright: ignore[reportMissingImports]
+    from stonesoup.hypothesiser.distance import DistanceHypothesiser  # pyright: ignore[reportMissingImports]
+    from stonesoup.hypothesiser.probability import PDAHypothesiser  # pyright: ignore[reportMissingImports]
+    from stonesoup.initiator.simple import MultiMeasurementInitiator  # pyright: ignore[reportMissingImports]
+    from stonesoup.measures import Mahalanobis  # pyright: ignore[reportMissingImports]
+    from stonesoup.models.measurement.linear import LinearGaussian  # pyright: ignore[reportMissingImports]
+    from stonesoup.models.transition.linear import CombinedLinearGaussianTransitionModel, ConstantVelocity  # pyright: ignore[reportMissingImports]
+    from stonesoup.predictor.kalman import KalmanPredictor  # pyright: ignore[reportMissingImports]
+    from stonesoup.tracker.simple import MultiTargetMixtureTracker, MultiTargetTracker  # pyright: ignore[reportMissingImports]
+    from stonesoup.types.state import GaussianState  # pyright: ignore[reportMissingImports]
+    from stonesoup.updater.kalman import KalmanUpdater  # pyright: ignore[reportMissingImports]
+
+    motion = CombinedLinearGaussianTransitionModel([ConstantVelocity(0.1), ConstantVelocity(0.1)])
+    sensor = LinearGaussian(4, (0, 2), STD**2 * np.eye(2))
+    predictor, updater = KalmanPredictor(motion), KalmanUpdater(sensor)
+    near = DistanceHypothesiser(predictor, updater, Mahalanobis(), missed_distance=math.sqrt(9.21))
+    hypothesiser: Any = PDAHypothesiser(predictor, updater, clutter / SIDE**2, DETECTION, 0.99) if joint else near
+    associator = TheirJPDA(hypothesiser) if joint else GNNWith2DAssignment(hypothesiser)
+    prior = GaussianState([[0.0], [0.0], [0.0], [0.0]], np.diag([SIDE**2, 16.0, SIDE**2, 16.0]))
+    initiator = MultiMeasurementInitiator(
+        prior, UpdateTimeStepsDeleter(2), GNNWith2DAssignment(near), updater, measurement_model=sensor, min_points=3
+    )
+    kind: Any = MultiTargetMixtureTracker if joint else MultiTargetTracker
+    return kind(initiator, UpdateTimeStepsDeleter(5), [], associator, updater), sensor
+
+
+def stone_soup(joint: bool, scans: Any, clutter: float) -> Any:
+    """A function that tracks through all scans; it gives the tracks of the last."""
+    from stonesoup.types.detection import Detection  # pyright: ignore[reportMissingImports]
+
+    def run() -> Any:
+        tracker, sensor = theirs(joint, clutter)
+        given = []
+        for k, z in enumerate(scans):
+            t = BEGIN + datetime.timedelta(seconds=float(k))
+            given.append((t, {Detection(each[:, None], timestamp=t, measurement_model=sensor) for each in z}))
+        tracker.detector = given
+        found: Any = set()
+        for _, found in tracker:
+            pass
+        return found
+
+    return run
+
+
+def whole(association: Any, joint: bool, quick: bool) -> Contest:
+    """Ours and theirs through the same scans, from the first on."""
+    clutter, steps, few = 50.0, 100, 4 if joint else 10
+    scans, _ = traffic(20, clutter, steps)
+    mine = lambda: [each.update(z, float(k)) for each in [ours(association, 20, clutter)] for k, z in enumerate(scans)]  # noqa: E731
+    peer = stone_soup(joint, scans[:few], clutter)
+
+    def check() -> str:
+        tracks = mine()[-1]
+        return f"{len(tracks)} of 20 targets tracked after {steps} scans; the peer runs the first {few} scans"
+
+    def scaled() -> float:
+        import time
+
+        begun = time.perf_counter()
+        peer()
+        return (time.perf_counter() - begun) * steps / few
+
+    def timed() -> float:
+        import time
+
+        begun = time.perf_counter()
+        mine()
+        return time.perf_counter() - begun
+
+    return Contest(timed, scaled, check, work=steps, timed=False)
+
+
+@row("track_gnn", peer="Stone Soup", bar=100.0, unit="ms", needs=["stonesoup"],
+     note="20 targets, 50 clutter points a scan, whole tracker; a scan")  # fmt: skip
+def track_gnn(quick: bool) -> Contest:
+    return whole(GNN(), False, quick)
+
+
+@row("track_jpda", peer="Stone Soup", bar=500.0, unit="ms", needs=["stonesoup"],
+     note="20 targets, 50 clutter points a scan, whole tracker; a scan")  # fmt: skip
+def track_jpda(quick: bool) -> Contest:
+    return whole(JPDA(), True, quick)
+
+
+@absolute("track_gnn_scan", limit=0.5, unit="ms", note="20 targets, 50 clutter points a scan: the median scan")
+def track_gnn_scan(quick: bool) -> Contest:
+    return scan_of(GNN())
+
+
+@absolute("track_jpda_scan", limit=1.0, unit="ms", note="20 targets, 50 clutter points a scan: the median scan")
+def track_jpda_scan(quick: bool) -> Contest:
+    return scan_of(JPDA())
+
+
+def scan_of(association: Any) -> Contest:
+    import time
+
+    scans, _ = traffic(20, 50.0, 100)
+
+    def each() -> list[float]:
+        tracker, times = ours(association, 20, 50.0), []
+        for k, z in enumerate(scans):
+            begun = time.perf_counter()
+            tracker.update(z, float(k))
+            times.append(time.perf_counter() - begun)
+        return times
+
+    def check() -> str:
+        return f"the worst scan of 100 takes {1e3 * max(each()):.2f} ms"
+
+    return Contest(lambda: float(np.median(each())), check=check, timed=False)
+
+
+@absolute(
+    "jpda_six", limit=1.0, unit="ms", note="six mutually gated targets and detections; Stone Soup's exact: 651 ms"
+)
+def jpda_six(quick: bool) -> Contest:
+    pairs = Pairs(np.repeat(np.arange(6), 6), np.tile(np.arange(6), 6), np.zeros(36), 6, 6)
+    log_odds, rule = np.random.default_rng(0).normal(size=36), JPDA()
+    return Contest(lambda: rule.share(pairs, log_odds))
+
+
+@absolute(
+    "track_thousand", limit=100.0, unit="ms", note="1000 targets at 10 Hz, 100 clutter points a scan; the median scan"
+)
+def track_thousand(quick: bool) -> Contest:
+    import time
+
+    scans, _ = traffic(1000, 100.0, 30, 4000.0)
+
+    def each() -> float:
+        tracker, times = ours(GNN(), 1000, 100.0, ScoreTest(), 4000.0), []
+        for k, z in enumerate(scans):
+            begun = time.perf_counter()
+            tracker.update(z, float(k))
+            times.append(time.perf_counter() - begun)
+        return float(np.median(times))
+
+    return Contest(each, timed=False)

@@ -1,0 +1,67 @@
+"""Association: how likely it is that each detection of a scan comes from each track."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...core.arrays import Array
+from .gate import Pairs
+
+
+class Association(ABC):
+    """Base of the rules by which a `Tracker` shares out the detections of a scan among its tracks.
+
+    A rule is given the odds of each pair within the gate: how much likelier it is that the detection comes from the
+    track, than that the track was not detected and the detection is a false one::
+
+        w_ij  =  P_D N(z_j (-) h(x_i); 0, S_i)  /  (lambda (1 - P_D P_G))
+
+    Attributes:
+        existing: whether odds count that a track may not exist, as integrated association does.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class First(Association):
+        ...     "Every track takes the first detection in its gate, and never mind the others."
+        ...
+        ...     def share(self, pairs, log_odds):
+        ...         beta = np.zeros(len(log_odds))
+        ...         beta[np.unique(pairs.rows, return_index=True)[1]] = 1.0
+        ...         return Shares.of(pairs, beta)
+    """
+
+    existing: ClassVar[bool] = False
+
+    @abstractmethod
+    def share(self, pairs: Pairs, log_odds: Array) -> Shares:
+        """The share of each pair, given its log-odds ``(P,)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """Probabilities of associations.
+
+    Args:
+        beta: of each pair, ``(P,)``.
+        missed: that a track caused none of the detections, ``(N,)``.
+    """
+
+    beta: Any
+    missed: Any
+
+    @staticmethod
+    def of(pairs: Pairs, beta: Array) -> Shares:
+        """Shares of which those of a track sum to one."""
+        return Shares(beta, np.maximum(1.0 - np.bincount(pairs.rows, beta, pairs.tracks), 0.0))
+
+    @staticmethod
+    def chosen(pairs: Pairs, taken: Any) -> Shares:
+        """All for the pairs in these places."""
+        beta, missed = np.zeros(len(pairs.rows)), np.ones(pairs.tracks)
+        beta[taken], missed[pairs.rows[taken]] = 1.0, 0.0
+        return Shares(beta, missed)

@@ -1,0 +1,144 @@
+"""The gate: which detections may come from which tracks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+
+from ...core import Space
+from ...core.arrays import Array
+from ...core.settings import Interval, settings
+from ...models.trace import call, code_of, driver
+from .._inputs import gate_quantiles
+
+Probability = Annotated[float, Interval(0.0, 1.0, "()")]
+
+
+@settings
+class Gate:
+    """The chi-square gate: detections that a track explains with probability P_G.
+
+    ::
+
+        d^2 = y' S^-1 y  <=  gamma,      y = z (-) h(x),      P(chi^2_m <= gamma) = P_G
+
+    y is the innovation in the tangent space of the reading, S its covariance and m its dimension. A track lets pass the
+    fraction P_G of its own detections; what falls outside is not looked at again.
+
+    Source: Bar-Shalom and Li, "Multitarget-Multisensor Tracking", 1995, section 2.3.
+
+    Args:
+        probability: P_G.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotage.core import Space
+        >>> gate = Gate(0.99)
+        >>> plane = Space("x y [m]")
+        >>> pairs = gate.pairs(plane, np.zeros((1, 2)), np.eye(2)[None], np.array([[1.0, 0.0], [9.0, 0.0]]))
+        >>> pairs.rows.tolist(), pairs.columns.tolist(), pairs.distances.tolist()
+        ([0], [0], [1.0])
+    """
+
+    probability: Probability = 0.99
+
+    def limit(self, dim: int) -> float:
+        """gamma, for readings of that dimension."""
+        return float(gate_quantiles(self.probability, dim)[dim])
+
+    def pairs(self, reading: Space, expected: Array, S: Array, z: Array) -> Pairs:
+        """The pairs of a track and a detection within the gate, track by track.
+
+        Args:
+            reading: the space of detections.
+            expected: of each track, ``(N, k)``.
+            S: innovation covariances, ``(N, m, m)``.
+            z: detections ``(K, k)``.
+        """
+        n, k, m = len(expected), len(z), reading.dim
+        rows, columns = np.empty((2, n * k), np.int64)
+        distances, room = np.empty(n * k), np.empty((m + 3) * m + reading.size)
+        minus = 0 if reading.linear else code_of(reading, "minus").address
+        count = gate_pairs.compiled(minus, expected, S, z, self.limit(m), room, rows, columns, distances)
+        return Pairs(rows[:count].copy(), columns[:count].copy(), distances[:count].copy(), n, k)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of a track and a detection, ordered by track.
+
+    Args:
+        rows: place of the track of each pair, ``(P,)``.
+        columns: place of its detection, ``(P,)``.
+        distances: Mahalanobis distances squared, ``(P,)``.
+        tracks: number of tracks.
+        detections: number of detections.
+    """
+
+    rows: Any
+    columns: Any
+    distances: Any
+    tracks: int
+    detections: int
+
+    def only(self, which: Any) -> Pairs:
+        """The pairs of an index."""
+        return replace(self, rows=self.rows[which], columns=self.columns[which], distances=self.distances[which])
+
+    @property
+    def starts(self) -> Any:
+        """Where the pairs of each track begin, and where the last end, ``(tracks + 1,)``."""
+        return np.searchsorted(self.rows, np.arange(self.tracks + 1)).astype(np.int64)
+
+
+@driver("i8(i8, f8[:,::1], f8[:,:,::1], f8[:,::1], f8, f8[::1], i8[::1], i8[::1], f8[::1])", nogil=True)
+def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
+    """Write down the pairs with ``y' S^-1 y <= limit``; how many. `minus` is code of the reading's, 0 if linear."""
+    m, count = S.shape[1], 0
+    L, y, w, reach = room[: m * m].reshape((m, m)), room[m * m :], room[m * m + m :], room[m * m + 2 * m :]
+    for i in range(expected.shape[0]):
+        if not factorize(S[i], L):
+            continue
+        for a in range(m):
+            reach[a] = math.sqrt(limit * S[i, a, a])
+        for j in range(z.shape[0]):
+            if minus == 0:
+                outside = False
+                for a in range(m):
+                    y[a] = z[j, a] - expected[i, a]
+                    outside = outside or not -reach[a] <= y[a] <= reach[a]
+                if outside:
+                    continue
+            else:
+                call(minus, z[j], expected[i], z[j], z[j], y)
+            total = 0.0
+            for a in range(m):
+                e = y[a]
+                for b in range(a):
+                    e -= L[a, b] * w[b]
+                w[a] = e / L[a, a]
+                total += w[a] * w[a]
+            if total <= limit:
+                rows[count], columns[count], distances[count] = i, j, total
+                count += 1
+    return count
+
+
+@driver
+def factorize(S, L):
+    """L L' = S; false where S is not positive definite."""
+    for j in range(S.shape[0]):
+        for i in range(j, S.shape[0]):
+            a = S[i, j]
+            for k in range(j):
+                a -= L[i, k] * L[j, k]
+            if i == j:
+                if not a > 0.0:
+                    return False
+                L[j, j] = math.sqrt(a)
+            else:
+                L[i, j] = a / L[j, j]
+    return True

@@ -1,0 +1,28 @@
+"""Initiation: the tracks that begin at detections which no track explains."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import Sensor
+from ...core.arrays import Array
+from ._targets import Rows, Targets
+
+
+class Initiation(ABC):
+    """Base of the rules by which a `Tracker` begins tracks."""
+
+    @abstractmethod
+    def begin(self, targets: Targets, sensor: Sensor, z: Array, context: Any) -> tuple[Rows, NDArray[np.int64]]:
+        """The beliefs of new tracks at detections ``(K, k)``, and which detections they come from.
+
+        Args:
+            targets: the filter of the tracker.
+            sensor: the sensor of the detections.
+            z: detections that no track explains, ``(K, k)``.
+            context: context of the sensor, as checked.
+        """

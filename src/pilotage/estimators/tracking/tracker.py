@@ -1,0 +1,255 @@
+"""The tracker: the shell that holds the tracks, and takes in scans of all detectors."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...core import Gaussian, Mixture, Scans, Space, TrackTable
+from ...core.errors import PilotageError, SettingError
+from ...core.settings import Fraction, NonNegative, instance, setting
+from .._clock import AGE
+from ._independent import Independent, Scan, State
+from ._targets import Targets
+from .association import Association
+from .detector import Detector
+from .gate import Gate
+from .gnn import GNN
+from .initiation import Initiation
+from .management import Management
+from .one_point import OnePoint
+from .score_test import ScoreTest
+from .tracks import Tracks
+
+
+class Tracker:
+    """A tracker of many targets, made of parts that are exchanged freely.
+
+    ::
+
+        detections  ->  gate  ->  associate  ->  update  ->  manage  ->  begin
+
+    Each scan predicts all tracks to its time, pairs its detections with the tracks whose gates they are in, shares them
+    out by the association, updates the belief of each track with its share, confirms and deletes tracks by the
+    management, and begins tracks at detections that no track explains. Any filter with a Gaussian belief or several
+    models serves, any sensor, and scans of several detectors at their own times.
+
+    Args:
+        filter: the filter of each track, with dynamics: a Kalman filter, or one of several models. The tracker gates.
+        detectors: a `Detector`, or several by name.
+        birth: where targets appear and how fast they go, as a belief; or an `Initiation`.
+        association: how detections are shared out.
+        gate: the gate, or its probability.
+        management: when tracks are confirmed and end; a `ScoreTest` by default.
+        threshold: a track begins at a detection that comes from others with less than this probability.
+        merge: of two tracks that say the same, only the better one goes on: where the mean of one is within the
+            ellipsoid of this probability around the other, over all components. 0 for never.
+        lag: how late scans may arrive [s]: they are put in their place, and later ones processed again.
+        history: tracks of how many past scans are kept, for `past`.
+
+    Attributes:
+        tracks: the tracks after the latest scan.
+
+    Raises:
+        SettingError: when parts do not fit.
+
+    Example:
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.models import constant_velocity, position
+        >>> car = constant_velocity(density=0.1)
+        >>> radar = Detector(position(std=0.5), detection=0.95, clutter=1e-3)
+        >>> birth = Gaussian.of(car.state, std={"x": 100.0, "y": 100.0, "vx": 3.0, "vy": 3.0})
+        >>> tracker = Tracker(KF(car, dt=1.0), radar, birth)
+        >>> for t in range(6):
+        ...     tracks = tracker.update([[1.0 * t, 0.1], [20.0 - t, 5.0]], t=float(t))
+        >>> tracks
+        <Tracks at t = 5 s: 2 confirmed, 0 tentative>
+        >>> [track.id for track in tracks]
+        [1, 2]
+        >>> tracks.mean.round(0)[:, :2].tolist()
+        [[5.0, 0.0], [15.0, 5.0]]
+    """
+
+    def __init__(
+        self,
+        filter: Any,
+        detectors: Detector | Mapping[str, Detector],
+        birth: Gaussian | Mixture | Initiation,
+        association: Association | None = None,
+        *,
+        gate: Gate | float = Gate(),  # noqa: B008  # frozen
+        management: Management | None = None,
+        threshold: float = 0.5,
+        merge: float = 0.1,
+        lag: float = 0.0,
+        history: int = 0,
+    ) -> None:
+        named = detectors if isinstance(detectors, Mapping) else {"": detectors}
+        self.detectors = {name: instance(each, Detector, "Tracker") for name, each in named.items()}
+        if not self.detectors:
+            raise SettingError("detectors of Tracker are none; give at least one Detector")
+        birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
+        self._method = Independent(
+            Targets(ungated(filter)),
+            instance(GNN() if association is None else association, Association, "Tracker"),
+            gate if isinstance(gate, Gate) else Gate(gate),
+            instance(ScoreTest() if management is None else management, Management, "Tracker"),
+            instance(birth, Initiation, "Tracker"),
+            setting(threshold, Fraction, "threshold of Tracker"),
+            Gate(merge) if setting(merge, Fraction, "merge of Tracker") > 0.0 else None,
+        )
+        self.lag = setting(lag, NonNegative, "lag of Tracker")
+        self._state: State | None = None
+        self._numbers = itertools.count(1)
+        self._past = deque[tuple[State | None, Scan]]()
+        self._shown = deque[Tracks](maxlen=history or None) if history else None
+        for each in self.detectors.values():
+            self._method.targets.mounted(each.sensor)
+
+    @property
+    def t(self) -> float:
+        """Time of the latest scan [s]; NaN before the first."""
+        return math.nan if self._state is None else self._state.t
+
+    @property
+    def tracks(self) -> Tracks:
+        """The tracks after the latest scan."""
+        return self._method.tracks(self._method.none(math.nan) if self._state is None else self._state)
+
+    def update(self, detections: Any, t: float, *, detector: str | None = None, context: Any = None) -> Tracks:
+        """Take in a scan; the tracks after the latest one.
+
+        Args:
+            detections: ``(K, k)``, K may be 0; rows of NaN are none.
+            t: time of the scan [s]. A scan that is earlier than the latest one, by at most `lag`, takes its place
+                among them.
+            detector: name of its detector, where there are several.
+            context: context of the sensor.
+
+        Raises:
+            ShapeError: when detections do not fit the sensor. The tracks are as before.
+            PilotageError: when the scan is earlier than `lag` allows.
+        """
+        one = self._detector(detector)
+        z, places = one.scan(detections)
+        scan = Scan(self._time(t), one, z, places, one.context(context), {})
+        later = list[Scan]()
+        state, past = self._state, list(self._past)
+        while past and state is not None and scan.t < state.t:
+            state, before = past.pop()
+            later.append(before)
+        for each in [scan, *reversed(later)]:
+            past.append((state, each))
+            state = self._method.step(self._method.none(each.t) if state is None else state, each, self._fresh)
+        assert state is not None
+        self._state, self._past = state, deque(past)
+        while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
+            self._past.popleft()
+        tracks = self._method.tracks(state)
+        if self._shown is not None:
+            self._shown.append(tracks)
+        return tracks
+
+    def predicted(self, t: float) -> Tracks:
+        """The tracks at a later time, without taking in a scan."""
+        state = self._method.none(t) if self._state is None else self._state
+        if not t >= state.t:
+            raise PilotageError(f"t is {t}; the tracks are at {state.t:g} s, and are predicted to later times")
+        return self._method.tracks(self._method.predict(state, float(t)))
+
+    def past(self, id: int) -> list[tuple[float, Any]]:
+        """Time and belief of a track after each of the last scans; see `history`."""
+        if self._shown is None:
+            raise SettingError("history of Tracker is 0; give the number of scans that are kept")
+        return [(tracks.t, tracks.of(id).belief) for tracks in self._shown if (tracks.ids == id).any()]
+
+    def run(self, *scans: Scans) -> TrackTable:
+        """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
+
+        The sensor of each `Scans` is that of a detector, or the name of one. The score of a row is the existence.
+
+        Example:
+            >>> from pilotage.estimators import KF
+            >>> from pilotage.estimators.tracking import JPDA, crossing
+            >>> from pilotage.models import constant_velocity
+            >>> scene, car = crossing(clutter=5.0, rng=1), constant_velocity(density=0.3)
+            >>> birth = Gaussian.of(car.state, std=[300.0, 300.0, 15.0, 15.0])
+            >>> tracker = Tracker(KF(car, dt=1.0), Detector(scene.scans.sensor, clutter=scene.clutter), birth, JPDA())
+            >>> len(tracker.run(scene.scans).ids)
+            2
+        """
+        events = [(float(t), i, k) for i, one in enumerate(scans) for k, t in enumerate(one.ts)]
+        found = list[Tracks]()
+        for t, i, k in sorted(events, key=lambda event: event[0]):
+            one = scans[i]
+            context = None if one.contexts is None else one.contexts[k]
+            found.append(self.update(one[k], t, detector=self._name(one.sensor), context=context))
+        return table(found, self._method.targets.shared)
+
+    def _name(self, sensor: Any) -> str:
+        if isinstance(sensor, str):
+            return sensor
+        for name, one in self.detectors.items():
+            if one.sensor is sensor:
+                return name
+        if len(self.detectors) == 1:
+            return next(iter(self.detectors))
+        raise PilotageError(f"no detector has the sensor {sensor!r}; give its name, one of {list(self.detectors)}")
+
+    def _detector(self, name: str | None) -> Detector:
+        if name is None and len(self.detectors) == 1:
+            return next(iter(self.detectors.values()))
+        if name not in self.detectors:
+            raise PilotageError(f"there is no detector {name!r}; there are {', '.join(self.detectors)}")
+        return self.detectors[name]
+
+    def _time(self, t: float) -> float:
+        t = setting(t, float, "t")
+        if not math.isfinite(t):
+            raise PilotageError(f"t is {t}; a scan has a finite time, in seconds")
+        if self._state is not None and t < self._state.t - self.lag:
+            raise PilotageError(
+                f"t is {t:g} s, earlier than the latest scan at {self._state.t:g} s by more than the lag of "
+                f"{self.lag:g} s; sort the scans, or give the tracker a longer lag"
+            )
+        if self._state is not None and t - self._state.t > AGE:
+            raise PilotageError(f"t is {t:g} s, 300 years after the latest scan; times are in seconds")
+        return t
+
+    def _fresh(self) -> int:
+        return next(self._numbers)
+
+    def __repr__(self) -> str:
+        return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"
+
+
+def table(tracks: list[Tracks], space: Space) -> TrackTable:
+    """The confirmed tracks of several instants; of one that comes twice, the later ones."""
+    last = {one.t: one for one in tracks}.values()
+    rows = [(one, np.flatnonzero(one.confirmed)) for one in last]
+    beliefs = [one.belief[which].moments() for one, which in rows if len(which)]
+    n, d = space.size, space.dim
+    return TrackTable(
+        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, which in rows)]),
+        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, which in rows)]),
+        np.concatenate([np.zeros((0, n)), *(belief.mean for belief in beliefs)]),
+        space=space,
+        cov=np.concatenate([np.zeros((0, d, d)), *(belief.cov for belief in beliefs)]),
+        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, which in rows)]),
+    )
+
+
+def ungated(filter: Any) -> Any:
+    """The filter without a gate of its own: the tracker has one."""
+    if getattr(filter, "gate", None) is not None:
+        return replace(filter, gate=None)
+    inner = getattr(filter, "filter", None)
+    if isinstance(inner, tuple):
+        return replace(filter, filter=tuple(ungated(each) for each in inner))
+    return filter if inner is None else replace(filter, filter=ungated(inner))

@@ -1,0 +1,127 @@
+"""Tracks: what a tracker says of all its targets at one time."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.arrays import Array
+
+if TYPE_CHECKING:
+    from ._targets import Rows, Targets
+
+
+class TrackStatus(enum.IntEnum):
+    """The status of a track."""
+
+    TENTATIVE = 0
+    """It may be clutter still."""
+    CONFIRMED = 1
+    """It is a target, and was detected in the last scan that could see it."""
+    COASTING = 2
+    """It is a target that was not detected in the last scan."""
+    DELETED = 3
+    """It is no longer tracked."""
+
+
+class Tracks:
+    """All tracks after a scan, a row for each; an iterable of `Track`, of the confirmed ones and those that coast.
+
+    Attributes:
+        t: time [s].
+        ids: numbers of the tracks, ``(N,)``: a track keeps its own, and no other gets it.
+        status: `TrackStatus` of each, ``(N,)``.
+        existence: the probability that there is such a target, ``(N,)``.
+        born: time of the first detection, ``(N,)`` [s].
+        seen: time of the last detection, ``(N,)`` [s].
+        source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
+        gone: numbers of the tracks that were deleted at this time.
+    """
+
+    def __init__(
+        self,
+        targets: Targets,
+        rows: Rows,
+        t: float,
+        ids: Any,
+        status: Any,
+        existence: Array,
+        born: Array,
+        seen: Array,
+        source: Any,
+        gone: Any,
+    ) -> None:
+        self._targets, self._rows, self.t = targets, rows, t
+        self.ids, self.status, self.existence = ids, status, existence
+        self.born, self.seen, self.source, self.gone = born, seen, source, gone
+
+    @property
+    def confirmed(self) -> Any:
+        """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
+        return np.asarray((self.status == TrackStatus.CONFIRMED) | (self.status == TrackStatus.COASTING))
+
+    @property
+    def belief(self) -> Any:
+        """The beliefs of all tracks, with a leading axis."""
+        return self._targets.unpack(self._rows)
+
+    @property
+    def mean(self) -> Array:
+        """Means of the confirmed tracks, ``(C, n)``."""
+        return self._targets.unpack(self._rows[np.flatnonzero(self.confirmed)]).moments().mean
+
+    def track(self, i: int) -> Track:
+        """The track in row i, confirmed or not."""
+        return Track(self, range(len(self.ids))[i])
+
+    def of(self, id: int) -> Track:
+        """The track with this number.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        found = np.flatnonzero(self.ids == id)
+        if not len(found):
+            raise KeyError(f"there is no track {id} at t = {self.t:g} s; there are {self.ids.tolist()}")
+        return Track(self, int(found[0]))
+
+    def __iter__(self) -> Iterator[Track]:
+        return (Track(self, int(i)) for i in np.flatnonzero(self.confirmed))
+
+    def __len__(self) -> int:
+        """The number of confirmed tracks."""
+        return int(self.confirmed.sum())
+
+    def __repr__(self) -> str:
+        tentative = int((self.status == TrackStatus.TENTATIVE).sum())
+        return f"<Tracks at t = {self.t:g} s: {len(self)} confirmed, {tentative} tentative>"
+
+
+class Track:
+    """One track, at one time.
+
+    Attributes:
+        id: its number.
+        status: tentative, confirmed, coasting or deleted.
+        existence: the probability that there is such a target.
+        age: seconds since its first detection.
+        seen: time of its last detection [s].
+        source: place in the last scan of the detection that it took; -1 for none.
+    """
+
+    def __init__(self, tracks: Tracks, row: int) -> None:
+        self._tracks, self._row = tracks, row
+        self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row]))
+        self.existence, self.seen = float(tracks.existence[row]), float(tracks.seen[row])
+        self.age, self.source = float(tracks.t - tracks.born[row]), int(tracks.source[row])
+
+    @property
+    def belief(self) -> Any:
+        """Where it is: a `Gaussian`, or a `Mixture` of the modes of its filter."""
+        return self._tracks._targets.unpack(self._tracks._rows[[self._row]])[0]
+
+    def __repr__(self) -> str:
+        return f"<Track {self.id}, {self.status.name.lower()}: {self.belief.moments()}>"
