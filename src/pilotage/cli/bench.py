@@ -35,7 +35,7 @@ def run(
     """Run a suite, or go on with one that was interrupted.
 
     Args:
-        suite: A stock suite (quick, full, robust, people), or a YAML or Python file.
+        suite: A stock suite (full, mujoco, people, quick, robust), or a YAML or Python file.
         out: Folder of the results; a new one by default. Rows that it already holds are not run again.
         jobs: Number of processes; one for each core by default.
         seeds: Other seeds, such as 0-99.
