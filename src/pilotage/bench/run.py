@@ -227,7 +227,8 @@ def replay(row: Row) -> str:
 def _loaded(run: Run) -> None:
     """Load the task and the controller of a run, which may be those of a module that is not there."""
     try:
-        benchmark_task(run.task), controllers.get(run.controller)
+        benchmark_task(run.task)
+        controllers.get(run.controller)
     except PilotageError as error:
         raise PilotageError(
             f"this run cannot be replayed here: {error}; install what it needs, or start the command in the folder of "
