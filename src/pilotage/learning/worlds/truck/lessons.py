@@ -15,7 +15,7 @@ from ....envs.truck.yard import STRICT, TOLERANCE
 from ...training_settings import TrainingSettings
 from .evaluate import BUDGET
 from .kinematics import directions, docked, rear, running, wrapped
-from .policy import TruckPolicy
+from .policy import Inputs, TruckPolicy
 
 
 class Model(Protocol):
@@ -36,13 +36,15 @@ class LessonSettings(TrainingSettings):
 
     Attributes:
         hidden: width of each hidden layer of the policy; (25,) is the network of 1990, (2,) that of Jenkins and Yuhas.
+        inputs: features of the policy, "directions" or, as in 1990, "state"; see `TruckPolicy`.
         batch: number of trucks per gradient step.
         lessons: number of lessons; 1 for no curriculum.
         pass_rate: share of docked trucks with which a lesson is passed.
         last_lesson: share of the steps after which the last lesson begins at the latest.
         horizon: largest number of decisions in an episode of the last lesson.
         barrier: weight of the hitch angle beyond `bent`; 0 for none.
-        bent: hitch angle at which the barrier begins [rad].
+        bent: hitch angle at which the barrier begins [rad]; at 60 degrees it keeps trucks from tight turns.
+        near: share of the starts of the last lesson that are in the 6 m nearest to the dock.
         bounded: whether a tanh bounds the steering.
         freeze: whether an episode ends at the dock; otherwise, all last for the horizon.
         adjoint: largest gradient of a truck's loss by one of its states; None for no limit.
@@ -50,21 +52,24 @@ class LessonSettings(TrainingSettings):
 
     Example:
         >>> LessonSettings(lessons=1, adjoint=None).clip
-        1.0
+        0.3
     """
 
-    steps: Count = 1000
+    steps: Count = 800
     rate: Positive = 3e-3
-    schedule: Literal["constant", "cosine", "decay"] = "decay"
+    schedule: Literal["constant", "cosine", "decay"] = "cosine"
+    clip: Positive | None = 0.3
     save_every: Count = 100
     hidden: tuple[Count, ...] = (64, 64)
+    inputs: Inputs = "directions"
     batch: Count = 512
     lessons: Count = 10
     pass_rate: Fraction = 0.85
     last_lesson: Annotated[float, Interval(0.0, 1.0, "(]")] = 0.75
     horizon: Count = BUDGET
     barrier: NonNegative = 1.0
-    bent: Positive = math.pi / 3.0
+    bent: Positive = math.radians(80.0)
+    near: Fraction = 0.3
     bounded: bool = True
     freeze: bool = True
     adjoint: Positive | None = 3.0
@@ -115,7 +120,7 @@ class Lessons:
         if passed or due > self.lesson:
             self.lesson, self.docked = max(due, self.lesson + passed), 0.5
         share = self.lesson / s.lessons
-        x = torch.as_tensor(region(share, s.batch, generator)).to(self.kind)
+        x = torch.as_tensor(region(share, s.batch, generator, s.near * (share == 1.0))).to(self.kind)
         losses, won = episodes(self.policy, self.model, x, _length(share, s.horizon), s)
         rate = float(won.double().mean())
         self.docked += 0.05 * (rate - self.docked)

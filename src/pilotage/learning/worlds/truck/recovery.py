@@ -50,16 +50,16 @@ class RecoverySettings(TrainingSettings):
 
     Example:
         >>> RecoverySettings().rounds
-        8
+        10
     """
 
-    steps: Count = 500
-    rate: Positive = 1e-4
+    steps: Count = 400
+    rate: Positive = 4e-4
     warm_up: Natural = 20
     clip: Positive | None = None
-    validate_every: Count = 50
-    rounds: Natural = 8
-    starts: Count = 4000
+    validate_every: Count = 100
+    rounds: Natural = 10
+    starts: Count = 3000
     horizon: Count = BUDGET
 
 
