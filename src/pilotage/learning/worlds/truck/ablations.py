@@ -19,21 +19,21 @@ from .world import WEIGHTS, TruckSettings, TruckWorld
 
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "all lessons": {},
-    "and recovery": {"rounds": 6},
-    "barrier from 60 degrees": {"bent": math.pi / 3.0},
-    "no barrier": {"barrier": 0.0},
     "no curriculum": {"lessons": 1},
     "no limit of adjoints": {"adjoint": None},
-    "through the true model": {"through": "truth"},
-    "truth forward, emulator backward": {"through": "hybrid"},
-    "emulator of absolute states": {"form": "absolute"},
+    "no barrier": {"barrier": 0.0},
     "the network of 1990": {"hidden": (25,), "inputs": "state"},
-    "25 hidden units, our inputs": {"hidden": (25,)},
     "two hidden units": {"hidden": (2,)},
+    "emulator of absolute states": {"form": "absolute"},
+    "truth forward, emulator backward": {"through": "hybrid"},
+    "and recovery": {"rounds": 6},
     "all of 1990": {
         "hidden": (25,), "inputs": "state", "form": "absolute", "barrier": 0.0, "adjoint": None, "clip": None,
         "terminal": "squares",
     },
+    "through the true model": {"through": "truth"},
+    "barrier from 60 degrees": {"bent": math.pi / 3.0},
+    "25 hidden units, our inputs": {"hidden": (25,)},
     "no starts near the dock": {"near": 0.0},
     "steering without tanh": {"bounded": False},
     "squares as terminal loss": {"terminal": "squares"},
@@ -41,7 +41,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "no end at the dock": {"freeze": False},
 }  # fmt: skip
 """What each ablation changes in `AFFORDABLE`."""
-AFFORDABLE = TruckSettings(steps=300, batch=128, emulator_steps=1500, rounds=0)
+AFFORDABLE = TruckSettings(steps=300, batch=128, horizon=120, emulator_steps=1500, rounds=0)
 """Settings of the table in the package: fewer steps and trucks than by default, and no recovery, which mends much."""
 COLUMNS = ("E1", "E1 strict", "E1 jackknifed", "E2", "wall")
 STORED = WEIGHTS / "ablations.json"
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/truck-ablations"), help="folder of the runs")
     parser.add_argument("--steps", type=int, default=AFFORDABLE.steps, help="gradient steps of the lessons")
     parser.add_argument("--batch", type=int, default=AFFORDABLE.batch, help="trucks per gradient step")
-    parser.add_argument("--starts", type=int, default=4000, help="episodes of each evaluation")
+    parser.add_argument("--starts", type=int, default=1000, help="episodes of each evaluation")
     parser.add_argument("--seed", type=int, default=0, help="seed of training")
     parser.add_argument("--only", nargs="*", choices=list(ABLATIONS), default=list(ABLATIONS), help="these alone")
     parser.add_argument("--stored", action="store_true", help="print the results in the package; train nothing")

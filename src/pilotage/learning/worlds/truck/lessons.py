@@ -110,7 +110,7 @@ class Lessons:
         self.kind = next(policy.network.parameters())
         self.lesson, self.docked = 1, 0.0
         rng = np.random.default_rng([settings.seed, 1])
-        self.exam = torch.as_tensor(region(1.0, 512, rng)).to(self.kind)
+        self.exam = torch.as_tensor(region(1.0, 512, rng, settings.near)).to(self.kind)
 
     def loss(self, step: int, generator: np.random.Generator) -> tuple[torch.Tensor, dict[str, Any]]:
         """The mean loss of a batch of trucks in the current lesson."""
