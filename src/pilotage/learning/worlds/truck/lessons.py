@@ -43,7 +43,7 @@ class LessonSettings(TrainingSettings):
         last_lesson: share of the steps after which the last lesson begins at the latest.
         horizon: largest number of decisions in an episode of the last lesson.
         barrier: weight of the hitch angle beyond `bent`; 0 for none.
-        bent: hitch angle at which the barrier begins [rad]; at 60 degrees it keeps trucks from tight turns.
+        bent: hitch angle at which the barrier begins [rad].
         near: share of the starts of the last lesson that are in the 6 m nearest to the dock.
         bounded: whether a tanh bounds the steering.
         freeze: whether an episode ends at the dock; otherwise, all last for the horizon.
@@ -52,13 +52,12 @@ class LessonSettings(TrainingSettings):
 
     Example:
         >>> LessonSettings(lessons=1, adjoint=None).clip
-        0.3
+        1.0
     """
 
-    steps: Count = 800
+    steps: Count = 1000
     rate: Positive = 3e-3
-    schedule: Literal["constant", "cosine", "decay"] = "cosine"
-    clip: Positive | None = 0.3
+    schedule: Literal["constant", "cosine", "decay"] = "decay"
     save_every: Count = 100
     hidden: tuple[Count, ...] = (64, 64)
     inputs: Inputs = "directions"
@@ -68,8 +67,8 @@ class LessonSettings(TrainingSettings):
     last_lesson: Annotated[float, Interval(0.0, 1.0, "(]")] = 0.75
     horizon: Count = BUDGET
     barrier: NonNegative = 1.0
-    bent: Positive = math.radians(80.0)
-    near: Fraction = 0.3
+    bent: Positive = math.pi / 3.0
+    near: Fraction = 0.0
     bounded: bool = True
     freeze: bool = True
     adjoint: Positive | None = 3.0
