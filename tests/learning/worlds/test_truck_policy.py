@@ -246,15 +246,13 @@ def test_what_the_search_finds_docks_the_trucks_that_the_policy_fails():
     assert found >= 3
 
 
-def test_a_round_of_recovery_that_does_harm_is_undone_and_the_next_is_gentler(tmp_path):
+def test_a_round_of_recovery_that_does_harm_is_undone(tmp_path):
     policy = packaged()
     policy.network.float()
     before = [p.detach().clone() for p in policy.network.parameters()]
-    harmful = RecoverySettings(rounds=2, starts=40, horizon=60, steps=20, rate=3.0, validate_every=20)
-    told, second = recover(policy, backed, harmful, tmp_path)
-    assert min(told.best.score, second.best.score) > 0.2
-    rates = [json.loads((tmp_path / f"round-{k}" / "run.json").read_text())["settings"]["rate"] for k in (1, 2)]
-    assert rates == [3.0, 1.5]
+    harmful = RecoverySettings(rounds=1, starts=100, steps=20, rate=3.0, validate_every=20)
+    (told,) = recover(policy, backed, harmful, tmp_path)
+    assert told.best.score > 0.2
     for was, now in zip(before, policy.network.parameters(), strict=True):
         torch.testing.assert_close(now, was, atol=0.0, rtol=0.0)
 
@@ -295,7 +293,10 @@ def test_a_world_is_trained_resumed_and_evaluated(tmp_path):
 
 
 @pytest.mark.parametrize("through", ["truth", "hybrid"])
-@pytest.mark.parametrize("change", [{"freeze": False}, {"inputs": "state"}, {"terminal": "squares", "adjoint": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"freeze": False}, {"bounded": False, "inputs": "state"}, {"terminal": "squares", "adjoint": None}],
+)
 def test_every_part_can_be_switched_off(tmp_path, through, change):
     settings = TruckSettings(
         through=through,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,23 +44,22 @@ class RecoverySettings(TrainingSettings):
 
     Attributes:
         steps: number of gradient steps in a round.
-        rate: learning rate, which is halved after a round that does harm.
         rounds: number of rounds; 0 for none.
         starts: number of starts that are driven in a round.
         horizon: largest number of decisions in an episode.
 
     Example:
         >>> RecoverySettings().rounds
-        10
+        8
     """
 
-    steps: Count = 400
-    rate: Positive = 4e-4
+    steps: Count = 500
+    rate: Positive = 1e-4
     warm_up: Natural = 20
     clip: Positive | None = None
-    validate_every: Count = 100
-    rounds: Natural = 10
-    starts: Count = 3000
+    validate_every: Count = 50
+    rounds: Natural = 8
+    starts: Count = 4000
     horizon: Count = BUDGET
 
 
@@ -232,7 +230,7 @@ class Recovery:
 def recover(
     policy: TruckPolicy, model: Model, settings: RecoverySettings, folder: Path | None = None, **more: Any
 ) -> list[Trained]:
-    """Rounds of recovery; a round after which the policy fails more often is undone, and the rate is halved after it.
+    """Rounds of recovery; a round after which the policy fails more often than before is undone.
 
     Args:
         policy: the policy, which is trained in place.
@@ -242,17 +240,14 @@ def recover(
         more: the arguments `resume` and `progress` of `train`.
     """
     done: list[Trained] = []
-    least, kept, rate = math.inf, copy.deepcopy(policy.network.state_dict()), settings.rate
+    least, kept = math.inf, copy.deepcopy(policy.network.state_dict())
     for number in range(1, settings.rounds + 1):
         trainee = Recovery(policy, model, settings.horizon, (settings.seed, number), settings.starts)
         if number == 1:
             with torch.no_grad():
                 least = trainee.validate()["score"]
-        place = None if folder is None else folder / f"round-{number}"
-        done.append(train(trainee, replace(settings, rate=rate), place, **more))
+        done.append(train(trainee, settings, None if folder is None else folder / f"round-{number}", **more))
         if done[-1].best.score < least:
             least, kept = done[-1].best.score, copy.deepcopy(policy.network.state_dict())
-        else:
-            rate *= 0.5
         policy.network.load_state_dict(kept)
     return done

@@ -66,8 +66,8 @@ class TruckSettings(LessonSettings):
     through: Through = "emulator"
     form: Form = "residual"
     emulator_steps: Count = 4000
-    opening: Natural = 100
-    rounds: Natural = 10
+    opening: Natural = 0
+    rounds: Natural = 8
 
 
 class TruckWorld:
