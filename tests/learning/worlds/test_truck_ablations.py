@@ -35,7 +35,7 @@ def test_a_row_changes_the_settings_of_the_others(name):
 def test_a_row_is_trained_kept_and_not_trained_again(tmp_path):
     first = dict(measured(["the network of 1990"], QUICK, tmp_path, 20))
     policy = TruckPolicy.load(tmp_path / "the-network-of-1990")
-    assert policy.inputs == "state" and policy.network.settings["hidden"] == (25,)
+    assert policy.inputs == "state" and list(policy.network.settings["hidden"]) == [25]
     before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*/lessons/*")}
     again = dict(measured(["the network of 1990", "no barrier"], QUICK, tmp_path, 20))
     assert first["the network of 1990"] == again["the network of 1990"]

@@ -14,7 +14,7 @@ from ....core.settings import shown
 from ...runs import plain
 from .evaluate import examined
 from .policy import TruckPolicy
-from .world import OPEN, WEIGHTS, TruckSettings, TruckWorld
+from .world import WEIGHTS, TruckSettings, TruckWorld
 
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "all lessons": {},
@@ -26,13 +26,12 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "emulator of absolute states": {"form": "absolute"},
     "truth forward, emulator backward": {"through": "hybrid"},
     "through the true model": {"through": "truth"},
-    "and tighter turns": {"opening": 50},
-    "and tighter turns and recovery": {"opening": 50, "rounds": 6},
+    "lessons and recovery": {"rounds": 6},
     "all of 1990": {
         "hidden": (25,), "inputs": "state", "form": "absolute", "barrier": 0.0, "adjoint": None, "clip": None,
         "terminal": "squares",
     },
-    "barrier from 80 degrees": {"bent": OPEN},
+    "barrier from 80 degrees": {"bent": 1.4},
     "25 hidden units, our inputs": {"hidden": (25,)},
     "steering without tanh": {"bounded": False},
     "squares as terminal loss": {"terminal": "squares"},
@@ -40,7 +39,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "no end at the dock": {"freeze": False},
 }  # fmt: skip
 """What each ablation changes in `AFFORDABLE`."""
-AFFORDABLE = TruckSettings(steps=300, batch=128, horizon=120, emulator_steps=1500, opening=0, rounds=0)
+AFFORDABLE = TruckSettings(steps=300, batch=128, horizon=120, emulator_steps=1500, rounds=0)
 """Settings of the table in the package: fewer steps and trucks than by default, and the lessons alone."""
 COLUMNS = ("E1", "E1 strict", "E1 jackknifed", "E2", "wall")
 STORED = WEIGHTS / "ablations.json"
@@ -52,7 +51,7 @@ def ablation(name: str, settings: TruckSettings, folder: Path, starts: int) -> d
 
     Example:
         >>> import tempfile
-        >>> quick = TruckSettings(steps=1, batch=4, horizon=4, emulator_steps=4, opening=0, rounds=0)
+        >>> quick = TruckSettings(steps=1, batch=4, horizon=4, emulator_steps=4, rounds=0)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     sorted(ablation("two hidden units", quick, Path(folder), 20))
         ['E1', 'E1 jackknifed', 'E1 strict', 'E2', 'wall']
@@ -71,7 +70,7 @@ def measured(
 
     Example:
         >>> import tempfile
-        >>> quick = TruckSettings(steps=1, batch=4, horizon=4, emulator_steps=4, opening=0, rounds=0)
+        >>> quick = TruckSettings(steps=1, batch=4, horizon=4, emulator_steps=4, rounds=0)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     results = dict(measured(["no barrier"], quick, Path(folder), 20))
         ...     json.loads((Path(folder) / "ablations.json").read_text())["results"] == results

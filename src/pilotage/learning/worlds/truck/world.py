@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +26,6 @@ from .walls import WallsPolicy
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The policies in the package, one folder for each training seed."""
-OPEN = math.radians(80.0)
-"""Hitch angle at which the barrier begins after the lessons [rad]."""
 Through = Literal["emulator", "truth", "hybrid"]
 
 
@@ -41,8 +38,7 @@ class TruckSettings(LessonSettings):
             are those of the emulator.
         form: form of the emulator, "residual" or "absolute".
         emulator_steps: number of gradient steps of the emulator.
-        opening: number of gradient steps after the lessons, with tighter turns, see `opened`; 0 for none.
-        rounds: number of rounds of recovery after that; 0 for none.
+        rounds: number of rounds of recovery after the lessons; 0 for none.
         hidden: width of each hidden layer of the policy; (25,) is the network of 1990, (2,) that of Jenkins and Yuhas.
         inputs: features of the policy, "directions" or, as in 1990, "state"; see `TruckPolicy`.
         batch: number of trucks per gradient step.
@@ -66,7 +62,6 @@ class TruckSettings(LessonSettings):
     through: Through = "emulator"
     form: Form = "residual"
     emulator_steps: Count = 4000
-    opening: Natural = 0
     rounds: Natural = 8
 
 
@@ -105,8 +100,6 @@ class TruckWorld:
         policy.network.float()
         with threads_for(0):
             lessons = train(Lessons(policy, model, settings), settings, folder / "lessons", **more)
-            if settings.opening:
-                train(Lessons(policy, model, opened(settings)), opened(settings), folder / "opening", **more)
             practice = RecoverySettings(rounds=settings.rounds, horizon=settings.horizon, seed=settings.seed)
             rounds = recover(policy, model, practice, folder, **more)
         policy.network.double()
@@ -133,23 +126,6 @@ class TruckWorld:
         emulator, record = learn_emulator(wanted, folder / "emulator", **more)
         learned = emulator.frozen()
         return (learned if settings.through == "emulator" else hybrid(learned)), math.sqrt(record.score)
-
-
-def opened(settings: TruckSettings) -> TruckSettings:
-    """The settings of the steps after the lessons: a barrier from 80 degrees, and more trucks near the dock.
-
-    The barrier at 60 degrees steadies the hitch while the policy learns to drive. Then it is in the way: trucks near
-    the dock need tighter turns. A small rate keeps what is learned.
-
-    Example:
-        >>> later = opened(TruckSettings(opening=40))
-        >>> later.steps, round(math.degrees(later.bent)), later.lessons
-        (40, 80, 1)
-    """
-    return replace(
-        settings, steps=settings.opening, rate=settings.rate / 6.0, schedule="cosine", warm_up=5, validate_every=25,
-        lessons=1, near=0.5, bent=max(settings.bent, OPEN),
-    )  # fmt: skip
 
 
 def hybrid(emulator: Model) -> Model:
