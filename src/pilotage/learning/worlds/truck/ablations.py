@@ -12,7 +12,7 @@ from typing import Any
 
 from ....core.settings import shown
 from ...runs import plain
-from .evaluate import examined
+from .evaluate import BUDGET, examined
 from .policy import TruckPolicy
 from .world import WEIGHTS, TruckSettings, TruckWorld
 
@@ -26,7 +26,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "emulator of absolute states": {"form": "absolute"},
     "truth forward, emulator backward": {"through": "hybrid"},
     "through the true model": {"through": "truth"},
-    "lessons and recovery": {"rounds": 6},
+    "lessons and recovery": {"rounds": 6, "horizon": BUDGET},
     "all of 1990": {
         "hidden": (25,), "inputs": "state", "form": "absolute", "barrier": 0.0, "adjoint": None, "clip": None,
         "terminal": "squares",
