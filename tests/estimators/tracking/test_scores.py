@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from pilotage.core import BOX, SettingError, ShapeError, Space, SpaceError, TrackTable, iou
 from pilotage.core.boxes import overlaps
 from pilotage.estimators.tracking import births_and_deaths
+from pilotage.estimators.tracking._matching import match
 from pilotage.estimators.tracking.scores import (
     Comparison,
     clear,
@@ -30,7 +31,6 @@ from pilotage.estimators.tracking.scores import (
     siap,
     without_distractors,
 )
-from pilotage.estimators.tracking.scores._matching import match
 
 from .tables import (
     CUTOFF,

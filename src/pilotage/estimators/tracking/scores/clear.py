@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core.settings import setting
 from ....models.trace import driver
-from ._matching import augment, scratch
+from .._matching import augment, begin, scratch
 from .comparison import Comparison, Integers, compared
 from .hota import EPS
 
@@ -135,7 +135,7 @@ def clear(comparison: Comparison, *, convention: Convention = "trackeval") -> CL
 def matches(c: Comparison, convention: Convention = "trackeval") -> Integers:
     """The pair by which each row of the truth is matched ``(R,)``; -1 for none."""
     rows, columns = len(c.truth_target), len(c.track_index)
-    edges, last = np.full(rows, -1), np.full((2, c.targets), -1)
+    edges, last = np.empty(rows, dtype=np.int64), np.full((2, c.targets), -1)
     ends = np.stack([np.searchsorted(instant, np.arange(len(c.times) + 1)) for instant in _instants(c)])
     weights = np.where(c.similarity >= c.threshold - EPS, c.similarity, -1.0)
     memory = scratch(rows, columns)
@@ -169,13 +169,8 @@ def _places(c: Comparison, own: bool) -> Integers:
     return place
 
 
-@driver(
-    "void(i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], b1, i8[:,::1], i8[::1], i8[::1], f8[::1],"
-    " f8[:,::1], i8[::1], i8[:,::1])"
-)
-def _match_in_turn(
-    ends, target, track, starts, columns, weights, ever, last, edges, owner, u, numbers, visited, places
-):
+@driver("void(i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], b1, i8[:,::1], i8[::1], f8[::1], i8[::1])")
+def _match_in_turn(ends, target, track, starts, columns, weights, ever, last, edges, reals, wholes):
     """Match instants in turn, so that matches go on.
 
     Args:
@@ -185,9 +180,10 @@ def _match_in_turn(
         starts, columns, weights: the pairs; those that must not match have weight -1. Overwritten.
         ever: whether the last match of a target counts, however long ago, as for py-motmetrics.
         last: -1s; the track of the last match of each target, and the instant of it.
-        edges: -1s; receives the pair of each row of the truth.
-        owner, u, numbers, visited, places: memory of `augment`.
+        edges: receives the pair of each row of the truth.
+        reals, wholes: memory of `begin`.
     """
+    owner, u, numbers, visited, places = begin(edges, track.shape[0], reals, wholes)
     before = -1
     for k in range(ends.shape[1] - 1):
         if ends[0, k] == ends[0, k + 1] or ends[1, k] == ends[1, k + 1]:

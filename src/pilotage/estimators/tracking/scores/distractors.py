@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ....core import ShapeError, TrackTable
-from ._matching import match
+from .._matching import match
 from .comparison import compare
 from .hota import EPS
 

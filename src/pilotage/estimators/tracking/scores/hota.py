@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....core.arrays import Array
-from ._matching import match
+from .._matching import match
 from .comparison import Comparison, Integers, compared
 
 ALPHAS = np.arange(0.05, 0.99, 0.05)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._matching import match
+from .._matching import match
 from .comparison import Comparison, compared
 from .hota import EPS
 

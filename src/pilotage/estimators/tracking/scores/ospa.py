@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.settings import Interval, setting
-from ._matching import match
+from .._matching import match
 from .comparison import Comparison, Integers, compared
 
 Order = Annotated[float, Interval(1.0, ends="[)")]

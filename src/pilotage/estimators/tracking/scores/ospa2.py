@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.settings import Count, setting
-from ._matching import match
+from .._matching import match
 from .comparison import Comparison, Integers, compared
 from .ospa import OSPAScores, order_of
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....core.arrays import Array
-from ....models.trace import driver
+from ...core.arrays import Array
+from ...models.trace import driver
 
 Integers = NDArray[np.int64]
 
@@ -32,16 +31,32 @@ def match(starts: Integers, columns: Integers, weights: Array, width: int) -> In
         >>> match(np.array([0, 2, 3]), np.array([0, 1, 0]), np.array([3.0, 2.0, 2.0]), 2)
         array([1, 2])
     """
-    rows = len(starts) - 1
-    edges = np.full(rows, -1)
-    match_rows.compiled(starts, columns, weights, edges, *scratch(rows, width))
+    edges = np.empty(len(starts) - 1, dtype=np.int64)
+    match_rows.compiled(starts, np.ascontiguousarray(columns), weights, edges, width, *scratch(len(edges), width))
     return edges
 
 
-def scratch(rows: int, width: int) -> tuple[Any, ...]:
-    """Memory of a matching: owners, numbers of rows, numbers of columns, indices of rows, indices of columns."""
-    owner, inf = np.full(width, -1), np.full(width, math.inf)
-    return owner, np.zeros(rows), np.stack([np.zeros(width), inf]), np.zeros(rows, int), np.zeros((4, width), int)
+def scratch(rows: int, width: int) -> tuple[Array, Integers]:
+    """Memory of a matching, for `begin`."""
+    return np.empty(rows + 2 * width), np.empty(rows + 5 * width, dtype=np.int64)
+
+
+@driver
+def begin(edges, width, reals, wholes):
+    """The memory of a matching in which nothing is matched yet: the last five arguments of `augment`."""
+    rows = edges.shape[0]
+    u, numbers = reals[:rows], reals[rows:].reshape((2, width))
+    visited, owner = wholes[:rows], wholes[rows : rows + width]
+    places = wholes[rows + width :].reshape((4, width))
+    for i in range(rows):
+        edges[i] = -1
+        u[i] = 0.0
+    for j in range(width):
+        owner[j] = -1
+        numbers[0, j] = 0.0
+        numbers[1, j] = math.inf
+        places[3, j] = 0
+    return owner, u, numbers, visited, places
 
 
 @driver
@@ -123,8 +138,9 @@ def augment(row, starts, columns, weights, edges, owner, u, numbers, visited, pl
         settled[reached[k]] = 0
 
 
-@driver("void(i8[::1], i8[::1], f8[::1], i8[::1], i8[::1], f8[::1], f8[:,::1], i8[::1], i8[:,::1])")
-def match_rows(starts, columns, weights, edges, owner, u, numbers, visited, places):
+@driver("void(i8[::1], i8[::1], f8[::1], i8[::1], i8, f8[::1], i8[::1])")
+def match_rows(starts, columns, weights, edges, width, reals, wholes):
     """Match all rows, one after another; see `augment`."""
+    owner, u, numbers, visited, places = begin(edges, width, reals, wholes)
     for row in range(edges.shape[0]):
         augment(row, starts, columns, weights, edges, owner, u, numbers, visited, places)
