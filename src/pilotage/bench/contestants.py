@@ -154,32 +154,38 @@ def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **
     return _sampling(PredictiveSampling, benchmark, model, {"samples": 500, "rng": seed, **settings})
 
 
-@controllers.add
-def mppi_tracks(
-    benchmark: BenchmarkTask,
-    model: Dynamics,
-    seed: int,
-    risk: float | None = 0.1,
-    foresight: float = 0.9,
-    count: int = 8,
-    **settings: Any,
-) -> Controller:
-    """`mppi` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+def among_tracks(kind: Callable[..., Any]) -> Callable[..., Controller]:
+    """A contestant that keeps clear of predicted tracks, by `TrackAvoidance`, for tasks that have them.
+
+    Args:
+        kind: a contestant with a predictive controller, ``(benchmark_task, model, seed, **settings)``.
+    """
+
+    def made(
+        benchmark: BenchmarkTask,
+        model: Dynamics,
+        seed: int,
+        risk: float | None = 0.1,
+        foresight: float = 0.9,
+        count: int = 8,
+        **settings: Any,
+    ) -> Controller:
+        assert benchmark.tracks is not None
+        margin = "map_margin" if "map_margin" in getattr(benchmark.known[1], "params", {}) else None
+        return TrackAvoidance(
+            kind(benchmark, model, seed, **settings), benchmark.tracks, radius=0.2, risk=risk, foresight=foresight,
+            count=count, margin=margin,
+        )  # fmt: skip
+
+    made.__name__ = made.__qualname__ = f"{kind.__name__}_tracks"
+    made.__doc__ = (
+        f"`{kind.__name__}` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."
+    )
+    made.fits = lambda benchmark: benchmark.tracks is not None and fits(kind.__name__, benchmark)  # type: ignore[attr-defined]
+    return made
 
 
-@controllers.add
-def ilqr_tracks(
-    benchmark: BenchmarkTask,
-    model: Dynamics,
-    seed: int,
-    risk: float | None = 0.1,
-    foresight: float = 0.9,
-    count: int = 8,
-    **settings: Any,
-) -> Controller:
-    """`ilqr` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+mppi_tracks, ilqr_tracks = (controllers.add(among_tracks(kind)) for kind in (mppi, ilqr))
 
 
 @controllers.add
@@ -230,16 +236,6 @@ def _sampling(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: di
     return _predictive(kind, benchmark, model, {"horizon": 30, **(benchmark.sampling or {}), **settings})
 
 
-def _avoiding(
-    controller: Any, benchmark: BenchmarkTask, risk: float | None, foresight: float, count: int
-) -> Controller:
-    assert benchmark.tracks is not None
-    margin = "map_margin" if "map_margin" in getattr(benchmark.known[1], "params", {}) else None
-    return TrackAvoidance(
-        controller, benchmark.tracks, radius=0.2, risk=risk, foresight=foresight, count=count, margin=margin
-    )
-
-
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:
     assert benchmark.path is not None
     return benchmark.path(seed)
@@ -276,8 +272,6 @@ for _each in (ilqr, sqp, sqp_real_time, gradient_mpc):
     _each.fits = _derived  # type: ignore[attr-defined]
 for _each in (pure_pursuit, regulated_pure_pursuit, stanley):
     _each.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
-mppi_tracks.fits = lambda benchmark: benchmark.tracks is not None  # type: ignore[attr-defined]
-ilqr_tracks.fits = lambda benchmark: benchmark.tracks is not None and _derived(benchmark)  # type: ignore[attr-defined]
 space_time_pursuit.fits = lambda benchmark: None not in (benchmark.tracks, benchmark.grid, benchmark.path)  # type: ignore[attr-defined]
 for _each in (lqr, linear_mpc):
     _each.fits = _linear  # type: ignore[attr-defined]

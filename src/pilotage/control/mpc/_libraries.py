@@ -22,6 +22,7 @@ class Library(Method):
     """A solver of another library, called with dense or sparse matrices and slack variables for soft rows."""
 
     package: ClassVar[str]
+    stoppable = False
 
     def __init__(self, program: QuadraticProgram, tolerance: float = 1e-9) -> None:
         super().__init__(program, tolerance)

@@ -13,7 +13,7 @@ from ...core.dynamics import Dynamics
 from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, Stopwatch
 from ._adjoint import Adjoint
 from ._descent import OPTIMISERS, Optimiser
 
@@ -51,7 +51,8 @@ class GradientDescent:
     ) -> tuple[Any, Solution]:
         """The plan at the end of the descent; each solve of the augmented Lagrangian starts from the last."""
         k, weight, before, worst = workspace.constraints, self.weight, np.inf, -np.inf
-        multipliers, left = np.zeros((len(us), k)), iterations_within(self.iterations, self.budget)
+        multipliers, watch = np.zeros((len(us), k)), Stopwatch(self.budget)
+        left = watch.iterations(self.iterations)
         u, xs, J, done, loose = us, np.empty(0), np.inf, False, max(self.tolerance, LOOSE if k else 0.0)
         for _ in range(ROUNDS):
             u, done, spent = self._descend(workspace, x, u, (rows, multipliers, weight), loose, left)
@@ -68,7 +69,7 @@ class GradientDescent:
             loose = self.tolerance if gap <= self.feasible else loose
             multipliers = pressed
             weight, before = weight * (10.0 if gap > 0.25 * before else 1.0), gap
-        return state, self._solution(workspace, x, us, rows, u, xs, J, done, worst)
+        return state, self._solution(workspace, x, us, rows, u, xs, J, done, worst, watch.reason)
 
     def _descend(
         self, workspace: Adjoint, x: Array, u: Array, stages: tuple[Array, Array, float], tolerance: float,
@@ -99,18 +100,18 @@ class GradientDescent:
 
     def _solution(
         self, workspace: Adjoint, x: Array, us: Array, rows: Array, u: Array, xs: Array, J: float, done: bool,
-        worst: float,
+        worst: float, late: str,
     ) -> Solution:  # fmt: skip
         stats = {"violation": worst}
         if not np.isfinite(J):
             return Solution(us, J, ActionStatus.FALLBACK, "the plan has no finite cost", stats=stats)
         if worst > self.feasible:
-            why = f"the constraint is at {worst:.2g} after {self.iterations} iterations"
+            why = f"the constraint is at {worst:.2g}; {late or f'stopped after {self.iterations} iterations'}"
             own = workspace.problem.worst(x[None], u[:1], rows[:1])
-            if worst <= own < np.inf:
-                return Solution(u, J, ActionStatus.IMPROVED, f"the state itself violates it; {why}", xs, stats)
+            if used := workspace.problem.tolerated(worst, own):
+                return Solution(u, J, ActionStatus.IMPROVED, f"{used}; {why}", xs, stats)
             return Solution(us, J, ActionStatus.FALLBACK, why, stats=stats)
-        why = "" if done else "the descent has not converged"
+        why = "" if done else late or "the descent has not converged"
         return Solution(u, J, ActionStatus.SOLVED if done else ActionStatus.IMPROVED, why, xs, stats)
 
 
@@ -133,7 +134,8 @@ class GradientMPC(RecedingHorizon):
     constraint of the task is handled by an augmented Lagrangian.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be
+            traced.
         optimiser: "adam", "cg" (nonlinear conjugate gradients of Polak and Ribiere) or "lbfgs". The last two search
             along lines.
         iterations: steps of the optimiser per tick, over all solves of the augmented Lagrangian. A plan that has not
@@ -142,7 +144,8 @@ class GradientMPC(RecedingHorizon):
         tolerance: relative change of the cost that is expected of a step, at which the plan counts as converged.
         feasible: largest value of the constraint that counts as satisfied.
         weight: initial weight of violated constraints.
-        budget: seconds after which no further iteration begins.
+        budget: seconds of a decision. After the first, no iteration begins that would end later, if it takes as long as
+            those before; the plan so far is used with status IMPROVED, and the reason tells.
 
     Source: Bryson and Ho, "Applied optimal control" (1975), section 2.2; the optimisers: Kingma and Ba (2015), and
     Nocedal and Wright, "Numerical optimization" (2006), chapters 5 and 7.
@@ -172,7 +175,18 @@ class GradientMPC(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
     ) -> None:
         solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )

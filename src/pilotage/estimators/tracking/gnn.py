@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...core.arrays import Array
 from ...core.settings import settings
-from ._matching import match
+from ._assignment import assigned
 from .association import Association, Shares
 from .gate import Pairs
 
@@ -34,5 +34,5 @@ class GNN(Association):
 
     def share(self, pairs: Pairs, log_odds: Array) -> Shares:
         """All for the pairs of the best assignment."""
-        chosen = match(pairs.starts, pairs.columns, log_odds, pairs.detections)
+        chosen = assigned(pairs.starts, pairs.columns, -log_odds, pairs.detections)
         return Shares.chosen(pairs, chosen[chosen >= 0])

@@ -1,4 +1,4 @@
-"""The part that the policies of the truck share: the weights for numpy, and the contract of controllers."""
+"""The parts that the controllers of the truck share: their contract, and the weights of policies for numpy."""
 
 from __future__ import annotations
 
@@ -17,34 +17,19 @@ from ....envs.truck.yard import controls, space
 from ...border import array
 from ...networks import MLP
 from ...policy import FUNCTIONS
+from .kinematics import HOLD, STRIDE
 
 
-class SteeringPolicy(ABC):
-    """A controller of `TruckBackerUpper` with ``hold=4`` whose network chooses the steering angle.
+class Steering(ABC):
+    """A controller of `TruckBackerUpper` with ``hold=4``, for which a subclass writes `decide`."""
 
-    Args:
-        network: the network, which is evaluated by numpy.
-        metrics: results of training and evaluation, which are saved with the weights.
-    """
+    state, action, noise_density, dt = space(1), controls(False), None, HOLD * STRIDE
 
-    state, action, noise_density = space(1), controls(False), None
-
-    def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None) -> None:
-        self.network, self.metrics = network, dict(metrics or {})
-        self.refresh()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(hidden={self.network.settings['hidden']})"
-
-    def refresh(self) -> None:
-        """Take over the weights of the network for `act`, after training."""
-        linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
-        self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
-        self._function = FUNCTIONS[self.network.settings["activation"]]
-        self.reset()
+    def __init__(self) -> None:
+        self._last = np.zeros(1)
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode; nothing is random."""
+        """Start a new episode."""
         self._last = np.zeros(1)
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
@@ -52,7 +37,7 @@ class SteeringPolicy(ABC):
 
         Raises:
             ShapeError: if the state has the wrong length.
-            SettingError: if the policy does not know the dock.
+            SettingError: if the controller does not know the dock.
         """
         begun = time.perf_counter()
         x = state_of(belief_or_state, self.state, finite=False)
@@ -65,6 +50,30 @@ class SteeringPolicy(ABC):
     @abstractmethod
     def decide(self, x: Array) -> Array:
         """The steering angle ``(1,)`` [rad] in a finite state ``(5,)`` of the environment."""
+
+
+class SteeringPolicy(Steering):
+    """A controller whose network chooses the steering angle.
+
+    Args:
+        network: the network, which is evaluated by numpy.
+        metrics: results of training and evaluation, which are saved with the weights.
+    """
+
+    def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.network, self.metrics = network, dict(metrics or {})
+        self.refresh()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(hidden={self.network.settings['hidden']})"
+
+    def refresh(self) -> None:
+        """Take over the weights of the network for `act`, after training."""
+        linear: list[Any] = [layer for layer in self.network.layers if isinstance(layer, torch.nn.Linear)]
+        self._layers = [(array(layer.weight), array(layer.bias)) for layer in linear]
+        self._function = FUNCTIONS[self.network.settings["activation"]]
+        self.reset()
 
     def outputs(self, h: Array) -> Array:
         """The outputs of the network for features ``(k,)``, by numpy alone."""

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import torch
 
-from ....core import FormatError
+from ....core import FormatError, SettingError
 from ....core.settings import Count, Natural, settings
 from ..._threads import threads_for
 from ...records import Record
 from ...runs import plain, read_run_end
 from ...training import train
+from .compare import compared
 from .emulator import EmulatorSettings, Form, learn_emulator
 from .evaluate import TruckOptions, evaluate, examined
 from .kinematics import backed
@@ -110,6 +111,10 @@ class TruckWorld:
 
     def evaluate(self, folder: Path | None, options: TruckOptions) -> Mapping[str, Any]:
         """The success rate of the policy in the folder, or of that in the package for these starts."""
+        if options.controller != "policy":
+            if folder is not None:
+                raise SettingError(f"folder is {folder}; expected none, since {options.controller} has no weights")
+            return compared(options.controller, options).to_json()
         if folder is not None and (folder / "lessons").is_dir() and read_run_end(folder / "lessons") is None:
             raise FormatError(f"the run in {folder} has not ended; resume=True continues it")
         if folder is None and options.distribution == "E3" and options.goal == "dock":
