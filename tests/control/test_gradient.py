@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,8 @@ def test_failures_have_a_sentence() -> None:
     assert "the constraint is at" in action.reason
     few = GradientMPC(CAR, GOAL, horizon=12, iterations=2).act(X)
     assert few.status is ActionStatus.IMPROVED
+    expected, cost = map(float, re.findall(r"(\d[\d.e+-]*)", few.reason))
+    assert cost == pytest.approx(few.cost, rel=1e-3) and expected > 1e-8 * cost
     with pytest.raises(ModelError, match="GradientMPC needs the derivatives of the task"):
         GradientMPC(cart(), PlainTask(stop(), LINE))
 

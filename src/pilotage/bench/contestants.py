@@ -103,7 +103,7 @@ def random(benchmark: BenchmarkTask, model: Dynamics, seed: int) -> Controller:
 @controllers.add
 def ilqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`ILQR` with a horizon of 30 steps and 50 iterations per tick."""
-    return _predictive(ILQR, benchmark, model, {"horizon": 30, "iterations": 50, **settings})
+    return _predictive(ILQR, "ilqr", benchmark, model, settings, horizon=30, iterations=50)
 
 
 @controllers.add
@@ -115,7 +115,7 @@ def ddp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -
 @controllers.add
 def sqp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`SQP` with a horizon of 30 steps and 20 quadratic programs per tick."""
-    return _predictive(SQP, benchmark, model, {"horizon": 30, "iterations": 20, **settings})
+    return _predictive(SQP, "sqp", benchmark, model, settings, horizon=30, iterations=20)
 
 
 @controllers.add
@@ -127,31 +127,31 @@ def sqp_real_time(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settin
 @controllers.add
 def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`GradientMPC` with a horizon of 30 steps and 30 iterations per tick."""
-    return _predictive(GradientMPC, benchmark, model, {"horizon": 30, "iterations": 30, **settings})
+    return _predictive(GradientMPC, "gradient_mpc", benchmark, model, settings, horizon=30, iterations=30)
 
 
 @controllers.add
 def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`MPPI` with 500 samples of 30 steps, or what suits the task."""
-    return _sampling(MPPI, benchmark, model, {"samples": 500, "rng": seed, **settings})
+    return _sampling(MPPI, "mppi", benchmark, model, settings, samples=500, rng=seed)
 
 
 @controllers.add
 def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`CEM` with 4 times 125 samples of 30 steps, or what suits the task."""
-    return _sampling(CEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
+    return _sampling(CEM, "cem", benchmark, model, settings, samples=125, rng=seed)
 
 
 @controllers.add
 def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, or what suits the task."""
-    return _sampling(ICEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
+    return _sampling(ICEM, "icem", benchmark, model, settings, samples=125, rng=seed)
 
 
 @controllers.add
 def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`PredictiveSampling` with 500 samples of 30 steps, or what suits the task."""
-    return _sampling(PredictiveSampling, benchmark, model, {"samples": 500, "rng": seed, **settings})
+    return _sampling(PredictiveSampling, "predictive_sampling", benchmark, model, settings, samples=500, rng=seed)
 
 
 def among_tracks(kind: Callable[..., Any]) -> Callable[..., Controller]:
@@ -226,14 +226,23 @@ def space_time_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **s
     return SpaceTimePursuit(model, benchmark.grid, goal, benchmark.tracks, **{"speed": 1.3, **settings})
 
 
-def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
-    """A predictive controller whose first plan is the resting action of the task: a drone begins by hovering."""
-    return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
+def _predictive(
+    kind: Any, name: str, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any], **stock: Any
+) -> Controller:
+    """A predictive controller with its stock settings, then those that suit the task, then those of the suite.
+
+    Its first plan is the resting action of the task: a drone begins by hovering.
+    """
+    tuned = (benchmark.tuned or {}).get(name, {})
+    return kind(model, benchmark.known[1], **{"brake": benchmark.action, **stock, **tuned, **settings})
 
 
-def _sampling(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
-    """A sampling controller with the settings that suit the task; those of the suite come first."""
-    return _predictive(kind, benchmark, model, {"horizon": 30, **(benchmark.sampling or {}), **settings})
+def _sampling(
+    kind: Any, name: str, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any], **stock: Any
+) -> Controller:
+    """A sampling controller, for which `sampling` comes before its stock settings."""
+    stock = {"horizon": 30, **stock, **(benchmark.sampling or {})}
+    return _predictive(kind, name, benchmark, model, settings, **stock)
 
 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:

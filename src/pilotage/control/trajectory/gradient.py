@@ -53,9 +53,9 @@ class GradientDescent:
         k, weight, before, worst = workspace.constraints, self.weight, np.inf, -np.inf
         multipliers, watch = np.zeros((len(us), k)), Stopwatch(self.budget)
         left = watch.iterations(self.iterations)
-        u, xs, J, done, loose = us, np.empty(0), np.inf, False, max(self.tolerance, LOOSE if k else 0.0)
+        u, xs, J, why, loose = us, np.empty(0), np.inf, "", max(self.tolerance, LOOSE if k else 0.0)
         for _ in range(ROUNDS):
-            u, done, spent = self._descend(workspace, x, u, (rows, multipliers, weight), loose, left)
+            u, why, spent = self._descend(workspace, x, u, (rows, multipliers, weight), loose, left)
             J, _, xs = workspace(x, u, rows, multipliers, weight)
             g = workspace.bounds[:, :k]
             worst = float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
@@ -63,30 +63,31 @@ class GradientDescent:
             pressed = np.maximum(0.0, multipliers + weight * g)
             J -= float((pressed**2 - multipliers**2).sum()) / (2.0 * weight)  # the share of the constraint
             settled = gap <= self.feasible and loose <= self.tolerance  # as `violation` of iLQR judges
-            done = done and settled
+            why = why or ("" if settled else f"the constraint is {gap:.2g} from its multipliers after {ROUNDS} solves")
             if spent or settled or not np.isfinite(J):
                 break
             loose = self.tolerance if gap <= self.feasible else loose
             multipliers = pressed
             weight, before = weight * (10.0 if gap > 0.25 * before else 1.0), gap
-        return state, self._solution(workspace, x, us, rows, u, xs, J, done, worst, watch.reason)
+        return state, self._solution(workspace, x, us, rows, u, xs, J, why, worst, watch.reason)
 
     def _descend(
         self, workspace: Adjoint, x: Array, u: Array, stages: tuple[Array, Array, float], tolerance: float,
         left: Iterator[int],
-    ) -> tuple[Array, bool, bool]:  # fmt: skip
-        """The plan, whether the descent converged, and whether the iterations are spent."""
+    ) -> tuple[Array, str, bool]:  # fmt: skip
+        """The plan, why the descent has not converged, if it has not, and whether the iterations are spent."""
         low, high = workspace.problem.limits
         direction = OPTIMISERS[self.optimiser](self.rate * np.tile(reach_of(low, high), (len(u), 1)))
         J, g, _ = workspace(x, u, *stages)
         if not np.isfinite(J):
-            return u, False, False
-        best = J, u
+            return u, "the plan has no finite cost", False
+        best, expected = (J, u), np.inf
         for _ in left:
             free = np.where(((u <= low) & (g > 0.0)) | ((u >= high) & (g < 0.0)), 0.0, g)
             d = direction(u, free)
-            if float(np.abs(free * d).sum()) <= tolerance * abs(J):
-                return u, True, False
+            expected = float(np.abs(free * d).sum())
+            if expected <= tolerance * abs(J):
+                return u, "", False
             for halving in range(HALVINGS if direction.searches else 1):
                 v = np.clip(u + 0.5**halving * d, low, high)
                 new, slope, _ = workspace(x, v, *stages)
@@ -94,25 +95,30 @@ class GradientDescent:
                     u, J, g = v, new, slope
                     break
             else:
-                return u, False, False  # no step leads down any more
+                return u, f"no step leads down any more; {missing(expected, J)}", False
             best = min(best, (J, u), key=lambda pair: pair[0])
-        return best[1], False, True
+        return best[1], f"the iterations are spent; {missing(expected, best[0])}", True
 
     def _solution(
-        self, workspace: Adjoint, x: Array, us: Array, rows: Array, u: Array, xs: Array, J: float, done: bool,
+        self, workspace: Adjoint, x: Array, us: Array, rows: Array, u: Array, xs: Array, J: float, why: str,
         worst: float, late: str,
     ) -> Solution:  # fmt: skip
         stats = {"violation": worst}
         if not np.isfinite(J):
             return Solution(us, J, ActionStatus.FALLBACK, "the plan has no finite cost", stats=stats)
         if worst > self.feasible:
-            why = f"the constraint is at {worst:.2g}; {late or f'stopped after {self.iterations} iterations'}"
+            broken = f"the constraint is at {worst:.2g}; {late or f'stopped after {self.iterations} iterations'}"
             own = workspace.problem.worst(x[None], u[:1], rows[:1])
             if used := workspace.problem.tolerated(worst, own):
-                return Solution(u, J, ActionStatus.IMPROVED, f"{used}; {why}", xs, stats)
-            return Solution(us, J, ActionStatus.FALLBACK, why, stats=stats)
-        why = "" if done else late or "the descent has not converged"
-        return Solution(u, J, ActionStatus.SOLVED if done else ActionStatus.IMPROVED, why, xs, stats)
+                return Solution(u, J, ActionStatus.IMPROVED, f"{used}; {broken}", xs, stats)
+            return Solution(us, J, ActionStatus.FALLBACK, broken, stats=stats)
+        why = f"{late}; {why}" if late and why else why
+        return Solution(u, J, ActionStatus.IMPROVED if why else ActionStatus.SOLVED, why, xs, stats)
+
+
+def missing(expected: float, J: float) -> str:
+    """How far a descent is from its end: the decrease that the last step promised, and the cost."""
+    return f"{expected:.2g} less was expected of a cost of {J:.4g}"
 
 
 def reach_of(low: Array, high: Array) -> Array:
