@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from pilotage.core import BOX, SettingError, ShapeError, Space, SpaceError, TrackTable, iou
 from pilotage.core.boxes import overlaps
 from pilotage.estimators.tracking import births_and_deaths
+from pilotage.estimators.tracking._assignment import assigned
 from pilotage.estimators.tracking.scores import (
     Comparison,
     clear,
@@ -30,7 +31,6 @@ from pilotage.estimators.tracking.scores import (
     siap,
     without_distractors,
 )
-from pilotage.estimators.tracking.scores._matching import match
 
 from .tables import (
     CUTOFF,
@@ -73,7 +73,7 @@ def test_matching_is_the_best(seed: int, rows: int, columns: int, density: float
     edges = np.argwhere(w > -9.0)
     starts = np.searchsorted(edges[:, 0], np.arange(rows + 1)).astype(np.int64)
     weights = w[w > -9.0]
-    found = match(starts, np.ascontiguousarray(edges[:, 1]), weights, columns)
+    found = assigned(starts, edges[:, 1], -weights, columns)
     taken = found[found >= 0]
     assert len({*edges[taken, 1].tolist()}) == len(taken)
     assert (edges[taken, 0] == np.flatnonzero(found >= 0)).all() and (weights[taken] >= 0.0).all()
@@ -84,7 +84,7 @@ def test_matching_is_the_best(seed: int, rows: int, columns: int, density: float
 def test_matching_of_many_rows_at_one_place() -> None:
     n = 300
     starts = np.arange(0, n * n + 1, n)
-    found = match(starts, np.tile(np.arange(n), n), np.ones(n * n), n)
+    found = assigned(starts, np.tile(np.arange(n), n), -np.ones(n * n), n)
     assert len({*(found % n).tolist()}) == n
 
 

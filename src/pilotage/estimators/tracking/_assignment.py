@@ -147,8 +147,9 @@ def assign_pairs(starts, columns, costs, none, room, whole, chosen):
                     dist[j], via[j] = d, p
             near, best = -1, least
             for t in range(done, count):
-                if dist[touched[t]] < best:
-                    near, best = t, dist[touched[t]]
+                d = dist[touched[t]]  # of those equally far, one without a track ends the search
+                if d < best or (d == best and near >= 0 and owner[touched[t]] < 0):
+                    near, best = t, d
             if near < 0:
                 break
             j = touched[near]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ....core import ShapeError, TrackTable
-from ._matching import match
+from .._assignment import assigned
 from .comparison import compare
 from .hota import EPS
 
@@ -53,7 +53,7 @@ def without_distractors(
     if truth.kind is None:
         raise ShapeError("the truth has no kinds, so there are no distractors in it; read it with classes=None")
     weights = np.where(c.similarity >= c.threshold - EPS, c.similarity, -1.0)
-    edges = match(c.starts, c.column, weights, len(tracks))
+    edges = assigned(c.starts, c.column, -weights, len(tracks))
     edges = edges[edges >= 0]
     distracting = np.isin(truth.kind[c.row[edges]], [*kinds])
     kept = np.ones(len(tracks), dtype=bool)
