@@ -11,6 +11,7 @@ import pytest
 from pilotage.bench import benchmark_task
 from pilotage.bench.optimum import Multistart, known, proof, record, trajectory_cost
 from pilotage.bench.optimum.multistart import episode_cost
+from pilotage.bench.optimum.postures import elbows
 from pilotage.bench.optimum.recipes import GRIDS, STARTS, Starts, compute, improve
 from pilotage.control import ICEM, ILQR, ValueTable
 from pilotage.core import PilotageError
@@ -81,6 +82,22 @@ def test_episodes_and_hops_find_what_starts_of_ilqr_miss(name: str, seed: int) -
     assert Multistart(benchmark, starts=2, episodes=2, hops=4).best(seed).cost < 0.97 * simple
     best = benchmark.best(seed)
     assert best is not None and best < 0.97 * simple
+
+
+def test_moves_to_postures_find_what_hops_miss() -> None:
+    """On a seed whose best plan turns the other way than that of twelve starts, four episodes and many hops (87.2)."""
+    arm = benchmark_task("reacher")
+    found, best = Starts(2, durations=6).best(arm, 1).cost, arm.best(1)
+    assert best is not None and best <= found * (1.0 + 1e-6) < 76.0
+
+
+def test_both_elbows_touch_the_target() -> None:
+    links, rng = (0.5, 0.3), np.random.default_rng(0)
+    for r, angle in zip(rng.uniform(0.21, 0.79, 10), rng.uniform(-np.pi, np.pi, 10)):
+        target = (r * np.cos(angle), r * np.sin(angle))
+        for a, b in elbows(links, target):
+            tip = [links[0] * f(a) + links[1] * f(a + b) for f in (np.cos, np.sin)]
+            assert tip == pytest.approx(target)
 
 
 def test_a_coarse_grid_bounds_the_optimum_of_pendulum_v1() -> None:

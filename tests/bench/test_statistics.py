@@ -44,6 +44,25 @@ def test_bootstrap_of_too_little() -> None:
         bootstrap([1.0, 2.0], level=1.0)
 
 
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+def test_intervals_depend_neither_on_the_order_nor_on_rounding(statistic: object) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.integers(0, 4, 20) / 10.0  # many resamples have exactly the mean of the sample
+    found = bootstrap(x, statistic)
+    for _ in range(5):
+        assert bootstrap(rng.permutation(x), statistic) == found
+        rounded = bootstrap(x + 1e-16 * rng.standard_normal(20), statistic)
+        assert rounded == pytest.approx(found, rel=1e-9)
+    assert bootstrap(np.full(3, 0.1) * [1.0, 1.0 + 2e-16, 1.0]) == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_a_paired_comparison_does_not_depend_on_the_order_of_the_seeds() -> None:
+    rng = np.random.default_rng(6)
+    a, b = rng.standard_normal(20) + 0.4, rng.standard_normal(20)
+    order = rng.permutation(20)
+    assert paired(a[order], b[order]) == paired(a, b)
+
+
 @pytest.mark.parametrize(("k", "n"), [(0, 30), (1, 30), (15, 30), (30, 30), (3, 7)])
 def test_wilson_agrees_with_scipy(k: int, n: int) -> None:
     theirs = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")

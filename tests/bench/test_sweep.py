@@ -34,12 +34,12 @@ from pilotage.bench import (
     sweep,
 )
 from pilotage.bench.journal import JOURNAL, line_of, locked, read_rows, row_from
-from pilotage.bench.summary import comparisons, markdown
+from pilotage.bench.summary import comparisons, markdown, verdict
 from pilotage.bench.sweep import Compiling
 from pilotage.core import FormatError, MissingFile, PilotageError, SettingError
 
 from . import worlds
-from .worlds import BAD, GAIN, TANK, Empty, Tank, gauge, tank
+from .worlds import BAD, GAIN, TANK, Empty, Tank, gauge, tank, tank_task
 
 SMALL = Suite("small", [TANK], {"slow": {"use": GAIN, "gain": 0.5}, "fast": {"use": GAIN}}, seeds="0-4")
 
@@ -96,6 +96,14 @@ def test_every_row_replays_bit_for_bit(finished: Results) -> None:
     assert "tick 0" in replay(other)
     with pytest.raises(PilotageError, match="cannot be replayed"):
         replay(dataclasses.replace(measured, status=RunStatus.TIMEOUT))
+
+
+@pytest.mark.parametrize("name", ["task", "controller"])
+def test_a_row_whose_module_is_missing_cannot_be_replayed(name: str, finished: Results) -> None:
+    """It is no difference of the row, but an error that names the module."""
+    lost = dataclasses.replace(finished.rows[0].run, **{name: "gone:thing"})
+    with pytest.raises(PilotageError, match="gone:thing cannot be loaded"):
+        replay(dataclasses.replace(finished.rows[0], run=lost))
 
 
 def test_the_regret_is_split_into_shares(finished: Results) -> None:
@@ -167,6 +175,37 @@ def test_results_of_different_tasks_are_not_compared(
         compare(before, after)
     with pytest.raises(PilotageError, match=f"the task {TANK} of"):
         sweep(dataclasses.replace(SMALL, seeds=[0]), tmp_path / "before", jobs=1)
+
+
+def test_other_delays_and_other_filters_are_told_beside_the_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = Suite("one", [TANK], {"fast": {"use": GAIN}}, ("truth", "estimate"), [0])
+    plain = sweep(suite, tmp_path / "plain", jobs=1)
+    late = sweep(dataclasses.replace(suite, timing={"fixed": 0.05}), tmp_path / "late", jobs=1)
+    assert {line["note"] for line in compare(plain, plain)} == {""}
+    assert all("none" in line["note"] and "0.05" in line["note"] for line in compare(plain, late))
+    assert all(line["note"] in verdict(line) for line in compare(plain, late))
+
+    parts = {key: getattr(tank(), key) for key in ("name", "plant", "task", "success", "sensors")}
+    channel = Channel(gauge(std=0.5))
+    other = BenchmarkTask(**parts, filter=tank_task(channel).filter)
+    monkeypatch.setattr(worlds, "tank", lambda: other)
+    vague = sweep(suite, tmp_path / "vague", jobs=1)
+    assert [(line["estimator"], line["note"]) for line in compare(plain, vague)] == [
+        ("truth", ""),
+        ("estimate", "the filters differ"),
+    ]
+    with pytest.raises(PilotageError, match="the filter of"):  # a folder holds the rows of one filter
+        sweep(dataclasses.replace(suite, seeds=[0, 1]), tmp_path / "plain", jobs=1)
+
+
+def test_results_without_common_groups_say_which_they_have(tmp_path: Path) -> None:
+    suite = Suite("one", [TANK], {"fast": {"use": GAIN}}, ("truth",), [0])
+    truth = sweep(suite, tmp_path / "truth", jobs=1)
+    estimate = sweep(dataclasses.replace(suite, estimators=("estimate",)), tmp_path / "estimate", jobs=1)
+    with pytest.raises(PilotageError, match="only one has runs of .* none estimate; .* none truth"):
+        compare(truth, estimate)
 
 
 def test_results_under_different_disturbances_of_one_name_are_not_compared(tmp_path: Path) -> None:
@@ -372,10 +411,12 @@ def test_a_controller_cannot_stop_a_sweep_in_processes(ways: tuple[str, ...], tm
 
 
 @pytest.mark.slow
-def test_a_sweep_on_a_cluster_is_that_of_one_machine(tmp_path: Path) -> None:
+def test_a_sweep_on_a_cluster_is_that_of_one_machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also where a process dies, about which Ray would print."""
     controllers = {**SMALL.controllers, "dies": {"use": BAD, "way": "dies"}}
     suite = dataclasses.replace(SMALL, controllers=controllers, seeds="0-1")
     there = sweep(suite, tmp_path / "there", jobs=2, cluster="local")
+    assert capfd.readouterr().out == ""
     here = sweep(dataclasses.replace(SMALL, seeds="0-1"), tmp_path / "here", jobs=1)
     assert [row.status for row in there.rows[4:]] == [RunStatus.DIED] * 2
     for a, b in zip(there.rows[:4], here.rows, strict=True):

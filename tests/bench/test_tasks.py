@@ -20,7 +20,7 @@ from pilotage.testing import check_controller
 from .worlds import Gain
 
 LAPS = {track.lower() for track in TRACKS}
-SIMULATORS = ["half_cheetah", "inverted_pendulum", "mujoco_reacher"]
+SIMULATORS = ["half_cheetah", "half_cheetah_dash", "inverted_pendulum", "mujoco_reacher"]
 """Tasks without derivatives."""
 CROWDS = ["people", "people_simulated"]
 """Tasks in which a controller that is told of nobody collides."""
@@ -241,6 +241,7 @@ def test_a_disturbance_that_does_not_fit_is_refused() -> None:
         ("inverted_pendulum", "InvertedPendulum-v5", 0),
         ("mujoco_reacher", "Reacher-v5", 0),
         ("half_cheetah", "HalfCheetah-v5", 1),
+        ("half_cheetah_dash", "HalfCheetah-v5", 1),
     ],
 )
 def test_simulators_are_those_of_gymnasium(name: str, env_name: str, shift: int) -> None:
@@ -260,6 +261,39 @@ def test_simulators_are_those_of_gymnasium(name: str, env_name: str, shift: int)
     cost = float(np.sum(judged.cost(xs[:-1], us)) + judged.terminal_cost(xs[-1]))
     at_start = float(judged.terminal_cost(x)) if name == "mujoco_reacher" else 0.0
     assert cost - at_start == pytest.approx(-reward, abs=0.02)
+
+
+@pytest.mark.parametrize("controller", ["ilqr", "mppi", "cem", "icem", "predictive_sampling"])
+def test_the_pole_stands_with_the_settings_of_the_task(controller: str) -> None:
+    """Plans of 0.3 s keep the cart in the middle too, since they end with the cost-to-go of LQR."""
+    pytest.importorskip("mujoco")
+    benchmark = benchmark_task("inverted_pendulum")
+    task: Any = copy.copy(benchmark.task)
+    task.horizon = 2 * CUT
+    pushed = replace(benchmark, task=task, start=lambda seed: [0.1, 0.02, 0.0, 0.0])
+    drive = controllers.get(controller)(pushed, pushed.plant, 3)
+    episode = simulate(pushed, drive, seed=3)
+    assert episode.status is RunStatus.SUCCESS and np.abs(episode.xs[-1][:2]).max() < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("controller", ["ilqr", "mppi", "cem", "icem"])
+def test_the_arm_touches_its_target_with_the_settings_of_the_task(controller: str) -> None:
+    pytest.importorskip("mujoco")
+    assert Run("mujoco_reacher", controller, seed=0).execute().success
+
+
+def test_settings_of_a_suite_come_before_those_of_the_task_and_these_before_stock_ones() -> None:
+    rod = benchmark_task("pendulum")
+    task = replace(rod, sampling={"samples": 7, "horizon": 9}, tuned={"icem": {"horizon": 5}, "ilqr": {"horizon": 4}})
+
+    def made(name: str, benchmark: Any, **settings: Any) -> tuple[int, int]:
+        drive: Any = controllers.get(name)(benchmark, rod.plant, 0, **settings)
+        return drive.problem.steps, getattr(drive.solver, "samples", 0)
+
+    assert made("mppi", task) == (9, 7) and made("icem", task) == (5, 7)
+    assert made("icem", task, horizon=3) == (3, 7) and made("mppi", rod)[1] == 500
+    assert made("ilqr", task) == (4, 0) and made("ilqr", rod) == (30, 0)
 
 
 def test_a_pole_that_falls_in_the_simulator_ends_the_episode() -> None:

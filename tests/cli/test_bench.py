@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pilotage.bench.suite import stock
 from pilotage.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
@@ -96,10 +97,15 @@ def test_an_interrupted_sweep_says_how_to_go_on(
 def test_list(capsys: Capture) -> None:
     assert main(["bench", "list"]) == 0
     page = capsys.readouterr().out
-    assert "pendulum_v1" in page and "mppi" in page and "suites: full, people, quick" in page
+    assert "pendulum_v1" in page and "mppi" in page and "suites: full, mujoco, people, quick" in page
     assert main(["bench", "list", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert set(facts) == {"tasks", "controllers", "suites"} and facts["controllers"]["ilqr"].startswith("`ILQR`")
+
+
+def test_the_help_names_every_stock_suite(capsys: Capture) -> None:
+    assert main(["bench", "run", "--help"]) == 0
+    assert ", ".join(stock()) in " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
 def test_without_a_command_the_quick_suite_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +119,10 @@ def test_without_a_command_the_quick_suite_runs(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "nowhere"], "there is no suite 'nowhere'; there are full, people, quick, robust, or give a file"),
+        (
+            ["run", "nowhere"],
+            "there is no suite 'nowhere'; there are full, mujoco, people, quick, robust, or give a file",
+        ),
         (["run", "SUITE", "--seeds", "9-1"], "seeds is '9-1'"),
         (["run", "SUITE", "--jobs", "0"], "jobs is 0"),
         (["run", "SUITE", "--timeout", "-1"], "timeout is -1"),

@@ -46,6 +46,48 @@ def test_mppi_drives_on_after_a_corner(name: str, turn_rate: float | None) -> No
 
 
 @pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("wheelbase", [0.33, 0.5])
+def test_mppi_turns_a_car_about(name: str, wheelbase: float) -> None:
+    """Forwards and backwards in turn, near the corner: it soon drives on forwards, and is never stuck."""
+    car = bicycle(wheelbase=wheelbase)
+    for seed in range(2):
+        drive = MPPI(car, follow(PATHS[name], speed=0.5), samples=512, std=(1.0, 0.2), rng=seed)
+        xs, statuses = [car.state.identity()], list[ActionStatus]()
+        for tick in range(220):
+            action = drive.act(xs[-1], DT * tick)
+            statuses.append(action.status)
+            if action.status is ActionStatus.DONE:
+                break
+            xs.append(car.step(xs[-1], action.u, DT))
+        assert statuses[-1] is ActionStatus.DONE and ActionStatus.STUCK not in statuses
+        assert (np.array(xs)[:, 3] < -0.05).sum() < 40
+
+
+def test_references_leave_the_gear_open_while_a_car_turns_about() -> None:
+    """And neither pace nor place run ahead of it; a robot that faces along the path has to drive forwards."""
+    task, carry, rows = follow(PATHS["out and back"], speed=0.5), None, np.empty((0, 8))
+    way, pace = (task.stage.index(name) for name in ("way", "pace"))
+    for tick in range(30):
+        rows, carry = task.references(np.array([2.9, 0.0, 0.0]), DT * tick, 40, carry)
+    turning = rows[:, way] == -1.0
+    assert turning[:25].all() and not turning[35:].any() and (rows[-5:, way] == 1.0).all()
+    assert (rows[turning, pace][:-1] == 0.0).all()
+    assert np.allclose(rows[turning, :2], [2.9, 0.0]), "it was not drawn on"
+    rows, _ = task.references(np.array([2.9, 0.0, np.pi]), 3.1, 40, carry)
+    assert (rows[:, way] == 1.0).all() and rows[0, pace] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_plan_may_drive_on_at_its_end(name: str) -> None:
+    """The last reference has the pace of the path there, and the car drives forwards all the same."""
+    task = follow(PATHS[name], speed=0.6)
+    rows, _ = task.references(np.zeros(3), 0.0, 20)
+    assert np.allclose(rows[:, task.stage.index("pace")], 0.6)
+    xs, _ = driven(ILQR(CAR, task, iterations=20), CAR)
+    assert (xs[:, 3] < -0.05).mean() < 0.1
+
+
+@pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize(("model", "turn_rate"), [(ROBOT, 1.0), (ROBOT, None), (CAR, None)])
 def test_ilqr_drives_on_after_a_corner(name: str, model: Any, turn_rate: float | None) -> None:
     arrives(ILQR(model, follow(PATHS[name], speed=0.6, turn_rate=turn_rate), iterations=20), model, PATHS[name])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -100,8 +101,39 @@ def test_failures_have_a_sentence() -> None:
     assert "the constraint is at" in action.reason
     few = GradientMPC(CAR, GOAL, horizon=12, iterations=2).act(X)
     assert few.status is ActionStatus.IMPROVED
+    expected, cost = map(float, re.findall(r"(\d[\d.e+-]*)", few.reason))
+    assert cost == pytest.approx(few.cost, rel=1e-3) and expected > 1e-8 * cost
     with pytest.raises(ModelError, match="GradientMPC needs the derivatives of the task"):
         GradientMPC(cart(), PlainTask(stop(), LINE))
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC])
+def test_a_small_violation_is_driven_and_told(kind: Any) -> None:
+    """A plan that is cut off before it keeps the constraint is used if it violates it by `max_violation` at most."""
+    x, violation, settings = np.array([0.0, 0.0, 1.0, 0.2]), 0.0, dict[str, Any]()
+    for iterations in range(1, 30):
+        settings = {"horizon": 20, "iterations": iterations}
+        strict = kind(glider(), DISC, max_violation=0.0, **settings)
+        if strict.act(x, 0.0).status is ActionStatus.FALLBACK:
+            violation = strict.solution.stats["violation"]
+            break
+    assert violation > 1e-4
+    assert kind(glider(), DISC, max_violation=0.9 * violation, **settings).act(x).status is ActionStatus.FALLBACK
+    action = kind(glider(), DISC, max_violation=1.1 * violation, **settings).act(x)
+    assert action.status is ActionStatus.IMPROVED
+    assert f"violated by {violation:.2g}" in action.reason and "max_violation" in action.reason
+
+
+@pytest.mark.parametrize("iterations", [4, 6])
+def test_multipliers_are_carried_from_tick_to_tick(iterations: int) -> None:
+    """In a place that does not change, few sweeps a tick come to the plan of many."""
+    x = np.array([0.0, 0.0, 1.0, 0.2])
+    whole = ILQR(glider(), DISC, horizon=20).solve(x)
+    few, action = ILQR(glider(), DISC, horizon=20, iterations=iterations), None
+    for _ in range(40):
+        action = few.act(x, 0.0)
+    assert action is not None and action.status is ActionStatus.SOLVED
+    assert action.cost == pytest.approx(whole.cost, rel=1e-3)
 
 
 @pytest.mark.parametrize("constrained", [False, True])

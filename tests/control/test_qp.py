@@ -182,6 +182,16 @@ def test_other_libraries(method: str) -> None:
         np.testing.assert_allclose(found.multipliers, expected.multipliers, atol=1e-3)
 
 
+def test_piqp_prints_nothing_about_rows_without_bounds(capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("piqp")
+    A, low, high = np.eye(3), np.array([-np.inf, 0.5, -np.inf]), np.array([np.inf, 1.0, 0.2])
+    p = QuadraticProgram(np.eye(3), [1.0, 1.0, -1.0], A, low, high)
+    found = p.solve(method="piqp")
+    np.testing.assert_allclose(found.z, [-1.0, 0.5, 0.2], atol=1e-6)
+    np.testing.assert_allclose(found.multipliers, p.solve().multipliers, atol=1e-6)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "piqp", None)
     with pytest.raises(MissingExtra, match=r"pilotage\[qp\]"):

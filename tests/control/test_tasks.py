@@ -73,7 +73,7 @@ def test_evades_what_the_plan_did_not_know(name: str) -> None:
     model, radius, path = VEHICLES[name], 0.2, np.array([[0.8, 1.0], [7.0, 1.0]])
     seen = GRID.refined(2).with_discs([[3.0, 1.0], [5.0, 0.7]], 0.25)  # in cells of half the radius, for narrow gaps
     task = follow(path, GRID, speed=0.8, radius=radius)
-    drive = MPPI(model, task, samples=800, rng=3)
+    drive = MPPI(model, task, samples=800, rng=1)
     x = starting(model, 0.8, 1.0, 0.0)
     drive.act(x, 0.0)
     drive.retarget(task.replace(clearance=seen.obstacles().field))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,44 @@ def test_the_risk_covers_the_track_and_the_robot(known: Any) -> None:
     assert (found[:, 1, :2] > 1e3).all(), "there is no second person"
 
 
+@pytest.mark.parametrize("share", [0.3, 0.1, 0.01])
+def test_the_constraint_along_the_normal_keeps_the_risk_with_less_room(share: float) -> None:
+    """A robot at its edge, on the side of the plan, is touched with the declared probability at most, and nearly so."""
+    rng, P = np.random.default_rng(2), np.array([[0.09, 0.02], [0.02, 0.01]])
+    track = PredictedTrack([0.0, 1.0], [[3.0, 1.0], [3.0, 1.0]], [P, P], PERSON)
+    for angle in (0.0, 1.0, 2.5):
+        a = np.array([math.cos(angle), math.sin(angle)])
+        places = track.means + 2.0 * a
+        made = track.obstacle(share, each=True, seen_at=places)
+        r = float(made.radius_at(0.5))
+        errors = rng.multivariate_normal(np.zeros(2), P, 200_000)
+        reached = (errors @ a > r - PERSON).mean()
+        touched = (np.hypot(*(errors - r * a).T) < PERSON).mean()
+        assert touched <= share and reached == pytest.approx(share, abs=4.0 * math.sqrt(share / 200_000))
+        assert r < float(track.obstacle(share, each=True).radius_at(0.5))
+    assert np.allclose(track.obstacle(share, each=True, seen_at=track.means).radius, r0(P, share))
+    with pytest.raises(ShapeError, match="seen_at"):
+        track.obstacle(share, seen_at=np.zeros((3, 2)))
+
+
+def r0(P: np.ndarray, share: float) -> float:
+    """The radius where no direction is known."""
+    return PERSON + NormalDist().inv_cdf(1.0 - share) * math.sqrt(np.linalg.eigvalsh(P)[-1])
+
+
+def test_a_plan_on_the_normal_passes_nearer() -> None:
+    """Beside a person of whom it is known well how far he is from the way, and badly how far along it."""
+    ts = np.arange(0.0, 3.1, 0.5)
+    person = PredictedTrack(ts, [[2.0, 0.05]] * 7, [np.diag([0.2, 0.002])] * 7, PERSON)
+    room = []
+    for normal in (False, True):
+        made = avoiding(lambda t: [person], risk=0.05, count=1, normal=normal)
+        xs = drive(made, lambda x: x, 80)
+        assert np.hypot(*(xs[-1, :2] - [4.0, 0.0])) < 0.3
+        room.append(np.hypot(*(xs[:, :2] - [2.0, 0.05]).T).min())
+    assert RADIUS + PERSON < room[1] < room[0] - 0.2
+
+
 def test_without_a_risk_the_discs_are_those_of_the_means() -> None:
     found = discs(avoiding(lambda t: [walker([3.0, 1.0])], risk=None, count=1), np.zeros(3))
     np.testing.assert_allclose(found[:, 0], np.tile([3.0, 1.0, RADIUS + PERSON], (26, 1)))
@@ -91,6 +130,37 @@ def drive(controller: Any, belief: Any, ticks: int = 60) -> np.ndarray:
     for k in range(ticks):
         xs.append(ROBOT.step(xs[-1], controller.act(belief(xs[-1]), 0.1 * k).u, 0.1))
     return np.array(xs)
+
+
+def test_tracks_keep_their_places_in_the_constraint() -> None:
+    """The multipliers of a tick are those of the tracks of the next, though another track is the nearest one then."""
+    people = {1.0: (-0.5, 0.0), 3.0: (-4.0, 0.0)}
+
+    def seen(t: float) -> list[PredictedTrack]:
+        return [walker([x, 1.0], velocity, at=t) for x, velocity in people.items()]
+
+    made = avoiding(seen, count=3)
+    first, second = (discs(made, np.zeros(3), t)[0, :, 0] for t in (0.0, 0.5))
+    np.testing.assert_allclose(first[:2], [1.0, 3.0])
+    np.testing.assert_allclose(second[:2], [0.75, 1.0])
+    third = discs(made, np.zeros(3), 0.9)[0, :, 0]
+    np.testing.assert_allclose(third[:2], [0.55, -0.6])
+    del people[1.0]
+    fourth = discs(made, np.zeros(3), 1.0)[0, :, 0]
+    assert fourth[1] == pytest.approx(-1.0) and (fourth[[0, 2]] > 1e3).all()
+
+
+@pytest.mark.parametrize("iterations", [3, 5])
+def test_few_sweeps_a_tick_do_not_freeze_the_robot(iterations: int) -> None:
+    """The plan that was not ready in a tick is continued in the next, with its multipliers."""
+    errand = reach(ROBOT, [4.0, 0.0, 0.0], weights=[1.0, 1.0, 0.1], effort=0.05)
+
+    def crowd(t: float) -> list[PredictedTrack]:
+        moving = [([2.0, 0.05], [0.0, 0.0]), ([3.0, -2.4], [0.0, 0.5]), ([1.4, 1.5], [0.0, -0.4])]
+        return [walker(place, velocity, growth=0.02, at=t) for place, velocity in moving]
+
+    made = TrackAvoidance(ILQR(ROBOT, errand, horizon=25, iterations=iterations), crowd, radius=RADIUS, count=3)
+    assert np.hypot(*(drive(made, lambda x: x, 80)[-1, :2] - [4.0, 0.0])) < 0.3
 
 
 def test_a_robot_that_does_not_know_where_it_is_keeps_farther_away() -> None:

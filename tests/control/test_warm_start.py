@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pilotage.control import ILQR, reach
-from pilotage.control.receding import SLACK, Horizon, RecedingHorizon, Solution
+from pilotage.control.receding import MAX_VIOLATION, Horizon, RecedingHorizon, Solution
 from pilotage.core import ModelError, SettingError
 from pilotage.models import double_integrator, task
 
@@ -65,7 +65,7 @@ def cost(errand: Any, x: Any, us: Any) -> float:
 def worst(x: Any, us: Any) -> float:
     """The largest excess of the speed over its limit along a plan, step by step."""
     speeds = x[1] + 0.1 * np.cumsum(us[:, 0])
-    return max(SLACK, float((speeds - 0.8).max()))
+    return max(MAX_VIOLATION, float((speeds - 0.8).max()))
 
 
 @pytest.mark.parametrize("errand", [HOME, slow_home()], ids=["free", "constrained"])

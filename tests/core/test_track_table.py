@@ -166,3 +166,10 @@ def test_pairwise_boxes_of_one_row_shift() -> None:
     moved = [[k, 0, 10, 10] for k in range(12)]
     assert all(near > far or far == 0.0 for near, far in pairwise(iou(moved[:1], moved)[0]))
     assert all(near > far for near, far in pairwise(giou(moved[:1], moved)[0]))
+
+
+def test_no_box_overlaps_itself_by_more_than_all() -> None:
+    """Corners that are sums of floats are rounded, so that the intersection may be larger than the box."""
+    made = np.random.default_rng(0).normal(size=(1000, 1, 4)) + [0.0, 0.0, 4.0, 4.0]
+    whole = iou(made, made)
+    assert whole.max() <= 1.0 and whole.min() > 1.0 - 1e-12

@@ -118,6 +118,17 @@ def test_the_vector_version_is_the_same_world(settings):
         assert (after[1][i], after[2][i]) == (alone[1], alone[2])
 
 
+@pytest.mark.parametrize("hold", [1, 4])
+def test_observations_do_not_saturate_within_an_episode(hold):
+    env = gymnasium.make(NAME, start="E2", hold=hold, dtype=np.float64)
+    x, _ = env.reset(options={"state": [40.0, 0.0, math.pi, math.pi, 0.0]})
+    late = False
+    while not late:
+        x, _, _, late, info = env.step([0.0])
+    assert x[0] == pytest.approx(40.0 + 200.0 * hold)
+    np.testing.assert_allclose(x, info["state"])
+
+
 def test_an_episode_ends_where_it_should():
     env = gymnasium.make(NAME, start="E3", hold=4)
 

@@ -16,8 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pilotage.core import Scans
 from pilotage.core.errors import PilotageError
-from pilotage.io import read_carmen
+from pilotage.io import (
+    read_adsb,
+    read_ais,
+    read_carmen,
+    read_kitti_labels,
+    read_mot_detections,
+    read_mot_truth,
+    read_radar_csv,
+)
 from pilotage.maps import OccupancyGrid, OccupancyMap
 
 SCAN = "FLASER 3 1.0 2.5 81.83 0.5 -0.5 1.5 0.6 -0.4 1.4 12.5 host 13.0\n"
@@ -83,3 +92,35 @@ def test_a_damaged_file_is_read_or_refused(kind: str, choices: st.DataObject) ->
                 return
     assert np.isfinite(found.resolution) and found.resolution > 0.0
     assert 0 not in found.log_odds.shape
+
+
+STATES = "time,icao24,lat,lon,velocity,heading,vertrate,onground,baroaltitude,geoaltitude\n"
+TRACK_FILES: dict[str, tuple[bytes, Callable[..., Any]]] = {
+    "mot truth": (b"1,1,10,20,30,40,1,1,0.8\n2,2,50,20,30,40,1,1,1.0\n", read_mot_truth),
+    "mot detections": (b"1,-1,10,20,30,40,0.9,-1,-1,-1\n3,-1,50,20,30,40,0.8,-1,-1,-1\n", read_mot_detections),
+    "kitti": (2 * b"0 3 Car 0 0 0.1 10 20 50 40 1.5 1.6 4.0 2.0 1.7 12.0 0.3\n", read_kitti_labels),
+    "adsb": (STATES.encode() + b"1626098400,3c4591,51.5,-0.4,250,90,-2,False,10668,10843\n", read_adsb),
+    "ais": (b"MMSI,BaseDateTime,LAT,LON,SOG,COG\n235012345,2017-01-01T00:00:00,50.8,-1.3,10,90\n", read_ais),
+    "csv": (
+        b"time,range,bearing\n1.0,20,0.3\n2.0,21,0.4\n",
+        lambda path, **s: read_radar_csv(path, "range bearing", **s),
+    ),
+}
+
+
+@pytest.mark.parametrize("faulty", ["refuse", "drop"])
+@pytest.mark.parametrize("kind", TRACK_FILES)
+@settings(max_examples=60)
+@given(choices=st.data())
+def test_damaged_tracks_are_read_or_refused(kind: str, faulty: str, choices: st.DataObject) -> None:
+    content, read = TRACK_FILES[kind]
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(place, "tracks.txt")
+        file.write_bytes(choices.draw(damaged(content)))
+        try:
+            found = read(file, faulty=faulty)
+        except PilotageError:
+            return
+    states = found.z if isinstance(found, Scans) else getattr(found, "tracks", getattr(found, "boxes", found)).x
+    assert np.isfinite(states).all()

@@ -51,6 +51,7 @@ def test_mot_truth_counts_what_trackeval_counts(tmp_path: Path) -> None:
     assert read_mot_truth(file).id.tolist() == [1]
     everything = read_mot_truth(file, classes=None, ignored=True)
     assert everything.kind is not None and everything.kind.tolist() == ["1", "8", "1"]
+    assert everything.score is not None and everything.score.tolist() == [1.0, 1.0, 0.0]
 
 
 def test_mot_detections_are_a_scan_a_frame(tmp_path: Path) -> None:
@@ -274,6 +275,8 @@ def test_csv_detections(tmp_path: Path) -> None:
     file.write_text("time,x,y\n1,2,three\n")
     with pytest.raises(FormatError, match="line 2"):
         read_radar_csv(file, "x y")
+    with pytest.warns(FormatWarning, match="1 faulty"):
+        assert len(read_radar_csv(file, "x y", faulty="drop")) == 0
     with pytest.raises(FormatError, match="no column z"):
         read_radar_csv(file, "x z")
 

@@ -71,7 +71,7 @@ DRIVEN = Plan(
     PlanStatus.SOLVED, CART.state, np.stack([np.linspace(0, 1, 11), np.full(11, 1.0)], -1), np.full((10, 1), 0.1),
     np.linspace(0.0, 1.0, 11),
 )  # fmt: skip
-MANY = {"horizon": 9, "dt": 0.05, "fallback": "hold", "brake": [-1.0, 0.0]}
+MANY = {"horizon": 9, "dt": 0.05, "fallback": "hold", "brake": [-1.0, 0.0], "max_violation": 9.0}
 SAMPLED = {**MANY, "samples": 9, "std": 0.3, "penalty": 3.0, "rng": 1}
 
 
@@ -122,35 +122,36 @@ CASES: dict[str, Case] = {
         {**SAMPLED, "temperature": 3.0, "effective": 0.4, "correlation": 0.1, "pull": 1.0, "iterations": 3,
          "noise": PowerLawNoise(2.0), "adapt": 0.5, "budget": 1e-9, "redraw": False, "threads": 2,
          "precision": "single"},
-        CAR_STARTS, {"pull": {"temperature": 1.0}, "budget": {"iterations": 4}}, ("threads",),
+        CAR_STARTS, {"pull": {"temperature": 1.0}, "budget": {"iterations": 4}}, ("threads", "max_violation"),
     ),
     "CEM": Case(
         on(CEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "noise": PowerLawNoise(2.0),
          "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single"}, CAR_STARTS, {},
-        ("threads",),
+        ("threads", "max_violation"),
     ),
     "ICEM": Case(
         on(ICEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "beta": 0.5, "kept": 0.9,
          "decay": 2.0, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single"},
-        CAR_STARTS, {}, ("threads",),
+        CAR_STARTS, {}, ("threads", "max_violation"),
     ),
     "PredictiveSampling": Case(
         on(PredictiveSampling, CAR, ERRAND), FEW,
         {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2,
-         "scales": (1.0, 0.2), "precision": "single"}, CAR_STARTS, {"budget": {"iterations": 4}}, ("threads",),
+         "scales": (1.0, 0.2), "precision": "single"}, CAR_STARTS, {"budget": {"iterations": 4}},
+        ("threads", "max_violation"),
     ),
     "ILQR": Case(
         on(ILQR, CAR, ERRAND), SMALL,
         {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "weight": 1e4, "second_order": True,
-         "budget": 1e-9}, CAR_STARTS,
+         "budget": 1e-9}, CAR_STARTS, {}, ("max_violation",),
     ),
     "SQP": Case(
         on(SQP, CAR, ERRAND), SMALL,
         {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "price": 1.0, "soft": True, "real_time": True,
          "hessian": "exact", "budget": 1e-9}, CAR_STARTS, {"price": {"soft": True}, "soft": {"price": 1.0}},
-        ("soft", "feasible"),
+        ("soft", "feasible", "max_violation"),
     ),
     "GradientMPC": Case(
         on(GradientMPC, CAR, ERRAND), SMALL,
@@ -163,9 +164,9 @@ CASES: dict[str, Case] = {
          "bounds": {"v": (-0.2, 0.2)}, "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0,
          "reference": ramp,
          "relinearize": True, "offset_free": 0.5, "action": [0.5], "solver": "interior_point", "tolerance": 1e-3,
-         "fallback": "brake", "brake": [-1.0]},
+         "budget": 1e-9, "fallback": "brake", "brake": [-1.0], "max_violation": 9.0},
         LINE, {"soft": {"bounds": {"v": (-0.2, 0.2)}}, "horizon": {"P": 9.0}, "brake": {"fallback": "brake"}},
-        ("solver", "tolerance", "relinearize", "horizon", "brake"),
+        ("solver", "tolerance", "relinearize", "horizon", "brake", "max_violation"),
     ),
     "TubeMPC": Case(
         lambda **settings: TubeMPC(LinearMPC(CART, [0.3, 0.0], bounds={"x": (-1.0, 0.4)}, soft=10.0), **settings), {},

@@ -23,7 +23,7 @@ from pilotage.learning import (
     calibrate,
 )
 from pilotage.learning.networks import DeepSet, GraphNetwork, Network, Normalized, Recurrent, Trigonometric
-from pilotage.learning.worlds import WallsPolicy
+from pilotage.learning.worlds import TruckPolicy, WallsPolicy
 from pilotage.learning.worlds.truck.emulator import TruckEmulator
 from pilotage.models import pendulum
 
@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[Callable[[], Any], Callable[[Path], Any]]] = {
     ),
     "policy": (lambda: POLICY, NetworkPolicy.load),
     "emulator": (lambda: TruckEmulator(MLP(7, 4)), TruckEmulator.load),
+    "truck": (lambda: TruckPolicy.new(hidden=(8,)), TruckPolicy.load),
     "walls": (lambda: WallsPolicy.new(hidden=(8,)), WallsPolicy.load),
 }
 
@@ -84,6 +85,7 @@ DAMAGED: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "stage": (("policy",), {"extra": {"stage": 3}}, "fit together"),
     "form": (("emulator",), {"extra": {"form": "relative"}}, "form .*'relative'"),
     "another form": (("emulator",), {"extra": {"form": "absolute"}}, r"\(7, 4\)"),
+    "inputs of the truck": (("truck",), {"extra": {"inputs": "state"}}, "'state'"),
 }
 
 

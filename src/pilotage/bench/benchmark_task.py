@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from ..core.task import Task
 from ..maps import OccupancyGrid
 from ..planners import PredictedTrack
 from .disturbances import Disturbance, disturbance_of, disturbed
+from .outcome import place
 
 tasks = Registry("task", "pilotage.bench.tasks")
 """The tasks by name: functions without arguments that return a `BenchmarkTask`, or such tasks themselves."""
@@ -66,7 +69,8 @@ class BenchmarkTask:
         name: a name for tables.
         plant: the true dynamics, which may be a simulator.
         task: cost, constraint, end, dt and horizon by which runs are judged.
-        planning: the task that controllers plan with, such as one with a terminal cost; default: `task`.
+        planning: the task that controllers plan with, such as one with a terminal cost, and of the same dt; default:
+            `task`.
         model: the dynamics that controllers plan with; default: `plant`, without the disturbances of a run.
         start: function from a seed to the initial state; default: drawn from ``task.initial``.
         rest: the action before the first one of the controller arrives; default: zero, within the bounds.
@@ -84,6 +88,8 @@ class BenchmarkTask:
         grid: the map, for controllers that look for obstacles on it.
         tracks: function from a time [s] to the `PredictedTrack`s of what moves, made of what was seen until then, for
             controllers that keep clear of them.
+        tuned: settings by the name of a stock controller that suit the task, as ``{"ilqr": {"horizon": 12}}``; they
+            come before those of `sampling`.
         disturbances: disturbances that make sense for the task by name, each a list as in a `Suite`.
         scenes: function from a seed to the task of this seed, if more than start and noise depends on it, such as the
             window of a recording. The tasks have the same plant and the same settings otherwise.
@@ -117,6 +123,7 @@ class BenchmarkTask:
     tracks: Callable[[float], Sequence[PredictedTrack]] | None = None
     disturbances: Mapping[str, Any] | None = None
     sampling: Mapping[str, Any] | None = None
+    tuned: Mapping[str, Mapping[str, Any]] | None = None
     scenes: Callable[[int], BenchmarkTask] | None = None
 
     def __post_init__(self) -> None:
@@ -124,6 +131,11 @@ class BenchmarkTask:
             instance(channel, Channel, f"sensor {name!r} of {self.name}", "; wrap it: Channel(sensor)")
         if (self.filter is None) != (not self.sensors):
             raise SettingError(f"{self.name} has either sensors or a filter; an estimate needs both")
+        if self.planning is not None and self.planning.dt != self.task.dt:
+            raise SettingError(
+                f"dt of the planning task of {self.name} is {self.planning.dt:g} s; expected that of the task, "
+                f"{self.task.dt:g} s, since one decision is made a tick; give `planning` the same dt"
+            )
         for name, listed in (self.disturbances or {}).items():
             disturbed(self.plant, [disturbance_of(each, f"disturbance {name!r} of {self.name}") for each in listed])
 
@@ -165,8 +177,23 @@ def benchmark_task(name: str) -> BenchmarkTask:
         200
     """
     found = tasks.get(name)
+    made = found if isinstance(found, BenchmarkTask) else _called(found, name)
+    return instance(made, BenchmarkTask, f"task {name!r}")
+
+
+def _called(function: Any, name: str) -> Any:
+    """The answer of a function without arguments; its own errors keep their text and their place."""
     try:
-        made = found if isinstance(found, BenchmarkTask) else found()
+        with suppress(ValueError):  # some functions of C have no signature
+            inspect.signature(function).bind()
     except TypeError as error:
         raise SettingError(f"task {name!r} is no function without arguments: {error}") from error
-    return instance(made, BenchmarkTask, f"task {name!r}")
+    try:
+        return function()
+    except PilotageError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise SettingError(
+            f"the function of task {name!r} raised {type(error).__name__}: {text}{place(error.__traceback__)}"
+        ) from error

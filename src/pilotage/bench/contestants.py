@@ -103,7 +103,7 @@ def random(benchmark: BenchmarkTask, model: Dynamics, seed: int) -> Controller:
 @controllers.add
 def ilqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`ILQR` with a horizon of 30 steps and 50 iterations per tick."""
-    return _predictive(ILQR, benchmark, model, {"horizon": 30, "iterations": 50, **settings})
+    return _predictive(ILQR, "ilqr", benchmark, model, settings, horizon=30, iterations=50)
 
 
 @controllers.add
@@ -115,7 +115,7 @@ def ddp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -
 @controllers.add
 def sqp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`SQP` with a horizon of 30 steps and 20 quadratic programs per tick."""
-    return _predictive(SQP, benchmark, model, {"horizon": 30, "iterations": 20, **settings})
+    return _predictive(SQP, "sqp", benchmark, model, settings, horizon=30, iterations=20)
 
 
 @controllers.add
@@ -127,59 +127,65 @@ def sqp_real_time(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settin
 @controllers.add
 def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`GradientMPC` with a horizon of 30 steps and 30 iterations per tick."""
-    return _predictive(GradientMPC, benchmark, model, {"horizon": 30, "iterations": 30, **settings})
+    return _predictive(GradientMPC, "gradient_mpc", benchmark, model, settings, horizon=30, iterations=30)
 
 
 @controllers.add
 def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`MPPI` with 500 samples of 30 steps, or what suits the task."""
-    return _sampling(MPPI, benchmark, model, {"samples": 500, "rng": seed, **settings})
+    return _sampling(MPPI, "mppi", benchmark, model, settings, samples=500, rng=seed)
 
 
 @controllers.add
 def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`CEM` with 4 times 125 samples of 30 steps, or what suits the task."""
-    return _sampling(CEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
+    return _sampling(CEM, "cem", benchmark, model, settings, samples=125, rng=seed)
 
 
 @controllers.add
 def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, or what suits the task."""
-    return _sampling(ICEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
+    return _sampling(ICEM, "icem", benchmark, model, settings, samples=125, rng=seed)
 
 
 @controllers.add
 def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`PredictiveSampling` with 500 samples of 30 steps, or what suits the task."""
-    return _sampling(PredictiveSampling, benchmark, model, {"samples": 500, "rng": seed, **settings})
+    return _sampling(PredictiveSampling, "predictive_sampling", benchmark, model, settings, samples=500, rng=seed)
 
 
-@controllers.add
-def mppi_tracks(
-    benchmark: BenchmarkTask,
-    model: Dynamics,
-    seed: int,
-    risk: float | None = 0.1,
-    foresight: float = 0.9,
-    count: int = 8,
-    **settings: Any,
-) -> Controller:
-    """`mppi` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+def among_tracks(kind: Callable[..., Any]) -> Callable[..., Controller]:
+    """A contestant that keeps clear of predicted tracks, by `TrackAvoidance`, for tasks that have them.
+
+    Args:
+        kind: a contestant with a predictive controller, ``(benchmark_task, model, seed, **settings)``.
+    """
+
+    def made(
+        benchmark: BenchmarkTask,
+        model: Dynamics,
+        seed: int,
+        risk: float | None = 0.1,
+        foresight: float = 0.9,
+        count: int = 8,
+        **settings: Any,
+    ) -> Controller:
+        assert benchmark.tracks is not None
+        margin = "map_margin" if "map_margin" in getattr(benchmark.known[1], "params", {}) else None
+        return TrackAvoidance(
+            kind(benchmark, model, seed, **settings), benchmark.tracks, radius=0.2, risk=risk, foresight=foresight,
+            count=count, margin=margin,
+        )  # fmt: skip
+
+    made.__name__ = made.__qualname__ = f"{kind.__name__}_tracks"
+    made.__doc__ = (
+        f"`{kind.__name__}` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."
+    )
+    made.fits = lambda benchmark: benchmark.tracks is not None and fits(kind.__name__, benchmark)  # type: ignore[attr-defined]
+    return made
 
 
-@controllers.add
-def ilqr_tracks(
-    benchmark: BenchmarkTask,
-    model: Dynamics,
-    seed: int,
-    risk: float | None = 0.1,
-    foresight: float = 0.9,
-    count: int = 8,
-    **settings: Any,
-) -> Controller:
-    """`ilqr` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+mppi_tracks, ilqr_tracks = (controllers.add(among_tracks(kind)) for kind in (mppi, ilqr))
 
 
 @controllers.add
@@ -220,24 +226,23 @@ def space_time_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **s
     return SpaceTimePursuit(model, benchmark.grid, goal, benchmark.tracks, **{"speed": 1.3, **settings})
 
 
-def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
-    """A predictive controller whose first plan is the resting action of the task: a drone begins by hovering."""
-    return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
-
-
-def _sampling(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
-    """A sampling controller with the settings that suit the task; those of the suite come first."""
-    return _predictive(kind, benchmark, model, {"horizon": 30, **(benchmark.sampling or {}), **settings})
-
-
-def _avoiding(
-    controller: Any, benchmark: BenchmarkTask, risk: float | None, foresight: float, count: int
+def _predictive(
+    kind: Any, name: str, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any], **stock: Any
 ) -> Controller:
-    assert benchmark.tracks is not None
-    margin = "map_margin" if "map_margin" in getattr(benchmark.known[1], "params", {}) else None
-    return TrackAvoidance(
-        controller, benchmark.tracks, radius=0.2, risk=risk, foresight=foresight, count=count, margin=margin
-    )
+    """A predictive controller with its stock settings, then those that suit the task, then those of the suite.
+
+    Its first plan is the resting action of the task: a drone begins by hovering.
+    """
+    tuned = (benchmark.tuned or {}).get(name, {})
+    return kind(model, benchmark.known[1], **{"brake": benchmark.action, **stock, **tuned, **settings})
+
+
+def _sampling(
+    kind: Any, name: str, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any], **stock: Any
+) -> Controller:
+    """A sampling controller, for which `sampling` comes before its stock settings."""
+    stock = {"horizon": 30, **stock, **(benchmark.sampling or {})}
+    return _predictive(kind, name, benchmark, model, settings, **stock)
 
 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:
@@ -276,8 +281,6 @@ for _each in (ilqr, sqp, sqp_real_time, gradient_mpc):
     _each.fits = _derived  # type: ignore[attr-defined]
 for _each in (pure_pursuit, regulated_pure_pursuit, stanley):
     _each.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
-mppi_tracks.fits = lambda benchmark: benchmark.tracks is not None  # type: ignore[attr-defined]
-ilqr_tracks.fits = lambda benchmark: benchmark.tracks is not None and _derived(benchmark)  # type: ignore[attr-defined]
 space_time_pursuit.fits = lambda benchmark: None not in (benchmark.tracks, benchmark.grid, benchmark.path)  # type: ignore[attr-defined]
 for _each in (lqr, linear_mpc):
     _each.fits = _linear  # type: ignore[attr-defined]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import FormatError, PilotageError
+from ..core.registry import searched
 from ..io import write_atomic
-from ._world import probed
-from .benchmark_task import benchmark_task
+from ._world import believed, probed
+from .benchmark_task import BenchmarkTask, benchmark_task
 from .run import digest
 from .suite import Suite
 
@@ -24,13 +25,14 @@ def claim(suite: Suite, folder: Path, cores: int) -> None:
     """Write the manifest of a folder, or extend the one that is there by what the suite has more.
 
     Raises:
-        PilotageError: if the two give other settings to one name, or have other delays.
+        PilotageError: if the two give other settings to one name, or have other delays, plants, costs or filters.
     """
-    there, worlds = read_manifest(folder), _worlds(suite)
+    there, worlds, filters = read_manifest(folder), _worlds(suite), _filters(suite)
     keys = [run.key for run in suite.runs()]
     if there is None:
         _write(folder, {
-            "suite": suite.plain(), "hash": suite.hash, "worlds": worlds, "runs": keys,
+            "suite": suite.plain(), "hash": suite.hash, "worlds": worlds, "filters": filters, "runs": keys,
+            "modules": searched() if _named_by_module(suite) else [],
             "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "python": platform.python_version(),
             "versions": {name: version(name) for name in ("pilotage", "numpy", "scipy", "numba")},
@@ -43,11 +45,13 @@ def claim(suite: Suite, folder: Path, cores: int) -> None:
             f"by this one ({suite.name}, {suite.hash}): {what}; choose another folder"
         )
     same_worlds(there.get("worlds", worlds), worlds, str(folder), "this sweep")
+    same_worlds(there.get("filters", {}), filters, str(folder), "this sweep")
     if set(keys) <= set(there["runs"]):
         return
     both = Suite.of(_union(there["suite"], suite.plain()))
     more = {"suite": both.plain(), "hash": both.hash, "runs": list(dict.fromkeys([*there["runs"], *keys]))}
-    _write(folder, {**there, **more, "worlds": {**there.get("worlds", {}), **worlds}})
+    hashes = {"worlds": {**there.get("worlds", {}), **worlds}, "filters": {**there.get("filters", {}), **filters}}
+    _write(folder, {**there, **more, **hashes})
 
 
 def _conflicts(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
@@ -73,14 +77,26 @@ def _write(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def _worlds(suite: Suite) -> dict[str, str]:
     """Hashes of the tasks and the disturbances of a suite."""
-    tasks = {f"task {name}": _task_hash(name) for name in suite.tasks if name not in suite.absent}
+    tasks = {f"task {name}": _hash(probed, name) for name in suite.tasks if name not in suite.absent}
     return tasks | {f"disturbance {name}": digest(listed) for name, listed in suite.plain()["disturbances"].items()}
 
 
-def _task_hash(name: str) -> str:
-    """A hash of the plant, the cost and the readings of a task; of the error, if the task raises one."""
+def _filters(suite: Suite) -> dict[str, str]:
+    """Hashes of the filters of the tasks of a suite that runs on estimates."""
+    there = [name for name in suite.tasks if "estimate" in suite.estimators and name not in suite.absent]
+    return {f"filter of {name}": _hash(believed, name) for name in there}
+
+
+def _named_by_module(suite: Suite) -> bool:
+    """Whether a task or a controller of a suite is a ``module:object``."""
+    uses = [dict(given or {}).get("use", label) for label, given in suite.controllers.items()]
+    return any(":" in name for name in (*suite.tasks, *uses))
+
+
+def _hash(numbers: Callable[[BenchmarkTask], list[str]], name: str) -> str:
+    """A hash of numbers that belong to a task; of the error, if the task raises one."""
     try:
-        return digest(probed(benchmark_task(name)))
+        return digest(numbers(benchmark_task(name)))
     except Exception as error:  # the rows of its runs have the error too
         return digest(f"{type(error).__name__}: {error}")
 
@@ -94,8 +110,8 @@ def same_worlds(a: Mapping[str, str], b: Mapping[str, str], name_a: str, name_b:
     for name in sorted(a.keys() & b.keys()):
         if a[name] != b[name]:
             raise PilotageError(
-                f"the {name} of {name_a} has the hash {a[name]}, that of {name_b} has {b[name]}: their plants, costs "
-                "or sensors differ, so costs cannot be compared; run both with the same version"
+                f"the {name} of {name_a} has the hash {a[name]}, that of {name_b} has {b[name]}: their plants, costs, "
+                "sensors or filters differ, so costs cannot be compared; run both with the same version"
             )
 
 

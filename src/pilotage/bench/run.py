@@ -202,12 +202,17 @@ def row_of(run: Run, episode: Episode, best: float | None, wall: float = math.na
 def replay(row: Row) -> str:
     """Repeat the run of a row with its recorded delays; the first difference as a sentence, empty if there is none.
 
+    Raises:
+        PilotageError: if the run did not end, or its task or controller cannot be loaded here.
+
     Example:
         >>> replay(Run("pendulum", "random", seed=1).execute())
         ''
     """
     if row.status in (RunStatus.TIMEOUT, RunStatus.DIED):
         raise PilotageError(f"this run has the status {row.status.value!r}; it did not end, so it cannot be replayed")
+    if row.status is not RunStatus.RAISED:
+        _loaded(row.run)
     again = row.run.execute(recorded=row.delays.tolist())
     if again.status is not row.status:
         return f"the status is {again.status.value!r} ({again.reason}); it was {row.status.value!r} ({row.reason})"
@@ -217,6 +222,18 @@ def replay(row: Row) -> str:
         tick = int(differ[0]) if len(differ) else both
         return f"state or action differ for the first time at tick {tick}, of {len(row.digests)}"
     return "" if again.cost == row.cost else f"the cost is {again.cost!r}; it was {row.cost!r}"
+
+
+def _loaded(run: Run) -> None:
+    """Load the task and the controller of a run, which may be those of a module that is not there."""
+    try:
+        benchmark_task(run.task)
+        controllers.get(run.controller)
+    except PilotageError as error:
+        raise PilotageError(
+            f"this run cannot be replayed here: {error}; install what it needs, or start the command in the folder of "
+            "the module"
+        ) from error
 
 
 def digest(value: Any) -> str:

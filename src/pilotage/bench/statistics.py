@@ -21,6 +21,8 @@ Method = Literal["bca", "percentile"]
 Statistic = Callable[..., Any]
 EXACT = 13
 """Largest number of pairs of which all signs are tried."""
+ROUNDING = 1e-12
+"""Difference of two statistics that counts as rounding, relative to the largest value."""
 
 
 def bootstrap(
@@ -42,9 +44,11 @@ def bootstrap(
                      z0 = Phi^-1(share of s* < s),  c = sum d^3 / (6 (sum d^2)^1.5),  d = mean(s_(i)) - s_(i),
                      s_(i) the statistic without value i
 
+    The order of the values does not matter: they are sorted, and resamples that differ from s by rounding equal it.
+
     Args:
         values: n numbers ``(n,)``.
-        statistic: function of values and `axis`, such as `numpy.mean` or `numpy.median`.
+        statistic: function of values in any order and of `axis`, such as `numpy.mean` or `numpy.median`.
         level: confidence.
         resamples: number of resamples.
         method: "bca", which corrects bias and skewness, or "percentile".
@@ -59,13 +63,13 @@ def bootstrap(
         >>> bootstrap([1.0, 2.0, 3.0, 4.0, 5.0]).value
         3.0
     """
-    x, alpha = _sample(values), (1.0 - setting(level, Share, "level")) / 2.0
+    x, alpha = np.sort(_sample(values)), (1.0 - setting(level, Share, "level")) / 2.0
     whole(resamples, "resamples")
     bca = setting(method, Method, "method") == "bca"
     found = float(statistic(x, axis=-1))
     if len(x) < 2:
         return Interval(-math.inf, found, math.inf)
-    if np.ptp(x) == 0.0:
+    if np.ptp(x) <= ROUNDING * np.abs(x).max():
         return Interval(found, found, found)
     drawn = statistic(x[generator(rng).integers(len(x), size=(resamples, len(x)))], axis=-1)
     tails = np.array([alpha, 1.0 - alpha])
@@ -81,7 +85,8 @@ def _corrected(x: Array, statistic: Statistic, drawn: Array, found: float, tails
     d = without.mean() - without
     spread = 6.0 * (d @ d) ** 1.5
     c = (d**3).sum() / spread if spread > 0.0 else 0.0
-    below = ((drawn < found).mean() + (drawn <= found).mean()) / 2.0
+    same = ROUNDING * np.abs(x).max()
+    below = ((drawn < found - same).mean() + (drawn <= found + same).mean()) / 2.0
     z0 = ndtri(np.clip(below, 1.0 / len(drawn), 1.0 - 1.0 / len(drawn)))
     z = z0 + ndtri(tails)
     return ndtr(z0 + z / (1.0 - c * z))
@@ -187,7 +192,7 @@ def sign_flips(d: ArrayLike, rng: Rng = 0) -> float:
         >>> sign_flips([1.0, 2.0, 3.0])
         0.25
     """
-    x = _sample(d)
+    x = np.sort(_sample(d))  # the signs that are drawn belong to ranks, not to the order of the pairs
     n = len(x)
     if n <= EXACT:
         signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)

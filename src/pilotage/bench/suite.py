@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from ..core.errors import FormatError, MissingFile, PilotageError, SettingError
+from ..core.registry import search
 from ..core.settings import shown
 from .benchmark_task import BenchmarkTask, benchmark_task
 from .contestants import controllers, fits
@@ -150,6 +151,8 @@ class Suite:
     def load(cls, source: str | Path, seeds: Any = None) -> Suite:
         """A stock suite by its name, or a suite from a file.
 
+        A ``module:object`` in a file may lie in the folder of the file.
+
         Args:
             source: a name such as "quick"; a YAML file with the arguments of `Suite` as keys; or a Python file
                 that sets ``suite``.
@@ -162,6 +165,7 @@ class Suite:
         path = STOCK / f"{source}.yaml" if str(source) in stock() else Path(source)
         if not path.is_file():
             raise MissingFile(f"there is no suite {str(source)!r}; there are {', '.join(stock())}, or give a file")
+        search(path.resolve().parent)
         try:
             made = _python(path) if path.suffix == ".py" else cls.of(_yaml(path), path.stem)
             return made if seeds is None else replace(made, seeds=seeds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import PilotageError, counted
 from .manifest import same_worlds
-from .run import Row
+from .run import Row, digest
 from .statistics import Interval, bootstrap, cvar, paired, wilson
 from .sweep import Results
 
@@ -102,6 +102,8 @@ def comparisons(results: Results) -> list[dict[str, Any]]:
 def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> list[dict[str, Any]]:
     """Two results in each group that they share, paired by seed: the same controllers, or one label of each.
 
+    A line has a `note` if not only the controllers differ, but also the delays of actions, or the filter of the task.
+
     Args:
         a, b: the results, which may be the same.
         label_a, label_b: name of a controller in tables; default: each controller is compared with itself.
@@ -123,13 +125,36 @@ def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> lis
     for (group, members), other in ((item, theirs.get(item[0], {})) for item in groups(a.rows).items()):
         for name, mate in itertools.product(members, other):
             if (label_a or mate) == name and (label_b or name) == mate:
-                found.append({**_named(group), **beside(name, members[name], mate, other[mate])})
+                pair = beside(name, members[name], mate, other[mate])
+                found.append({**_named(group), **pair, "note": _note(group, a.manifest, b.manifest)})
     if not found:
         raise PilotageError(
             f"{a.folder}{label_a and ':'}{label_a} and {b.folder}{label_b and ':'}{label_b} have no runs in common; "
             f"there are {', '.join(sorted({row.run.name for row in [*a.rows, *b.rows]}))}"
+            + "".join(f"; only one has runs of {each}" for each in unshared(a, b))
         )
     return found
+
+
+def unshared(a: Results, b: Results) -> list[str]:
+    """The groups of which only one of two results has runs, as text.
+
+    Example:
+        >>> from pathlib import Path
+        >>> unshared(Results(Path("a"), {}, []), Results(Path("b"), {}, []))
+        []
+    """
+    return [" ".join(group) for group in sorted(groups(a.rows).keys() ^ groups(b.rows).keys())]
+
+
+def _note(group: Group, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """How the settings of a group differ in two manifests, beside the controllers; empty if they do not."""
+    task, _, estimator = group
+    delays, key = (a["suite"]["timing"], b["suite"]["timing"]), f"filter of {task}"
+    hashes = [each.get("filters", {}).get(key) for each in (a, b)]
+    notes = [f"the timing differs: {delays[0]} and {delays[1]}"] if digest(delays[0]) != digest(delays[1]) else []
+    notes += ["the filters differ"] if estimator == "estimate" and hashes[0] != hashes[1] else []
+    return "; ".join(notes)
 
 
 def beside(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict[str, Any]:
@@ -225,11 +250,13 @@ def comparison_table(lines: Sequence[dict[str, Any]]) -> list[str]:
 
 def verdict(line: dict[str, Any]) -> str:
     """A comparison in words."""
+    note = f" ({line['note']})" if line.get("note") else ""
     if line["separated"]:
-        return f"{line['a'] if line['difference'][1] < 0.0 else line['b']} is cheaper"
+        return f"{line['a'] if line['difference'][1] < 0.0 else line['b']} is cheaper{note}"
     if not line["seeds"]:
         return "on no seed did both end"
-    return "equal" if line["more"] is None else f"needs {counted(line['more'], 'more seed')} to separate them"
+    equal = line["more"] is None
+    return ("equal" if equal else f"needs {counted(line['more'], 'more seed')} to separate them") + note
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import math
 import os
 from collections import deque
@@ -20,6 +21,9 @@ IDLE = 20.0
 """Seconds without work after which a process ends, so that none is left behind by a sweep that was killed."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 """Processes side by side use one thread each."""
+
+SILENT = "RAY_DEDUP_LOGS_SKIP_REGEX", "."
+"""The setting of Ray by which it drops all lines that it would print on stdout; the rows have the reasons."""
 
 
 def execute_all(runs: Sequence[Run], jobs: int, timeout: float, cluster: str | None = None) -> Iterator[Row]:
@@ -98,10 +102,11 @@ def _pool(left: deque[Run], jobs: int, timeout: float) -> Iterator[tuple[Row | N
 
 def _on_ray(runs: Sequence[Run], jobs: int, timeout: float, cluster: str) -> Iterator[Row]:
     """Rows from a Ray cluster; a process that dies there is that of one run."""
+    os.environ.setdefault(*SILENT)  # read when ray is imported
     ray = require("ray", extra="cluster")
     local = cluster == "local"
     where = {"num_cpus": jobs, "include_dashboard": False} if local else {"address": cluster}
-    ray.init(**where, log_to_driver=False)
+    ray.init(**where, log_to_driver=False, logging_level=logging.CRITICAL)
     try:
         remote = ray.remote(guarded).options(max_retries=0, num_cpus=1, runtime_env={"env_vars": THREADS})
         left, under_way = deque(runs), dict[Any, Run]()

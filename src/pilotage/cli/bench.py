@@ -10,8 +10,9 @@ from typing import Any
 
 from pilotage.bench import Results, Row, Suite, compare, controllers, replay, report_page, summarize, sweep, tasks
 from pilotage.bench.suite import stock
-from pilotage.bench.summary import comparison_table, comparisons, markdown
+from pilotage.bench.summary import comparison_table, comparisons, markdown, unshared
 from pilotage.core.errors import PilotageError, counted, require
+from pilotage.core.registry import search
 from pilotage.io import write_atomic
 
 from .wording import finite
@@ -34,7 +35,7 @@ def run(
     """Run a suite, or go on with one that was interrupted.
 
     Args:
-        suite: A stock suite (quick, full, robust, people), or a YAML or Python file.
+        suite: A stock suite (full, mujoco, people, quick, robust), or a YAML or Python file.
         out: Folder of the results; a new one by default. Rows that it already holds are not run again.
         jobs: Number of processes; one for each core by default.
         seeds: Other seeds, such as 0-99.
@@ -85,7 +86,7 @@ def report(folder: Path, /, *, out: Path | None = None, json: bool = False) -> N
         out: The file; report.html in the folder by default.
         json: Print one JSON object instead of text.
     """
-    page = _report(Results.load(folder), out)
+    page = _report(_results(folder), out)
     if json:
         _print({"report": str(page)})
     else:
@@ -128,7 +129,9 @@ def compare_two(a: str, b: str, /, *, json: bool = False) -> None:
         json: Print one JSON object instead of text.
     """
     (first, label_a), (second, label_b) = _selected(a), _selected(b)
-    lines = compare(first, second, label_a, label_b)
+    lines, alone = compare(first, second, label_a, label_b), unshared(first, second)
+    if alone:
+        print(f"pilotage: left out, since only one has runs of them: {'; '.join(alone)}", file=sys.stderr)
     if json:
         _print({"comparisons": lines})
     else:
@@ -143,7 +146,7 @@ def replay_row(folder: Path, row: str, /, *, json: bool = False) -> int:
         row: Number of the row, from 0, or the beginning of its key.
         json: Print one JSON object instead of text.
     """
-    found = Results.load(folder).row(row)
+    found = _results(folder).row(row)
     difference = replay(found)
     facts = {"key": found.run.key, "run": _name(found), "same": not difference, "difference": difference}
     if json:
@@ -152,6 +155,14 @@ def replay_row(folder: Path, row: str, /, *, json: bool = False) -> int:
         same = f"the same, bit for bit, in {counted(found.ticks, 'tick')}"
         print(f"{_name(found)}: {difference or same}")
     return 1 if difference else 0
+
+
+def _results(folder: Path) -> Results:
+    """The results in a folder, whose tasks and controllers may lie in the folders in which the sweep found them."""
+    found = Results.load(folder)
+    for modules in found.manifest.get("modules", []):
+        search(modules)
+    return found
 
 
 def _selected(text: str) -> tuple[Results, str]:

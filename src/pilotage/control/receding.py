@@ -23,11 +23,12 @@ from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
 from ._growth import grown
 from ._states import broken
-from .solver import SLACK, Proposal
+from .solver import MAX_VIOLATION as MAX_VIOLATION
 from .solver import Horizon as Horizon
+from .solver import Proposal
 from .solver import Solution as Solution
 from .solver import Solver as Solver
-from .solver import iterations_within as iterations_within
+from .solver import Stopwatch as Stopwatch
 from .solver import shifted as shifted
 
 Fallback = Literal["hold", "shift", "brake"]
@@ -57,6 +58,8 @@ class RecedingHorizon:
         brake: the action that stops the vehicle, within its bounds. Default: the action after whose step the zero
             action (or the nearest within the bounds) keeps the state as constant as possible. This brakes a vehicle
             controlled by acceleration until it stands, and is zero for one that stands.
+        max_violation: largest violation of the constraint in a plan that is used, in its units. A plan that violates it
+            by less, such as one of a solver that had little time, has the status IMPROVED, and the reason tells.
         rng: seed or generator of the solver's random numbers.
 
     Attributes:
@@ -89,6 +92,7 @@ class RecedingHorizon:
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
     ) -> None:
         who, steps = type(self).__name__, whole(horizon, "horizon")
@@ -96,7 +100,8 @@ class RecedingHorizon:
         if fallback not in ("hold", "shift", "brake"):
             raise SettingError(f"fallback is {fallback!r}; expected hold, shift or brake")
         action = _narrowed(dynamics.action, task.action)
-        self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
+        allowed = positive(max_violation, "max_violation", zero=True)
+        self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action, allowed)
         self.solver, self.fallback, self._proposal = solver, fallback, None
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
@@ -161,7 +166,7 @@ class RecedingHorizon:
         """
         p = self.problem
         mounted = _mounted(task, p.dynamics, type(self).__name__)
-        problem = Horizon(p.dynamics, mounted, p.steps, _step_of(mounted, p.dt), p.action)
+        problem = Horizon(p.dynamics, mounted, p.steps, _step_of(mounted, p.dt), p.action, p.max_violation)
         self._workspace, self.problem = self.solver.workspace(problem), problem
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
@@ -310,7 +315,7 @@ class RecedingHorizon:
             vs += [self._stopping(xs[-1])] if k == len(vs) else []
             xs.append(p.dynamics.step(xs[-1], vs[k], p.dt))
         own = p.worst(x[None], vs[0][None], rows[:1])
-        return p.worst(np.array(xs[1:]), np.array(vs), rows[1:]) <= max(own, SLACK)
+        return p.worst(np.array(xs[1:]), np.array(vs), rows[1:]) <= max(own, p.max_violation)
 
     def _executed(self, u: Array) -> None:
         """Note in the state of the solver that the fallback executed `u`; a solver that limits changes overrides it."""

@@ -17,8 +17,8 @@ from ..core.results import ActionStatus
 from ..core.space import Space
 from ..core.task import Task
 
-SLACK = 1e-4
-"""What a solver may leave of a violation of the constraint, in a plan that counts as one that keeps it."""
+MAX_VIOLATION = 1e-3
+"""Default of the largest violation of the constraint in a plan that is used, in the units of the constraint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,7 @@ class Horizon:
         steps: number of steps T.
         dt: duration of a step [s].
         action: the action space, with the bounds of dynamics and task.
+        max_violation: largest violation of the constraint in a plan that is used, in the units of the constraint.
     """
 
     dynamics: Dynamics
@@ -38,6 +39,7 @@ class Horizon:
     steps: int
     dt: float
     action: Space
+    max_violation: float = MAX_VIOLATION
 
     @property
     def limits(self) -> Array:
@@ -56,10 +58,17 @@ class Horizon:
             g = np.asarray(self.task.constraint(xs, us, *((rows,) if rows.shape[1] else ())))
         return float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
 
+    def tolerated(self, violation: float, own: float = -math.inf) -> str:
+        """Why a plan is used that violates the constraint by so much from a state that does by `own`; else empty."""
+        if violation <= self.max_violation:
+            over = max(violation, 0.0)
+            return f"the constraint is violated by {over:.2g}, within max_violation ({self.max_violation:g})"
+        return "the state itself violates the constraint" if violation <= own < math.inf else ""
+
     def better(self, x: Array, plans: Array, rows: Array) -> Array:
         """The plan ``(T, m)`` among ``(K, T, m)`` with the smallest violation, then the smallest cost; NaN is infinite.
 
-        Violations up to `SLACK` count as none; of equals, the first is chosen.
+        Violations up to `max_violation` count as none; of equals, the first is chosen.
         """
         task, count = self.task, len(plans)
         now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
@@ -67,7 +76,7 @@ class Horizon:
             xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
             cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
             g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
-        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), SLACK)
+        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), self.max_violation)
         return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
 
 
@@ -145,10 +154,49 @@ def shifted(plans: Array, passed: float) -> Array:
     return (1.0 - share) * plans[..., i, :] + share * plans[..., np.minimum(i + 1, last), :]
 
 
-def iterations_within(most: int, budget: float | None) -> Iterator[int]:
-    """0, 1, ... below `most`, the next as long as it should end within `budget` seconds, like those before."""
-    begun = time.perf_counter()
-    for k in range(most):
-        if k and budget is not None and (time.perf_counter() - begun) * (k + 1) > k * budget:
+class Stopwatch:
+    """The time of a decision, from now on.
+
+    Args:
+        budget: seconds; None for as many as it takes.
+
+    Attributes:
+        deadline: when they end, by `time.perf_counter`.
+        cut: what was left undone, such as "2 of 4 iterations"; empty if nothing was.
+    """
+
+    def __init__(self, budget: float | None) -> None:
+        self.budget, self.cut = budget, ""
+        self.deadline: float = math.inf if budget is None else time.perf_counter() + budget
+
+    @property
+    def reason(self) -> str:
+        """A sentence on what was left undone; empty if nothing was."""
+        return f"the budget of {self.budget:g} s ended after {self.cut}" if self.cut else ""
+
+    def iterations(self, most: int) -> Iterator[int]:
+        """0, 1, ... below `most`, the next as long as it should end in time, like those before."""
+        begun = 0.0 if self.budget is None else time.perf_counter()
+        for k in range(most):
+            if k and self.budget is not None and (now := time.perf_counter()) + (now - begun) / k > self.deadline:
+                self.cut = self.cut or f"{k} of {most} iterations"
+                return
+            yield k
+
+    def batches(self, total: int, first: int, what: str) -> Iterator[tuple[int, int]]:
+        """Parts ``(start, stop)`` of so many equal pieces of work: all at once, or as many as end in time.
+
+        The first part is small; each other one should take half of the time that is left, but for a tenth of all, like
+        the pieces before. At least one part is done.
+        """
+        if self.budget is None:
+            yield 0, total
             return
-        yield k
+        begun, stop, size = time.perf_counter(), 0, first
+        while stop < total and size > 0:
+            start, stop = stop, min(stop + size, total)
+            yield start, stop
+            now = time.perf_counter()
+            size = int(0.5 * (self.deadline - 0.1 * self.budget - now) * stop / max(now - begun, 1e-9))
+        if stop < total:
+            self.cut = f"{stop} of {total} {what}"

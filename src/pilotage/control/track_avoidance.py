@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from ..core.arrays import Array
 from ..core.errors import SettingError
@@ -25,6 +26,10 @@ from .receding import RecedingHorizon
 Tracks = Callable[[float], Sequence[PredictedTrack]]
 NOWHERE = MovingObstacle([0.0], [[1e4, 1e4]], 0.0)
 """An obstacle that stands in for one that is not there."""
+
+
+APART = 1.0
+"""A track that is farther away than this from where a former one was to be [m] is another one."""
 
 
 def nearest_tracks(tracks: Any, place: Array, t: float, count: int) -> list[PredictedTrack]:
@@ -58,6 +63,9 @@ class TrackAvoidance:
             been seen again before it matters (partially closed-loop control). Without a limit, a plan for a few seconds
             often finds no way through a crowd, and the robot freezes.
         count: number of tracks that are considered, the nearest ones.
+        normal: whether a disc grows only by what the track may move towards the robot, on the normal at its place in
+            the last plan (`PredictedTrack.obstacle`, `seen_at`), which is the linearised chance constraint
+            ``a' (x - c_i) >= radius + r_i + q sqrt(a' P_i a)``; it keeps the same risk with less room.
         margin: name of the parameter of the task that is the distance kept from the map [m], which the controller sets;
             None if the task has none.
 
@@ -89,6 +97,7 @@ class TrackAvoidance:
         risk: float | None = 0.05,
         foresight: float = math.inf,
         count: int = 8,
+        normal: bool = False,
         margin: str | None = None,
     ) -> None:
         self.controller = instance(controller, RecedingHorizon, "TrackAvoidance")
@@ -97,13 +106,14 @@ class TrackAvoidance:
         self.risk: float | None = setting(risk, Risk | None, "risk")
         self.foresight: float = setting(foresight, NonNegative, "foresight") if foresight != math.inf else foresight
         self.count: int = setting(count, Count, "count")
+        self.normal: bool = setting(normal, bool, "normal")
         self._task = instance(controller.task, TracedTask, "the task of TrackAvoidance", "; make one with `task`")
         self.margin: str | None = setting(margin, str | None, "margin")
         if margin is not None and margin not in self._task.params:
             raise SettingError(f"margin is {margin!r}; {self._task.name} has {', '.join(self._task.params) or 'none'}")
         self._xy = tuple(self._task.state.find(name, "a moving obstacle") for name in ("x", "y"))
         controller.retarget(self._task.avoiding([NOWHERE] * self.count, self.radius))
-        controller.reset()
+        self.reset()
 
     def __repr__(self) -> str:
         return f"TrackAvoidance({self.controller!r}, risk {self.risk})"
@@ -111,6 +121,8 @@ class TrackAvoidance:
     def reset(self, *, seed: int | None = None) -> None:
         """Start an episode."""
         self.controller.reset(seed=seed)
+        self._near: list[PredictedTrack | None] = [None] * self.count
+        self._ahead: tuple[Array, Array] | None = None
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]; default: one step after the last call."""
@@ -119,18 +131,46 @@ class TrackAvoidance:
         if np.isfinite(x).all():
             own = self._own(belief_or_state)
             self.controller.retarget(self._kept(own).avoiding(self.obstacles(x, own, now), self.radius))
-        return replace(self.controller.act(belief_or_state, now), solve_time=time.perf_counter() - begun)
+        action = self.controller.act(belief_or_state, now)
+        if self.normal and np.isfinite(x).all():
+            self._ahead = self._planned(state_of(belief_or_state, self._task.state), now)
+        return replace(action, solve_time=time.perf_counter() - begun)
+
+    def _planned(self, x: Array, now: float) -> tuple[Array, Array]:
+        """Times and places of the robot on its plan."""
+        p = self.controller.problem
+        xs = np.asarray(p.dynamics.rollout(x, self.controller.plan, p.dt), dtype=np.float64)
+        return now + p.dt * np.arange(p.steps + 1, dtype=np.float64), xs[:, list(self._xy)]
 
     def obstacles(self, place: Array, covariance: Array | None, t: float) -> list[MovingObstacle]:
         """The moving obstacles for a robot at a place ``(2,)`` [m] with this covariance ``(2, 2)``, at time `t`."""
-        near = nearest_tracks(self.tracks(t), place, t, self.count)
-        return [self._obstacle(each, covariance, t) for each in near] + [NOWHERE] * (self.count - len(near))
+        self._near = self._in_order(nearest_tracks(self.tracks(t), place, t, self.count), t)
+        return [NOWHERE if each is None else self._obstacle(each, place, covariance, t) for each in self._near]
 
-    def _obstacle(self, track: PredictedTrack, covariance: Array | None, t: float) -> MovingObstacle:
+    def _in_order(self, near: list[PredictedTrack], t: float) -> list[PredictedTrack | None]:
+        """The tracks in the order of the last tick, since the multipliers of their constraints are those of it."""
+        places = [
+            [NOWHERE.at(t) if each is None else each.at([t])[0][0] for each in them] for them in (self._near, near)
+        ]
+        away = np.full((self.count, self.count), APART)
+        away[:, : len(near)] = np.linalg.norm(np.array(places[0])[:, None] - np.reshape(places[1], (-1, 2)), axis=-1)
+        order: list[PredictedTrack | None] = [None] * self.count
+        for slot, i in zip(*linear_sum_assignment(np.minimum(away, APART)), strict=True):
+            order[slot] = near[i] if i < len(near) else None
+        return order
+
+    def _obstacle(self, track: PredictedTrack, place: Array, covariance: Array | None, t: float) -> MovingObstacle:
         if self.risk is None:
             return MovingObstacle(track.ts, track.means, track.radius)
         kept = track.until(t + self.foresight)
-        return (kept if covariance is None else kept.seen_from(covariance)).obstacle(self.risk, each=True)
+        kept = kept if covariance is None else kept.seen_from(covariance)
+        return kept.obstacle(self.risk, each=True, seen_at=self._places(kept.ts, place) if self.normal else None)
+
+    def _places(self, ts: Array, place: Array) -> Array:
+        """Places ``(T, 2)`` of the robot at times, by its last plan; before the first one, where it is."""
+        if self._ahead is None:
+            return np.tile(place, (len(ts), 1))
+        return np.stack([np.interp(ts, self._ahead[0], column) for column in self._ahead[1].T], -1)
 
     def _kept(self, covariance: Array | None) -> TracedTask:
         """The task with the distance from the map that is due."""

@@ -114,14 +114,16 @@ def misfit(
 
 
 def _outer(made: type[Any] | None, known: list[str]) -> list[str]:
-    """The names that a class takes which passes others on: its own, then the known ones."""
-    own: list[inspect.Parameter] = []
-    if made is not None:
-        init: Callable[..., Any] = made.__init__
-        own = [p for p in inspect.signature(init).parameters.values() if p.name != "self"]
-    rest = {p.kind: p.name for p in own}.get(inspect.Parameter.VAR_KEYWORD)
-    names = [p.name for p in own if p.name != rest] if rest else []
-    return [*names, *(name for name in known if name not in names)]
+    """The names that a class and its bases take which pass others on: their own, then the known ones."""
+    names: list[str] = []
+    for cls in made.__mro__ if made is not None else ():
+        if "__init__" not in cls.__dict__:
+            continue
+        own = [p for p in inspect.signature(cls.__dict__["__init__"]).parameters.values() if p.name != "self"]
+        if not any(p.kind is p.VAR_KEYWORD for p in own):
+            break
+        names += [p.name for p in own if p.kind is not p.VAR_KEYWORD]
+    return list(dict.fromkeys([*names, *known]))
 
 
 def _nearest(name: str, known: list[str]) -> str:

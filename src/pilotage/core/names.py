@@ -22,6 +22,10 @@ ELSEWHERE = {
     "estimators.slam.GaussNewton": "GaussNewton LevenbergMarquardt",
     "estimators.slam.pose_graph": "pose_graph",
     "estimators.tracking.PDA": "PDA PDAF",
+    "estimators.tracking.scores.gospa": "gospa GOSPAMetric",
+    "estimators.tracking.scores.hota": "hota",
+    "estimators.tracking.scores.ospa": "ospa OSPAMetric",
+    "estimators.tracking.scores.score": "score TrackEval",
     "planners.AStar": "AStar AStarPlanner",
     "planners.RRTConnect": "RRTConnect BiRRT",
     "planners.RRTStar": "RRTStar",
@@ -49,7 +53,9 @@ ELSEWHERE = {
     "core.Particles": "Particles",
     "core.Readings": "Readings",
     "core.Space": "Space StateSpace Manifold",
+    "core.TrackTable": "TrackTable",
     "io.read_g2o": "read_g2o load_g2o",
+    "io.read_mot_truth": "read_mot_truth load_motchallenge",
 }
 """Where things are, and the names under which they are looked for, whichever the case."""
 

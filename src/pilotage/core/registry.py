@@ -11,13 +11,34 @@ from typing import Any, TypeVar
 from .errors import SettingError
 
 Kind = TypeVar("Kind")
+_searched: list[str] = []
+
+
+def search(folder: str | os.PathLike[str]) -> None:
+    """Let ``module:object`` find the modules of a folder, after all that Python finds anyway.
+
+    Example:
+        >>> search("/nowhere")
+        >>> "/nowhere" in searched()
+        True
+    """
+    folder = os.path.abspath(folder)
+    if folder not in _searched:
+        _searched.append(folder)
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+def searched() -> list[str]:
+    """The folders of `search`, and the working folder."""
+    return list(dict.fromkeys([*_searched, os.getcwd()]))
 
 
 class Registry:
     """Objects by name.
 
     A name is looked up among those of the registry, then among the entry points of installed packages; a name with a
-    colon is an object in a module, which may lie in the working folder.
+    colon is an object in a module, which may lie in the working folder, or in a folder of `search`.
 
     Args:
         kind: the kind of the objects, for messages.

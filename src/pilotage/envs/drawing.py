@@ -57,6 +57,18 @@ Drawing: TypeAlias = Callable[[Scene], NDArray[np.uint8]]
 """A function from a scene to a picture ``(height, width, 3)``."""
 
 
+def film(drawing: Drawing, model: Any, states: Array, dt: float, stride: int = 1) -> list[NDArray[np.uint8]]:
+    """Pictures of an episode with states ``(T + 1, n)`` of a model: each `stride` steps, and at its end.
+
+    Example:
+        >>> from pilotage.models import unicycle
+        >>> len(film(draw, unicycle(), np.zeros((8, 3)), dt=0.1, stride=3))
+        4
+    """
+    ends = [*range(1, len(states), stride), len(states)]
+    return [drawing(Scene(model.state, dt, list(states[:end]), model=model)) for end in ends]
+
+
 def draw(scene: Scene) -> NDArray[np.uint8]:
     """The picture of a scene: the figure of a library model, else a plan view, or curves for states without x and y."""
     figure = figure_of(scene.model, scene.space.names)

@@ -41,7 +41,7 @@ def read_mot_truth(
     Args:
         path: the file ``gt.txt``.
         rate: frames a second; frame 1 is at 0 s. 1 counts in frames.
-        ignored: whether boxes of flag 0 are kept; TrackEval drops them.
+        ignored: whether boxes of flag 0 are kept, with the flag of each box as its `score`; TrackEval drops them.
         classes: classes to keep, where the file has them (9 columns); 1 is a pedestrian. None: all.
         faulty: "refuse" for an error that names the first faulty line, "drop" to leave them out with a warning.
 
@@ -68,7 +68,7 @@ def read_mot_truth(
         table.keep(table.values[:, 6] != 0)
     if width == CLASS_COLUMNS and classes is not None:
         table.keep(np.isin(table.values[:, 7], [*classes]))
-    return _tracks(table, rate, kinds=width == CLASS_COLUMNS)
+    return _tracks(table, rate, kinds=width == CLASS_COLUMNS, scores=ignored)
 
 
 def read_mot_tracks(path: str | os.PathLike[str], *, rate: float = 1.0, faulty: Faulty = "refuse") -> TrackTable:

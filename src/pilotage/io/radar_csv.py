@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,11 +61,12 @@ def read_radar_csv(
     """
     texts = [] if kind is None else [kind]
     table = _table(path, columns, time, degrees, [score] if score else [], texts, faulty)
+    table.warn()
     table.keep(np.argsort(table.values[:, 0], kind="stable"))
     v, width = table.values, len(columns.split())
     t = v[:, 0] - v[:1, 0]
     first = _scans(t, positive(together, "together", zero=True))
-    parts = [slice(i, j) for i, j in zip(first, [*first[1:], len(t)], strict=True)]
+    parts = [slice(i, j) for i, j in pairwise([*first, len(t)])]
     scores = None if score is None else [v[part, width + 1] for part in parts]
     kinds = None if kind is None else [table.texts[kind][part] for part in parts]
     return Scans(sensor, [v[part, 1 : width + 1] for part in parts], t[first], scores=scores, kinds=kinds)

@@ -60,8 +60,8 @@ from .trace.dynamics import dynamics as dynamics
 from .trace.factor import factor as factor
 from .trace.sensor import TracedSensor as TracedSensor
 from .trace.sensor import sensor as sensor
-from .trace.task import TracedTask as TracedTask
 from .trace.task import task as task
+from .trace.traced_task import TracedTask as TracedTask
 from .truck import hitch_angle as hitch_angle
 from .truck import jackknifed as jackknifed
 from .truck import trailer_rear as trailer_rear

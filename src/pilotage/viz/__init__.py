@@ -14,7 +14,7 @@ screen and in any thread.
 - `plot_cost_time`, `CostPoint`, `plot_trajectories`: results of the controller benchmark
 - `svg`: a figure as text
 - `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
-- `write_animation`: an animation of any figure
+- `write_animation`, `draw_panels`: an animation of any figure, and films side by side
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from .grids import draw_raster as draw_raster  # noqa: E402
 from .navigation import NavigationRun as NavigationRun  # noqa: E402
 from .navigation import navigation_animation as navigation_animation  # noqa: E402
 from .navigation import navigation_picture as navigation_picture  # noqa: E402
+from .panels import draw_panels as draw_panels  # noqa: E402
 from .paths import draw_goals as draw_goals  # noqa: E402
 from .paths import draw_path as draw_path  # noqa: E402
 from .paths import draw_pose as draw_pose  # noqa: E402
@@ -64,6 +65,7 @@ __all__ = [
     "draw_ellipse",
     "draw_goals",
     "draw_grid",
+    "draw_panels",
     "draw_particles",
     "draw_path",
     "draw_pose",

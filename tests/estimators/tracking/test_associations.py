@@ -14,6 +14,7 @@ from scipy.stats import chi2
 
 from pilotage.core import Space
 from pilotage.estimators.tracking import GNN, JIPDA, JPDA, Association, Gate, IndependentPDA, NearestNeighbor, Pairs
+from pilotage.estimators.tracking._assignment import best_assignments
 
 ASSOCIATIONS: dict[str, Association] = {
     "nearest": NearestNeighbor(),
@@ -21,6 +22,7 @@ ASSOCIATIONS: dict[str, Association] = {
     "PDA": IndependentPDA(),
     "JPDA": JPDA(),
     "JPDA, propagated": JPDA(marginals="propagated"),
+    "JPDA, likeliest": JPDA(marginals="likeliest"),
     "JIPDA": JIPDA(),
 }
 
@@ -56,6 +58,30 @@ def test_jpda_is_the_sum_over_all_joint_events(size: tuple[int, int, int, float]
     found, wanted = JPDA().share(pairs, log_odds), events(pairs, log_odds)
     np.testing.assert_allclose(found.beta, wanted[0], rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(found.missed, wanted[1], rtol=1e-9, atol=1e-13)
+
+
+@given(sizes)
+def test_the_likeliest_events_are_all_where_there_are_few(size: tuple[int, int, int, float]) -> None:
+    pairs, log_odds = problem(*size)
+    found, wanted = JPDA(marginals="likeliest", events=2000).share(pairs, log_odds), events(pairs, log_odds)
+    np.testing.assert_allclose(found.beta, wanted[0], rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(found.missed, wanted[1], rtol=1e-9, atol=1e-13)
+    one = JPDA(marginals="likeliest", events=1).share(pairs, log_odds)
+    np.testing.assert_array_equal(one.beta, GNN().share(pairs, log_odds).beta)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 4), st.floats(0.2, 1.0), st.integers(1, 40))
+def test_the_best_assignments_are_ranked(seed: int, tracks: int, detections: int, density: float, count: int) -> None:
+    pairs, log_odds = problem(seed, tracks, detections, density)
+    options = [[-1, *np.flatnonzero(pairs.rows == i)] for i in range(tracks)]
+    every = []
+    for event in itertools.product(*options):
+        taken = [p for p in event if p >= 0]
+        if len({int(pairs.columns[p]) for p in taken}) == len(taken):
+            every.append(-float(sum(log_odds[p] for p in taken)))
+    costs, chosen = best_assignments(pairs.starts, pairs.columns, -log_odds, detections, count)
+    np.testing.assert_allclose(costs, sorted(every)[:count], atol=1e-12)
+    assert len({tuple(each) for each in chosen.tolist()}) == len(chosen)
 
 
 def test_jpda_holds_for_detections_that_open_and_close_in_turn() -> None:

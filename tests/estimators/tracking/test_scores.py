@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from pilotage.core import BOX, SettingError, ShapeError, Space, SpaceError, TrackTable
+from pilotage.core import BOX, SettingError, ShapeError, Space, SpaceError, TrackTable, iou
+from pilotage.core.boxes import overlaps
 from pilotage.estimators.tracking import births_and_deaths
+from pilotage.estimators.tracking._assignment import assigned
 from pilotage.estimators.tracking.scores import (
     Comparison,
     clear,
@@ -27,8 +29,8 @@ from pilotage.estimators.tracking.scores import (
     ospa2,
     score,
     siap,
+    without_distractors,
 )
-from pilotage.estimators.tracking.scores._matching import match
 
 from .tables import (
     CUTOFF,
@@ -71,7 +73,7 @@ def test_matching_is_the_best(seed: int, rows: int, columns: int, density: float
     edges = np.argwhere(w > -9.0)
     starts = np.searchsorted(edges[:, 0], np.arange(rows + 1)).astype(np.int64)
     weights = w[w > -9.0]
-    found = match(starts, np.ascontiguousarray(edges[:, 1]), weights, columns)
+    found = assigned(starts, edges[:, 1], -weights, columns)
     taken = found[found >= 0]
     assert len({*edges[taken, 1].tolist()}) == len(taken)
     assert (edges[taken, 0] == np.flatnonzero(found >= 0)).all() and (weights[taken] >= 0.0).all()
@@ -82,7 +84,7 @@ def test_matching_is_the_best(seed: int, rows: int, columns: int, density: float
 def test_matching_of_many_rows_at_one_place() -> None:
     n = 300
     starts = np.arange(0, n * n + 1, n)
-    found = match(starts, np.tile(np.arange(n), n), np.ones(n * n), n)
+    found = assigned(starts, np.tile(np.arange(n), n), -np.ones(n * n), n)
     assert len({*(found % n).tolist()}) == n
 
 
@@ -327,6 +329,38 @@ def test_nees_of_angles_and_of_what_is_shared() -> None:
         nees(compare(truth, truth, cutoff=2.0))
 
 
+def test_tracks_on_distractors_are_taken_out() -> None:
+    """The better of two tracks matches the distractor; the other one counts as false. Flags of 0 are not scored."""
+    kind, flag = ["1", "8", "3", "1"], [1.0, 1.0, 1.0, 0.0]
+    at = np.array([[0, 0, 9, 9], [50, 0, 9, 9], [100, 0, 9, 9], [150, 0, 9, 9]], dtype=float)
+    truth = TrackTable(np.zeros(4), [1, 2, 3, 4], at, space=BOX, kind=kind, score=flag)
+    tracks = TrackTable(np.zeros(4), [1, 2, 3, 4], at[[0, 1, 1, 3]] + [[0], [1], [0], [0]], space=BOX)
+    kept = without_distractors(truth, tracks)
+    assert kept[0].id.tolist() == [1] and kept[1].id.tolist() == [1, 2, 4]
+    with pytest.raises(ShapeError, match="kinds"):
+        without_distractors(tracks, tracks)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=SEEDS)
+def test_distractors_by_the_rule_of_trackeval(seed: int) -> None:
+    """IoU below 0.5 counts 0, and the assignment of scipy has the largest sum."""
+    rng, (truth, tracks) = np.random.default_rng(seed), boxes(seed, targets=6)
+    kind = rng.choice(["1", "1", "3", "7", "8"], len(truth))
+    labelled = TrackTable(truth.t, truth.id, truth.x, space=BOX, kind=kind)
+    expected = list[tuple[float, int]]()
+    for t in tracks.times:
+        a, b = labelled.at(t), tracks.at(t)
+        w = np.where(iou(a.x, b.x) >= 0.5, iou(a.x, b.x), 0.0)
+        rows, columns = linear_sum_assignment(-w)
+        hit = w[rows, columns] > 0.0
+        bad = columns[hit][np.isin(np.asarray(a.kind)[rows[hit]], ["7", "8"])]
+        expected += [(float(t), int(i)) for k, i in enumerate(b.id) if k not in bad]
+    scored_truth, kept = without_distractors(labelled, tracks)
+    assert list(zip(kept.t.tolist(), kept.id.tolist(), strict=True)) == expected
+    assert len(scored_truth) == (kind == "1").sum()
+
+
 # -- measures and bad input
 
 
@@ -342,6 +376,15 @@ def test_other_measures() -> None:
     turned = TrackTable([0.0], [1], [[3.1]], space=Space("yaw: angle"))
     back = TrackTable([0.0], [1], [[-3.1]], space=Space("yaw: angle"))
     assert compare(turned, back, cutoff=1.0).distance == pytest.approx([2 * np.pi - 6.2])
+
+
+@given(seed=SEEDS)
+def test_compiled_boxes_are_those_of_numpy(seed: int) -> None:
+    tables = boxes(seed)
+    fast, slow = compare(*tables), compare(*tables, similarity=overlaps)
+    for name in ("row", "column", "similarity", "distance"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))
+    assert compare(tables[0], tables[0]).similarity.max(initial=0.0) <= 1.0
 
 
 @pytest.mark.parametrize(

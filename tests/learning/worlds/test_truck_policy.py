@@ -129,6 +129,27 @@ def test_a_steered_action_is_that_of_the_batch():
         policy.act(np.zeros(4))
 
 
+@pytest.mark.parametrize("bounded", [True, False])
+def test_the_inputs_of_1990_are_places_and_angles(tmp_path, bounded):
+    """The batch, the single action and the saved policy are those of the formula; full turns change nothing."""
+    policy = TruckPolicy.new(hidden=(25,), inputs="state", bounded=bounded, seed=2)
+    torch.nn.init.normal_(policy.network.layers[-1].weight, generator=torch.Generator().manual_seed(1))
+    policy.refresh()
+    policy.save(tmp_path)
+    x, dock = states(20).numpy(), 3.0
+    axle = x[:, :2] - 4.0 * np.column_stack([np.cos(x[:, 3]), np.sin(x[:, 3])])
+    angles = (x[:, 2:] + math.pi) % (2 * math.pi) - math.pi
+    phi = np.column_stack([x[:, 0] / 20 - 1, x[:, 1] / 10, axle[:, 0] / 20 - 1, axle[:, 1] / 10, angles / math.pi])
+    out = policy.network(torch.as_tensor(phi)).detach().numpy()[:, 0]
+    want = math.pi / 4 * (np.tanh(out) if bounded else out)
+    for given in (policy, TruckPolicy.load(tmp_path)):
+        turned = torch.as_tensor(x + [0.0, 0.0, 2 * math.pi, -4 * math.pi])
+        np.testing.assert_allclose(given(turned).detach().numpy(), want, atol=1e-9)
+        for row, steer in zip(x, want, strict=True):
+            got = given.act(np.append(row + [0.0, dock, 0.0, 0.0], dock)).u[0]
+            assert abs(got - np.clip(steer, -math.pi / 4, math.pi / 4)) < 1e-9
+
+
 def test_ended_episodes_leave_the_batch_without_a_trace():
     """The losses of a batch are those of a plain loop over single trucks."""
     policy, settings = packaged(), LessonSettings(barrier=2.0, bent=0.3)
@@ -183,10 +204,31 @@ def test_lessons_grow_with_success_and_at_the_latest_by_schedule():
     assert again.lesson == 5
 
 
+def test_the_last_lesson_has_more_starts_near_the_dock():
+    """30 % more of the trucks are in the nearest 6 of 30 m; before the last lesson, the region is uniform."""
+    shares = []
+    for lesson, near in ((4, 0.3), (5, 0.3), (5, 0.0)):
+        policy = TruckPolicy.new(hidden=(4,))
+        seen: list[torch.Tensor] = []
+
+        def model(x, steer, turned=None, seen=seen):
+            seen.append(x)
+            return backed(x, steer)
+
+        lessons = Lessons(policy, model, LessonSettings(batch=4000, horizon=1, lessons=5, near=near))
+        lessons.lesson = lesson
+        lessons.loss(0, np.random.default_rng(0))
+        low, high = (6.0 + 4.0 * lesson / 5, 10.0 + 30.0 * lesson / 5)
+        shares.append(float(((seen[0][:, 0] - low) < 0.2 * (high - low)).double().mean()))
+    assert shares == pytest.approx([0.2, 0.44, 0.2], abs=0.03)
+
+
 def test_what_the_search_finds_docks_the_trucks_that_the_policy_fails():
     """From the first state of each turn that is found, its steering angles and then the policy dock the truck."""
     policy = packaged()
-    x = torch.as_tensor(region(1.0, 600, np.random.default_rng(0), near=1.0))
+    with torch.no_grad():
+        policy.network.layers[-1].bias += 0.05  # steers a little to one side, so that it fails some trucks
+    x = torch.as_tensor(region(1.0, 300, np.random.default_rng(0), near=1.0))
     with torch.no_grad():
         failed = x[~driven(policy, backed, x, BUDGET).docked()]
         assert len(failed) > 3
@@ -246,14 +288,25 @@ def test_a_world_is_trained_resumed_and_evaluated(tmp_path):
 
 
 @pytest.mark.parametrize("through", ["truth", "hybrid"])
-@pytest.mark.parametrize("change", [{"freeze": False}, {"bounded": False}, {"terminal": "squares", "adjoint": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"freeze": False}, {"bounded": False, "inputs": "state"}, {"terminal": "squares", "adjoint": None}],
+)
 def test_every_part_can_be_switched_off(tmp_path, through, change):
     settings = TruckSettings(
-        through=through, steps=2, batch=8, horizon=5, hidden=(2,), emulator_steps=5, rounds=0, barrier=0.0, **change
+        through=through,
+        steps=2,
+        batch=8,
+        horizon=5,
+        hidden=(2,),
+        emulator_steps=5,
+        rounds=0,
+        barrier=0.0,
+        **change,
     )
     TruckWorld().train(settings, tmp_path)
     policy = TruckPolicy.load(tmp_path)
-    assert policy.bounded is settings.bounded
+    assert (policy.bounded, policy.inputs) == (settings.bounded, settings.inputs)
     assert np.isfinite(policy.act(np.array([20.0, 1.0, 0.0, 0.0, 0.0])).u).all()
 
 
@@ -270,6 +323,13 @@ def test_damaged_weights_and_other_architectures_are_refused(tmp_path):
     policy.save(tmp_path / "n")
     with pytest.raises(FormatError, match="NaN"):
         TruckPolicy.load(tmp_path / "n")
+    TruckPolicy.new(hidden=(8,), inputs="state").save(tmp_path / "s")
+    config = tmp_path / "s" / "config.json"
+    for other in ("directions", "pixels"):
+        config.write_text(config.read_text().replace('"inputs": "state"', f'"inputs": "{other}"'))
+        with pytest.raises(FormatError, match=other):
+            TruckPolicy.load(tmp_path / "s")
+        config.write_text(config.read_text().replace(f'"inputs": "{other}"', '"inputs": "state"'))
     learn_emulator(EmulatorSettings(steps=2, drives=4), tmp_path / "e")
     with pytest.raises(FormatError):
         TruckPolicy.load(tmp_path / "e")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from ...control import ValueTable
 from ...core.arrays import Array
 from ...core.settings import settings
 from ..benchmark_task import BenchmarkTask, benchmark_task
+from ..stock.arms import LINKS, TARGET
 from .multistart import Best, Multistart
+from .postures import elbows, moves
 from .store import keep, lower, record
 
 Told = Callable[[str], Any]
+CHECKED = 10
+"""Number of seeds on which half the effort is tried too."""
 
 
 @settings
@@ -42,27 +47,32 @@ class Grid:
 class Starts:
     """The effort for a task whose optimum is found by `Multistart`.
 
+    Args:
+        starts, episodes, hops: see `Multistart`.
+        durations: number of durations of the moves to each posture that touches the target, for an arm.
+
     Example:
-        >>> Starts(9, hops=40).halved
-        Starts(starts=4, episodes=0, hops=20)
+        >>> Starts(9, hops=40).times(0.5)
+        Starts(starts=4, episodes=0, hops=20, durations=0)
     """
 
     starts: int
     episodes: int = 0
     hops: int = 0
+    durations: int = 0
 
-    @property
-    def halved(self) -> Starts:
-        """Half of it."""
-        return Starts(self.starts // 2, self.episodes // 2, self.hops // 2)
-
-    def times(self, factor: int) -> Starts:
+    def times(self, factor: float) -> Starts:
         """A multiple of it."""
-        return Starts(self.starts * factor, self.episodes * factor, self.hops * factor)
+        return Starts(*(int(each * factor) for each in (self.starts, self.episodes, self.hops, self.durations)))
 
-    def of(self, benchmark: BenchmarkTask) -> Multistart:
-        """The search with this effort."""
-        return Multistart(benchmark, starts=self.starts, episodes=self.episodes, hops=self.hops)
+    def best(self, benchmark: BenchmarkTask, seed: int) -> Best:
+        """The best plan that is found with this effort."""
+        solver = Multistart(benchmark, starts=self.starts, episodes=self.episodes, hops=self.hops)
+        return solver.best(seed, self._moves(benchmark, seed) if self.durations else ())
+
+    def _moves(self, benchmark: BenchmarkTask, seed: int) -> list[Array]:
+        first, task = benchmark.first(seed), benchmark.task
+        return moves(benchmark.plant, first, POSTURES[benchmark.name], task.dt, task.horizon, self.durations)
 
 
 GRIDS = {
@@ -76,10 +86,12 @@ STARTS = {
     "parking": Starts(8, episodes=2, hops=8),
     "quadrotor_eight": Starts(2),
     "quadrotor_hover": Starts(2),
-    "reacher": Starts(12, episodes=4, hops=24),
+    "reacher": Starts(24, episodes=4, hops=100, durations=6),
     "unicycle_goal": Starts(12),
 }
 """The starts of the tasks whose optimum is found by `Multistart`."""
+POSTURES = {"reacher": elbows(LINKS["lengths"], TARGET)}
+"""The postures that touch the target of an arm."""
 
 
 def compute(name: str, seeds: int = 100, told: Told = print) -> None:
@@ -93,9 +105,9 @@ def compute(name: str, seeds: int = 100, told: Told = print) -> None:
 def improve(name: str, seeds: Sequence[int], factor: int = 4, told: Told = print) -> None:
     """Search again on some seeds of a stored task with `factor` times the effort, and keep what is lower."""
     benchmark, costs = benchmark_task(name), record(name)["costs"]
-    solver = STARTS[name].times(factor).of(benchmark)
+    effort = STARTS[name].times(factor)
     for seed in seeds:
-        best = solver.best(seed)
+        best = effort.best(benchmark, seed)
         told(f"{name}: seed {seed} costs {best.cost:.6f}; it was {costs[seed]}")
         if best.cost < costs[seed]:
             lower(name, seed, best.cost, (_states(benchmark, seed, best.us), best.us))
@@ -108,7 +120,7 @@ def _states(benchmark: BenchmarkTask, seed: int, us: Array) -> Array:
 def _by_grid(benchmark: BenchmarkTask, seeds: int, told: Told) -> None:
     grid = GRIDS[benchmark.name]
     half, full = (_rollouts(benchmark, each, seeds, told) for each in (grid.halved, grid))
-    solver = Starts(1).of(benchmark)
+    solver = Multistart(benchmark, starts=1, episodes=0, hops=0)
     found = [solver.best(seed, [both[1], other[1]]) for seed, (both, other) in enumerate(zip(full, half))]
     convergence = {
         "grid": list(grid.shape), "actions": grid.actions, "grid_mean": float(np.mean([c for c, _ in full])),
@@ -126,14 +138,12 @@ def _rollouts(benchmark: BenchmarkTask, grid: Grid, seeds: int, told: Told) -> l
 
 
 def _by_starts(benchmark: BenchmarkTask, seeds: int, told: Told) -> None:
-    starts = STARTS[benchmark.name]
-    solver, fewer = starts.of(benchmark), starts.halved.of(benchmark)
-    found = [solver.best(seed) for seed in range(seeds)]
-    check = range(min(seeds, 10))
+    effort = STARTS[benchmark.name]
+    found = [effort.best(benchmark, seed) for seed in range(seeds)]
+    check = range(min(seeds, CHECKED))
     convergence = {
-        "starts": starts.starts, "episodes": starts.episodes, "hops": starts.hops,
-        "mean_of_10": float(np.mean([found[i].cost for i in check])),
-        "half_effort_mean_of_10": float(np.mean([fewer.best(i).cost for i in check])),
+        **asdict(effort), f"mean_of_{CHECKED}": float(np.mean([found[i].cost for i in check])),
+        f"half_effort_mean_of_{CHECKED}": float(np.mean([effort.times(0.5).best(benchmark, i).cost for i in check])),
         "largest_residual": float(np.nanmax([each.residual for each in found])),
     }  # fmt: skip
     _write(benchmark, "the best of many starts of iLQR, and of hops from them", found, convergence, told)

@@ -16,7 +16,7 @@ from ..benchmark_task import BenchmarkTask, tasks
 from ..optimum.store import known
 from ._common import estimated, impulse, mismatch, slow, wind
 
-LINKS = {"lengths": (0.5, 0.5), "gravity": 0.0, "damping": 0.1}
+LINKS: dict[str, Any] = {"lengths": (0.5, 0.5), "gravity": 0.0, "damping": 0.1}
 ARM = planar_arm(2, noise=0.0, **LINKS)
 TARGET = (0.4, 0.5)
 

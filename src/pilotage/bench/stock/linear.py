@@ -29,7 +29,7 @@ def double_integrator() -> BenchmarkTask:
     P = finite_horizon_lqr(F, B, [1.0, 0.1], 0.1, horizon, final=[10.0, 1.0]).S[0]
     made = BenchmarkTask(
         "double_integrator", cart, home, optimum=lambda seed: float((x := made.first(seed)) @ P @ x),
-        success=lambda x: np.abs(x).max() < 0.2,
+        success=lambda x: np.abs(x).max() < 0.2, sampling={"std": 1.0, "horizon": 15},
         disturbances={"wind": wind("vx", 0.5), "push": impulse("vx", 1.0)},
         **estimated(integrator(1, limits=LIMITS), begin, seen, dt),
     )  # fmt: skip

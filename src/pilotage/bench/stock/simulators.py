@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...control import dlqr
 from ...core import Gaussian, Space
 from ...core.arrays import Array
 from ...envs.mujoco import MujocoDynamics
@@ -53,6 +54,8 @@ SEEN = Space("slider [m]", "hinge [rad]")
 """What the encoders of the inverted pendulum read."""
 FALLEN = 0.2
 """Angle at which the pole counts as fallen [rad]."""
+CHEAP = {"samples": 12, "iterations": 2}
+"""Settings of the cross-entropy methods for the pole."""
 
 
 def _lost(x: Any, p: Any, m: Any) -> Any:
@@ -65,10 +68,28 @@ def survive(x: Any, u: Any, p: Any, m: Any) -> Any:
     return -1.0 + 0.0 * x[0]
 
 
-@task(state=POLE, action=Space("slide"), weights=(0.1, 10.0, 0.01, 0.1, 0.001))
+UPRIGHT = (0.1, 10.0, 0.01, 0.1, 0.001)
+"""Weights of the slider, the hinge, their rates and the action, in the task that controllers plan with."""
+
+
+def _left(x: Any, p: Any, m: Any) -> list[Any]:
+    return [sum(p.left[4 * i + j] * x[j] for j in range(4)) for i in range(4)]
+
+
+@task(
+    state=POLE, action=Space("slide"), params={"left": (0.0,) * 16}, weights=UPRIGHT,
+    terminal=_left, terminal_weights=(1.0,) * 4,
+)  # fmt: skip
 def upright(x: Any, u: Any, p: Any, m: Any) -> Any:
     """The pole is upright, in the middle."""
     return [*x, u[0]]
+
+
+def _cost_to_go(plant: MujocoDynamics, dt: float) -> tuple[float, ...]:
+    """A root of the cost-to-go of LQR around the upright pole: plans are shorter than the cart takes to come back."""
+    F, B = plant.linearize(np.zeros(4), np.zeros(1), dt)
+    S = dlqr(F, B, np.diag(UPRIGHT[:4]), np.diag(UPRIGHT[4:])).S
+    return tuple(np.linalg.cholesky(S).T.ravel().tolist())
 
 
 @tasks.add
@@ -81,8 +102,10 @@ def inverted_pendulum() -> BenchmarkTask:
     seen = {"encoders": Channel(reader(SEEN, 0.001), delay=0.04, dropout=0.1)}
     return BenchmarkTask(
         "inverted_pendulum", plant, survive(done=lambda x, r=None: np.abs(x[..., 1]) > FALLEN, **settings),
-        planning=upright(**settings), start=_start("InvertedPendulum-v5"), optimum=lambda seed: -1000.0,
-        success=lambda x: abs(x[1]) <= FALLEN,
+        planning=upright(left=_cost_to_go(plant, 0.04), **settings),
+        start=_start("InvertedPendulum-v5"), optimum=lambda seed: -1000.0,
+        success=lambda x: abs(x[1]) <= FALLEN, sampling={"std": 0.05, "horizon": 8, "samples": 20},
+        tuned={"ilqr": {"horizon": 5, "iterations": 1}, "cem": CHEAP, "icem": CHEAP},
         disturbances={
             "heavy": mismatch(mass=1.5), "friction": mismatch(damping=3.0), "wind": wind("hinge.rate", 0.3),
             "push": impulse("hinge.rate", 0.5),
@@ -125,7 +148,11 @@ def mujoco_reacher() -> BenchmarkTask:
     guess = _plant("reacher.xml", noise=[1e-3, 1e-3, 1e-4, 1e-4, 0.5, 0.5, 1e-4, 1e-4])
     return BenchmarkTask(
         "mujoco_reacher", plant, touching(dt=dt, horizon=50), start=_start("Reacher-v5"),
-        success=lambda x: np.hypot(*_gap(x, np)) < 0.02,
+        success=lambda x: np.hypot(*_gap(x, np)) < 0.02, sampling={"std": 0.1, "horizon": 15, "samples": 150},
+        tuned={
+            "ilqr": {"horizon": 12, "iterations": 3}, "cem": {"samples": 40, "iterations": 4},
+            "icem": {"samples": 40, "iterations": 3}, "predictive_sampling": {"std": 0.05, "horizon": 12},
+        },
         disturbances={
             "heavy": mismatch(mass=1.3), "light": mismatch(mass=0.75), "friction": mismatch(damping=3.0),
             "wind": wind("joint0.rate", 1.0), "push": impulse("joint0.rate", 3.0, at=0.4),
@@ -168,7 +195,18 @@ def run_fast(x: Any, u: Any, p: Any, m: Any) -> Any:
 @cache
 def half_cheetah() -> BenchmarkTask:
     """Gymnasium's HalfCheetah-v5 in MuJoCo: the cost is minus its reward; the start is moved to x = 0."""
-    settings: dict[str, Any] = {"dt": STRIDE, "horizon": 1000}
+    return _cheetah("half_cheetah", 1000)
+
+
+@tasks.add
+@cache
+def half_cheetah_dash() -> BenchmarkTask:
+    """The first 10 s of `half_cheetah`, which slow controllers finish in a minute."""
+    return _cheetah("half_cheetah_dash", 200)
+
+
+def _cheetah(name: str, horizon: int) -> BenchmarkTask:
+    settings: dict[str, Any] = {"dt": STRIDE, "horizon": horizon}
     plant = _plant("half_cheetah.xml")
     # Resets draw each position from -0.1 to 0.1, and each rate from N(0, 0.1^2).
     begin = Gaussian.of(plant.state, np.zeros(18), std=[0.06] * 9 + [0.1] * 9)
@@ -180,8 +218,13 @@ def half_cheetah() -> BenchmarkTask:
     }
     guess = _plant("half_cheetah.xml", noise=CONTACTS)
     return BenchmarkTask(
-        "half_cheetah", plant, run_far(**settings), planning=run_fast(**settings),
-        start=_start("HalfCheetah-v5", shift=1),
+        name, plant, run_far(**settings), planning=run_fast(**settings),
+        start=_start("HalfCheetah-v5", shift=1), sampling={"std": 1.0, "horizon": 20, "samples": 80},
+        tuned={
+            "ilqr": {"horizon": 16, "iterations": 1}, "cem": {"samples": 40, "iterations": 2},
+            "icem": {"samples": 40, "iterations": 2, "horizon": 15},
+            "predictive_sampling": {"std": 0.5, "horizon": 15},
+        },
         disturbances={
             "heavy": mismatch(mass=1.3), "weak": mismatch(gear=0.7), "slippery": mismatch(friction=0.3),
             "wind": wind("rootx.rate", 1.0, mean=-0.5), "push": impulse("rooty.rate", 3.0),

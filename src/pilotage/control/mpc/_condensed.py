@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from ...core.arrays import Array
 from ...core.errors import ModelError
 from ...core.results import ActionStatus
-from ...core.settings import Fraction, settings
-from ..receding import Horizon, Solution
+from ...core.settings import Fraction, Positive, settings
+from ..receding import Horizon, Solution, Stopwatch
 from ._methods import Method
 from ._prediction import Affine
 from ._tracking import Tracking
 from .program import QPSolution, QPStatus, QuadraticProgram
-
-USABLE = 1e-4
-"""Violation of a hard row with which a plan that has not converged is used."""
 
 PRICE = 1e3
 """Price of a unit beyond a hard bound, in weights of a deviation: bounds come first within 500 units of a goal."""
@@ -50,6 +47,7 @@ class CondensedQP:
     offset_free: Fraction = 0.0
     method: str = "auto"
     tolerance: float = 1e-8
+    budget: Positive | None = None
 
     def workspace(self, problem: Horizon) -> Prediction:
         """The quadratic program for a problem, with all that does not change factored."""
@@ -63,8 +61,9 @@ class CondensedQP:
         self, workspace: Prediction, state: Memory, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Memory, Solution]:
         """The plan that minimises the cost, or the reason why there is none."""
+        watch = Stopwatch(self.budget)
         state, method = workspace.observed(state, x, passed), workspace.at(x, us)
-        method.warm = workspace.shifted(state.warm, passed)
+        method.warm, method.deadline = workspace.shifted(state.warm, passed), watch.deadline
         theta = workspace.theta(state, x, rows)
         found = method.run(theta)
         reason, warm = found.reason, method.warm
@@ -72,13 +71,17 @@ class CondensedQP:
             reason, warm = workspace.why(found.rows, found.certificate), None
             found = workspace.elastic(method, theta) if workspace.outside(x, us, rows) else found
             reason = f"the state itself violates a bound; {reason}; the plan leads back" if found.ok else reason
+        late = found.status is QPStatus.LIMIT and method.late()
+        reason = f"the budget of {self.budget:g} s ended; {reason}" if late else reason
         stats = {
             "iterations": found.iterations, "primal_residual": found.primal_residual,
             "dual_residual": found.dual_residual, "gap": found.gap,
         }  # fmt: skip
-        if not found.ok and not (found.status is QPStatus.LIMIT and found.primal_residual <= USABLE):
+        if not found.ok and not (
+            found.status is QPStatus.LIMIT and found.primal_residual <= workspace.problem.max_violation
+        ):
             lost = Solution(us, status=ActionStatus.FALLBACK, reason=reason, stats=stats)
-            return replace(state, warm=None, expected=None), lost
+            return replace(state, warm=warm if late else None, expected=None), lost
         plan = workspace.actions(found.z)
         state = replace(state, warm=warm, expected=workspace.next_state(state, x, plan[0]))
         status = ActionStatus.IMPROVED if reason else ActionStatus.SOLVED
@@ -197,7 +200,7 @@ class Prediction:
             soft = QuadraticProgram(p.H, p.f, p.A, p.lower, p.upper, prices, p.F, p.E)
             self._elastic = method, soft.solver(self.settings.method, self.settings.tolerance)
         solver = self._elastic[1]
-        solver.warm = None
+        solver.warm, solver.deadline = None, method.deadline
         return solver.solve(theta, lower=method.bounds[0], upper=method.bounds[1])
 
     def _tight(self) -> Array:

@@ -22,6 +22,7 @@ class Library(Method):
     """A solver of another library, called with dense or sparse matrices and slack variables for soft rows."""
 
     package: ClassVar[str]
+    stoppable = False
 
     def __init__(self, program: QuadraticProgram, tolerance: float = 1e-9) -> None:
         super().__init__(program, tolerance)
@@ -46,23 +47,28 @@ class Library(Method):
 
 
 class Piqp(Library):
-    """PIQP, a proximal interior point method; its dense solver, updated in place."""
+    """PIQP, a proximal interior point method; its dense solver, updated in place.
+
+    It is not told of rows without bounds, about which it prints.
+    """
 
     package = "piqp"
 
     def call(self, g: Array, lower: Array, upper: Array) -> tuple[Any, Any, int]:
-        low, high = np.clip(lower, -BIG, None), np.clip(upper, None, BIG)
+        bound = (lower > -BIG) | (upper < BIG)
+        low, high, lam = np.clip(lower, -BIG, None)[bound], np.clip(upper, None, BIG)[bound], np.zeros(len(lower))
         if self.model is None:
             self.model = self.module.DenseSolver()
             s = self.model.settings
             s.eps_abs = s.eps_duality_gap_abs = self.inner
             s.eps_rel = s.eps_duality_gap_rel = 0.0
-            self.model.setup(np.asfortranarray(self.H), g, G=np.asfortranarray(self.A), h_l=low, h_u=high)
+            self.model.setup(np.asfortranarray(self.H), g, G=np.asfortranarray(self.A[bound]), h_l=low, h_u=high)
         else:
             self.model.update(c=g, h_l=low, h_u=high)
         self.model.solve()
         found = self.model.result
-        return found.x, found.z_u - found.z_l, found.info.iter
+        lam[bound] = found.z_u - found.z_l
+        return found.x, lam, found.info.iter
 
 
 class Clarabel(Library):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -45,6 +47,14 @@ class Method(ABC):
 
     warm: Any = None
     """What the next solve starts from; None for methods that start from the beginning, and at first."""
+    stoppable = True
+    """Whether the method stops at the deadline."""
+    deadline: float = math.inf
+    """The second by `time.perf_counter` at which no further iteration begins."""
+
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline < math.inf and time.perf_counter() > self.deadline
 
     def solve(
         self,
@@ -199,10 +209,12 @@ class Auto(Method):
     def run(self, theta: Array) -> QPSolution:
         from .interior_point import InteriorPoint
 
+        self.first.deadline = self.deadline
         found = self.first.run(theta)
-        if found.status is not QPStatus.LIMIT or self._rounded(found):
+        if found.status is not QPStatus.LIMIT or self._rounded(found) or self.late():
             return found
         self._second = self._second or InteriorPoint(self.program, self.tolerance)
+        self._second.deadline = self.deadline
         self._second.f, self._second.bounds = self.f, self.bounds
         other = self._second.run(theta)
         return min(found, other, key=worst) if other.status is QPStatus.LIMIT else other

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ...models.trace import driver
+from ...models.trace import call, driver
+from .._clock import CLOCK
 from ._factor import solve_working, subtract
 from ._methods import Method
 from ._working_set import enter, leave, most_violated, restart, room
@@ -29,7 +30,7 @@ ROUNDS = 200
 
 @driver
 def dual_active_set(
-    y: Any, bounds: Any, G: Any, weight: Any, lam: Any, side: Any, tolerance: float, limit: int, memory: Any
+    y: Any, bounds: Any, G: Any, weight: Any, lam: Any, side: Any, tolerance: float, limit: int, end: Any, memory: Any
 ) -> Any:
     """Maximise the dual over the multipliers: a status, the number of iterations and the size of the working set.
 
@@ -43,10 +44,17 @@ def dual_active_set(
     Source: Arnström, Bemporad and Axehill, "A dual active-set solver for embedded quadratic programming using recursive
     LDL' updates", IEEE Trans. Automatic Control 67 (2022), algorithm 1; for two-sided rows, and multipliers with upper
     limits. After half of the iterations, the first violated row enters, which cannot cycle for long.
+
+    `end` is the address of the clock and the second by it at which no further iteration begins.
     """
     L, D, s, W = memory
+    clock, deadline = end
     count = restart(y, bounds, G, weight, lam, side, L, D, W)
     for iteration in range(limit):
+        if deadline < math.inf:
+            call(clock, s, s, s, s, s)
+            if s[0] > deadline:
+                return LIMIT, iteration, count
         for a in range(count):
             i = W[a]
             s[a] = y[i] - bounds[1 if side[i] > 0 else 0, i]
@@ -142,10 +150,10 @@ def measure(g: Any, e: Any, bounds: Any, weight: Any, lam: Any, z: Any, r: Any, 
     report[1], report[2], report[3], report[4] = primal, dual, math.fabs(gap), cost
 
 
-@driver("i8(i8, i8, i8, f8[::1], f8[::1], f8[:,::1], f8[::1], i8[::1], f8[::1], i8[::1], f8[::1], f8[::1])")
+@driver("i8(i8, i8, i8, f8[::1], f8[::1], f8[:,::1], f8[::1], i8[::1], f8[::1], i8[::1], f8[::1], f8[::1], i8, f8)")
 def solve(
     n: int, m: int, p: int, data: Any, theta: Any, bounds: Any, lam: Any, side: Any, memory: Any, W: Any, z: Any,
-    report: Any,
+    report: Any, clock: int, deadline: float,
 ) -> int:  # fmt: skip
     """The solution for the parameters `theta`, from the working set in `side` and the multipliers `lam`.
 
@@ -157,6 +165,7 @@ def solve(
         lam, side: multipliers and sides of the last solution (m,), or zeros; they become those of this one.
         z: becomes the solution (n,).
         report: becomes iterations, primal and dual residual, gap, cost, size of the working set.
+        clock, deadline: address of the clock, and the second by it at which no further iteration begins.
 
     A Hessian that is only semidefinite has eps added to its diagonal, and proximal iterations take it back:
     ``z_k+1 = argmin 1/2 z' H z + g' z + eps/2 |z - z_k|^2``.
@@ -197,7 +206,9 @@ def solve(
             residual(V, A, given, lam, z, w)
             for i in range(m):
                 slack = max(slack, NOISE * math.fabs(y[i]))
-        status, iterations, count = dual_active_set(y, bounds, G, weight, lam, side, slack, int(limit), work)
+        status, iterations, count = dual_active_set(
+            y, bounds, G, weight, lam, side, slack, int(limit), (clock, deadline), work
+        )  # fmt: skip
         report[0], report[5] = report[0] + iterations, count
         if status == INFEASIBLE:
             return status
@@ -210,7 +221,11 @@ def solve(
                 break
             residual(V, A, given, lam, z, w)
         measure(g, e, bounds, weight, lam, z, r, y, report)
-        if eps == 0.0 or (report[1] <= tolerance and report[2] <= tolerance):
+        if (
+            eps == 0.0
+            or (status == LIMIT and deadline < math.inf)
+            or (report[1] <= tolerance and report[2] <= tolerance)
+        ):
             break
     return status if report[1] <= tolerance and report[2] <= tolerance else LIMIT
 
@@ -267,9 +282,25 @@ class ActiveSet(Method):
         else:
             lam, side = self.warm[0].copy(), self.warm[1].copy()
         if len(theta) == p:
-            status = self._solve(n, m, p, self._data, theta, self.bounds, lam, side, self._memory, self._W, z, report)
-            if status == SOLVED:
+            status = self._solve(
+                n,
+                m,
+                p,
+                self._data,
+                theta,
+                self.bounds,
+                lam,
+                side,
+                self._memory,
+                self._W,
+                z,
+                report,
+                CLOCK,
+                self.deadline,
+            )
+            if status == SOLVED or (status == LIMIT and self.late()):
                 self.warm = lam, side
+            if status == SOLVED:
                 return QPSolution(status, z, lam, report)
         g, e = self.vectors(theta)  # which raises what is wrong with the input
         ray, count = np.zeros(m), int(report[5]) if status == INFEASIBLE else 0

@@ -67,7 +67,7 @@ class InteriorPoint(Method):
             best = found if better or found.certificate is not None else best
             if (found.ok and found.gap <= self.tolerance * (1.0 + abs(found.cost))) or found.certificate is not None:
                 return found
-            if not iterate.advance():
+            if self.late() or not iterate.advance():
                 break
         assert best is not None
         return best

@@ -18,7 +18,7 @@ from ...core.space import Space
 from ..feedback._linear import needed, steadiest, weight
 from ..feedback.lqr import Regulator, solved
 from ..reach import goal_of
-from ..receding import Fallback, RecedingHorizon
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon
 from ._condensed import CondensedQP, Prediction
 from ._methods import method_of
 from ._tracking import Tracking, limits, ordered
@@ -40,7 +40,8 @@ class LinearMPC(RecedingHorizon):
     are in `solution.stats`.
 
     Args:
-        dynamics, horizon, dt, fallback, brake: as for every `RecedingHorizon`; bounds of the action space are hard.
+        dynamics, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; bounds of the action
+            space are hard.
         goal: state ``(n,)``, or values by name; components that are not named are free, as for `LQR`. Default: the
             state of the reference at time 0, where the model is then linearised.
         Q, R: weights of ``d`` and ``v``: a number, a diagonal, a matrix, or values by name; R is positive definite.
@@ -61,6 +62,9 @@ class LinearMPC(RecedingHorizon):
         action: the action ug at the goal; default: the one that keeps the state as constant as possible.
         solver: method of the quadratic program; see `QuadraticProgram.solver`.
         tolerance: largest primal and dual residual of a solution.
+        budget: seconds of a decision. The quadratic program is left when they end: its plan is used, with status
+            IMPROVED, if it violates the bounds by `max_violation` at most, and otherwise the fallback acts; the reason
+            tells. The next tick continues from there. To linearise again (`relinearize`) takes its time besides.
 
     Raises:
         SettingError: if a weight is not positive semidefinite, a bound is not (low, high), a name is unknown, the goal
@@ -108,12 +112,16 @@ class LinearMPC(RecedingHorizon):
         action: ArrayLike | None = None,
         solver: str = "auto",
         tolerance: float = 1e-8,
+        budget: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
     ) -> None:
         space = instance(dynamics, Dynamics, "LinearMPC").state
         dt, actions = positive(dt, "dt"), dynamics.action.names
-        method_of(solver, "solver")
+        method = method_of(solver, "solver")
+        if budget is not None and not method.stoppable:
+            raise SettingError(f"budget needs a solver that can be stopped; {solver} is none, active_set is one")
         reference = setting(reference, Callable[..., Any] | None, "reference")
         target, given = goal_of(beginning(reference, dt, space) if goal is None else goal, space)
         rest = dynamics.action.clip(np.zeros(dynamics.action.size))
@@ -135,9 +143,19 @@ class LinearMPC(RecedingHorizon):
         task = Tracking(dynamics, target, ug, (*weights, end), rows, reference, dt)
         solve = CondensedQP(
             (C, low, high, penalties[: len(C)], labels), (changes, penalties[len(C) :]), relinearize, offset_free,
-            solver, positive(tolerance, "tolerance"),
+            solver, positive(tolerance, "tolerance"), budget,
         )  # fmt: skip
-        super().__init__(dynamics, task, solve, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solve,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]; see `RecedingHorizon.act`. No fallback keeps `rates`."""

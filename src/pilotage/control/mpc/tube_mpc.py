@@ -35,7 +35,7 @@ class TubeMPC:
 
     Args:
         mpc: the controller whose bounds are tightened; its model at the goal is used. Soft bounds keep it feasible when
-            the uncertainty leaves no room.
+            the uncertainty leaves no room. Its `budget` is that of a decision, without the time to tighten the bounds.
         risk: probability of a violation in a step.
         disturbance: largest disturbance of the tangent of the state in a step ``(d,)``, or a number; None for Gaussian
             noise, ``W = dynamics.noise``.

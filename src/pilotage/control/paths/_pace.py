@@ -15,7 +15,9 @@ from ._polyline import paced
 from .path import Path, Progress
 
 STAGE = Space("rx ry [m]", "cos sin", "left [m]", "pace [m/s]", "way", "length [m]")
-"""Of a stage: the point to be at, the heading there, what is left of the path; speed, 1 on paths of points, length."""
+"""Of a stage: the point to be at, the heading there, what is left of the path; speed, way to drive, length."""
+FORWARDS, EITHER, TURNS = 1.0, 0.0, -1.0
+"""Ways to drive: forwards on paths of points, as the headings say on others, and either way where it turns about."""
 CHORD_SECONDS = 1.0
 """The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
 TURNED = math.radians(15.0)
@@ -29,9 +31,10 @@ corner: what is planned is to drive on later, and in the next tick it is later s
 WAY = 0.1
 """A robot makes way when it comes along by so many seconds of driving."""
 ASIDE, ARC_RATE = math.radians(90.0), 1.0
-"""A robot that does not turn on the spot drives an arc where it faces farther aside, at so many radians a second.
+"""A robot that does not turn on the spot turns about first where it faces farther aside, at so many radians a second.
 
-A heuristic: a reference that ran on behind it would draw it backwards.
+A heuristic: a reference that ran on behind it would draw it backwards. While it turns, nothing is said of its gear and
+its speed, since a car turns about forwards and backwards in turn, and no reference runs ahead of it.
 """
 OPPOSITE = math.radians(170.0)
 """The reference faces no farther away from the robot: from its back, no side is the nearer one to turn to."""
@@ -77,14 +80,14 @@ class Pace:
         return self._turning(float(x[2]), self._ahead(path.leg(along.s), along.begin, steps)), along
 
     def _ahead(self, leg: Leg, begin: float, steps: int) -> Array:
-        """References on a leg, from the arc length `begin` on; the last one has the pace 0, unless it is alone."""
-        length, rows = self.progress.path.length, np.empty((max(steps, 1) + 1, STAGE.size))
+        """References on a leg, from the arc length `begin` on; the pace of each is that towards the next."""
+        length, rows = self.progress.path.length, np.empty((steps + 2, STAGE.size))
         chord = self.speed * CHORD_SECONDS
         paced(leg.points, leg.s, leg.headings, begin, self.speed, self.decel, self.dt, chord, rows)
         rows[:, 4] += length - leg.end
-        rows[:, 5] = leg.direction * -np.diff(rows[:, 4], append=rows[-1:, 4]) / self.dt
-        rows[:, 6], rows[:, 7] = 0.0 if len(leg.headings) else 1.0, length
-        return rows[: steps + 1]
+        rows[:-1, 5] = leg.direction * -np.diff(rows[:, 4]) / self.dt
+        rows[:, 6], rows[:, 7] = EITHER if len(leg.headings) else FORWARDS, length
+        return rows[:-1]
 
     def untimed(self, x: Array, rows: Array) -> Array:
         """The path ahead of a robot with these references, which may wait for it, or begin ahead of it."""
@@ -99,15 +102,24 @@ class Pace:
             mark, since = s, t
         else:
             mark, since = last.mark, last.since
+        if self._faces_away(float(x[2]), path.leg(s), s):
+            return Along(path, s, s, s, t)
         drawn = max(s + self.speed * (t - since - DRAWN_AFTER), s if last is None else last.begin)
         return Along(path, s, min(max(drawn, s), s + self.speed * DRAWN_BY, path.leg(s).end), mark, since)
+
+    def _faces_away(self, yaw: float, leg: Leg, s: float) -> bool:
+        """Whether a robot that does not turn on the spot has to turn about at `s` before it drives along the leg."""
+        if self.turn_rate is not None or len(leg.headings):
+            return False
+        c, sin = self._ahead(leg, s, 0)[0, 2:4]
+        return abs(math.remainder(math.atan2(sin, c) - yaw, math.tau)) > ASIDE
 
     def _turning(self, yaw: float, rows: Array) -> Array:
         """References that wait while a robot turns that faces elsewhere, and sweep the headings from its own."""
         off = np.arctan2(rows[:, 3], rows[:, 2]) - yaw
         off = np.arctan2(np.sin(off), np.cos(off))
         first, turn = abs(off[0]), (ARC_RATE if self.turn_rate is None else self.turn_rate) * self.dt
-        arc = self.turn_rate is None and rows[0, 6] == 1.0
+        arc = self.turn_rate is None and rows[0, 6] == FORWARDS
         if first <= (ASIDE if arc else OPPOSITE if self.turn_rate is None else TURNED):
             return rows
         waits, k = math.ceil((first - TURNED) / turn) if arc or self.turn_rate is not None else -1, np.arange(len(rows))
@@ -118,5 +130,6 @@ class Pace:
         yaws = yaw + np.clip(off[far], -OPPOSITE, OPPOSITE)
         rows[far, 2], rows[far, 3] = np.cos(yaws), np.sin(yaws)
         if waits > 0:
-            rows[:waits, 5] = self.speed if arc else 0.0  # on the spot
+            rows[:waits, 5] = 0.0
+            rows[: waits + 1, 6] = TURNS if arc else rows[: waits + 1, 6]
         return rows

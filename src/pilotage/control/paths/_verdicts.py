@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ._pace import Pace
+from ._pace import ARC_RATE, Pace
 
 PATIENCE, SLOW = 5.0, 0.05
 """A robot is stuck that takes longer [s], beside the time for half a turn, to come along by that share of its speed."""
@@ -77,5 +77,7 @@ class Headway:
 
 def headway(speed: float, tolerance: float, turn_rate: float | None, references: Pace | None = None) -> Headway:
     """What is expected of a robot that drives at that speed [m/s]."""
-    turning = 0.0 if turn_rate is None else math.pi / turn_rate
+    turns = references is not None and len(references.progress.path.parts) > len(references.progress.path.legs)
+    rate = ARC_RATE if turn_rate is None and turns else turn_rate
+    turning = 0.0 if rate is None else math.pi / rate
     return Headway(min(SLOW * PATIENCE * speed, 0.5 * tolerance), PATIENCE + turning, references)

@@ -29,7 +29,7 @@ from .path import POSE, YAW_TOLERANCE, Path, Progress, standing
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """The components of a speed; the task uses those that the state has."""
 WEIGHTS = {
-    "along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "pace": 0.5, "limit": 4.0,
+    "along": 8.0, "across": 4.0, "heading": 1.0, "turn": 4.0, "near": 40.0, "stop": 2.0, "pace": 0.5, "limit": 4.0,
     "forward": 15.0, "final": 4.0,
 }  # fmt: skip
 
@@ -60,6 +60,7 @@ def follow(
         r_k       the point of the leg after k steps at the desired speed, from the current position of the robot
         yaw_r     the direction of the path there, or the heading of the plan if it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
+                                                                         while it turns about: turn for heading
                 + stop v^2 max(0, 1 - left / tolerance)^2                v the speed, left of the path at r_k [m]
                 + pace (v - v_r)^2                                       v_r the speed of the reference
                 + limit max(0, |v| - speed)^2
@@ -74,11 +75,14 @@ def follow(
     A plan whose states have a heading is driven accordingly, forwards or backwards, leg by leg: the references of a leg
     slow down and stop at its end, which is a cusp or a turn on the spot, and those of the next leg begin once the robot
     is there to within `tolerance`. A plan of points is driven forwards, and divided into legs where it turns back by
-    120 degrees or more. If a robot makes no progress for a second, its references move ahead by at most a second of
-    driving. This resolves situations in which waiting is always the best plan, as before a corner. A robot with a speed
-    in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is done only once it
-    stands there. If a plan ends with a turn on the spot, a robot with a `turn_rate` is done once it also faces the
-    final heading to within `yaw_tolerance`; other robots are done at the end of the path with any heading.
+    120 degrees or more. A robot without a `turn_rate` that faces away from such a path by more than 90 degrees turns
+    about first, near where it is: its references wait there while their heading turns, and w is 0, since a car turns
+    about forwards and backwards in turn. If a robot makes no progress for a second, its references move ahead by at
+    most a second of driving. This resolves situations in which waiting is always the best plan, as before a corner. A
+    robot with a speed in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is
+    done only once it stands there. If a plan ends with a turn on the spot, a robot with a `turn_rate` is done once it
+    also faces the final heading to within `yaw_tolerance`; other robots are done at the end of the path with any
+    heading.
 
     A robot is STUCK if it progresses at less than a twentieth of its speed for 5 s plus the time for half a turn. The
     controller continues, and its reason gives the position and nearby obstacles.
@@ -122,19 +126,14 @@ def follow(
         >>> MPPI(unicycle(), task, samples=256, rng=0).act([0, 0, 0]).u.shape
         (2,)
     """
-    path = Path(plan)
-    if weights is not None and not isinstance(weights, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SettingError(f"weights are {shown(weights)}; expected weights by name, of {', '.join(WEIGHTS)}")
-    strange = [name for name in weights or {} if name not in WEIGHTS]
-    if strange:
-        raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
+    path, chosen = Path(plan), _weights(weights)
     positive(margin, "margin", zero=True)
     given = {"speed": speed, "decel": decel, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
     planned = plan.footprint if isinstance(plan, Plan) else None
     grid, shape = _surroundings(grid, radius, footprint, planned)
-    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance), "speed": float(speed)}
+    params: dict[str, Any] = {**chosen, "tolerance": float(tolerance), "speed": float(speed)}
     if grid is not None:
         params |= {"margin": float(margin), "clearance": grid}
         params["near"] *= float(margin > 0.0)
@@ -147,6 +146,16 @@ def follow(
     return made(
         references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, reads=reads, **params
     )
+
+
+def _weights(given: Any) -> dict[str, float]:
+    """All weights, of which some are given by name."""
+    if given is not None and not isinstance(given, dict):
+        raise SettingError(f"weights are {shown(given)}; expected weights by name, of {', '.join(WEIGHTS)}")
+    strange = [name for name in given or {} if name not in WEIGHTS]
+    if strange:
+        raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
+    return {**WEIGHTS, **(given or {})}
 
 
 def _surroundings(
@@ -183,12 +192,13 @@ def _family(footprint: Footprint | None) -> TaskFamily:
         driven = v[0]
         lag = 0.0 if isinstance(driven, float) else driven - pace  # a number where there is no such component
         over = functools.reduce(m.maximum, (m.abs(each) for each in v)) - p.speed
-        turned = m.sqrt(0.5 * p.heading)  # (cos yaw - c)^2 + (sin yaw - s)^2 = 2 (1 - cos(yaw - yaw_r))
+        heading = p.heading + (p.turn - p.heading) * m.maximum(-way, 0.0)
+        turned = m.sqrt(0.5 * heading)  # (cos yaw - c)^2 + (sin yaw - s)^2 = 2 (1 - cos(yaw - yaw_r))
         return [
             m.sqrt(p.along) * (c * dx + s * dy), m.sqrt(p.across) * (c * dy - s * dx),
             turned * (m.cos(yaw) - c), turned * (m.sin(yaw) - s), *(stopped * each for each in v),
             m.sqrt(p.pace) * lag, m.sqrt(p.limit) * m.maximum(over, 0.0),
-            m.sqrt(p.forward) * m.minimum(left / p.tolerance, 1.0) * m.maximum(-way * driven, 0.0),
+            m.sqrt(p.forward) * m.minimum(left / p.tolerance, 1.0) * m.maximum(-m.maximum(way, 0.0) * driven, 0.0),
         ]  # fmt: skip
 
     def terminal(x: Any, r: Any, p: Any, m: Any) -> Any:

@@ -125,7 +125,7 @@ class SpaceTimePursuit:
         near, reason = nearest_tracks(self.tracks(now), place, now, self.count), ""
         for margin in self.margins:
             extra = margin - self.wall  # the planner adds the radius of the robot and the distance to walls
-            discs = [MovingObstacle(each.ts, each.means, max(each.radius + extra, 0.0)).later(now) for each in near]
+            discs = [MovingObstacle(each.ts - now, each.means, max(each.radius + extra, 0.0)) for each in near]
             plan = self.planner.plan(self.room, place, self.goal, moving=discs)
             if plan.ok and plan.ts is not None:
                 self._plan = replace(plan, ts=plan.ts + now)

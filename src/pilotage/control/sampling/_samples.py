@@ -21,7 +21,7 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, NonNegative, Positive, settings
 from ...core.space import Space
 from ...models.trace import LANES, ParameterMemory, code_of, real_of
-from ..receding import Horizon, Solution
+from ..receding import Horizon, Solution, Stopwatch
 from . import _rollouts
 from .noise import basis_of
 
@@ -30,6 +30,9 @@ DRIVERS = {
     "double": (_rollouts.roll, _rollouts.fill, _rollouts.moments),
     "single": (_rollouts.roll_single, _rollouts.fill_single, _rollouts.moments_single),
 }
+
+FEW = 8
+"""Samples of a model without machine code that are rolled out first, where there is a budget."""
 
 Precision = Literal["double", "single"]
 """The precision of rollouts."""
@@ -74,6 +77,7 @@ class Samples:
         costs: cost of each sample ``(K,)``, infinite where it was not finite.
         weights: weight of each sample ``(K,)``, if the solver has written any.
         violations: largest value of the constraint along each sample ``(K,)``.
+        drawn: number of samples that were drawn in time.
     """
 
     def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0) -> None:
@@ -83,10 +87,10 @@ class Samples:
         self._settings = np.array([correlation, sampler.penalty, *factors(sampler.scales)])
         self._limits, self._free = problem.limits, np.zeros((T, m))
         blocks = -(-count // LANES)
-        self.padded = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
+        self._padded = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
         self._violations = np.full((blocks, LANES), -np.inf)
-        self.costs, self.weights = (each.ravel()[:count] for each in self.padded)
-        self.violations = self._violations.ravel()[:count]
+        self.costs, self.weights = (each.ravel()[:count] for each in self._padded)
+        self.violations, self.drawn = self._violations.ravel()[:count], count
         self._deviations = np.zeros((blocks, T * m, LANES), self._real)
         rows = -(-T * m // 4) * 4
         self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES), self._real), None
@@ -105,8 +109,6 @@ class Samples:
                 f"threads is {sampler.threads}, but {other!r} has no machine code to run in them; leave it out, and "
                 "give a simulator threads of its own"
             )
-        if sampler.budget is not None and sampler.iterations == 1:
-            raise SettingError("budget limits the iterations of a tick, which are 1; give more iterations with it")
         if self._coded:
             wanted = (dynamics, "y"), (task, "l"), (task, "g"), (task, "T")
             codes = [code_of(model, name, lanes=True, precision=sampler.precision) for model, name in wanted]
@@ -115,11 +117,19 @@ class Samples:
             self._dt = np.array([problem.dt], self._real)
             models = (dynamics, problem.dt), (task, None)
             self._parameters = [ParameterMemory(*each, sampler.precision) for each in models]
-            self._roll = split(roll.compiled, sampler.threads)
+            self._roll, self._threads = split(roll.compiled, sampler.threads), sampler.threads
         else:
             self._draw = _rollouts.draw.compiled
             if isinstance(dynamics, Compiled):  # its rollout is compiled here, and not in the first tick
                 dynamics.rollout(dynamics.state.identity(), np.zeros((1, m)), problem.dt)
+
+    @property
+    def padded(self) -> tuple[Array, Array]:
+        """Costs and weights of the samples that were drawn, in blocks; infinite and zero in lanes beyond."""
+        costs, weights = self._padded
+        blocks = -(-self.drawn // LANES)
+        weights[blocks:] = 0.0
+        return costs[:blocks], weights[:blocks]
 
     @cached_property
     def precision(self) -> Array:
@@ -130,7 +140,7 @@ class Samples:
         return np.asarray(np.linalg.pinv(P, hermitian=True), dtype=np.float64)
 
     def roll(
-        self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64], *, std: Array | None = None,
+        self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64], watch: Stopwatch, *, std: Array | None = None,
         price: Array | None = None, kept: Array | None = None, count: int | None = None,
     ) -> None:  # fmt: skip
         """Draw samples around `plan`, and add up what they cost from `x`.
@@ -138,6 +148,7 @@ class Samples:
         Args:
             x, plan, rows: state, plan ``(T, m)`` and references.
             key: of the random numbers.
+            watch: the time of the decision, within which as many samples are drawn as end.
             std: of the noise ``(T, m)``, instead of the one of the settings.
             price: cost of each unit of a deviation ``(T, m)``.
             kept: plans ``(q, T, m)`` that are the first samples; default: the plan itself.
@@ -154,22 +165,27 @@ class Samples:
             first.reshape(len(first), plan.size),
         )  # fmt: skip
         noise = *(np.ascontiguousarray(each, self._real) for each in given), key, self._pool
-        costs, drawn = self.padded[0], len(self.costs) if count is None else count
+        costs, drawn = self._padded[0], len(self.costs) if count is None else count
         if self._coded:
             p, c = self._parameters
             p.refresh()
             c.refresh()
-            blocks = -(-drawn // LANES)
-            start = x.astype(self._real), rows.astype(self._real)
-            self._roll(
-                blocks, self._addresses, *start, *noise, self._dt, p.vector, c.vector, costs, self._violations,
-                self._deviations,
-            )  # fmt: skip
+            given = x.astype(self._real), rows.astype(self._real)
+            done = 0
+            for part in watch.batches(-(-drawn // LANES), self._threads, f"times {LANES} samples"):
+                self._roll(
+                    *part, self._addresses, *given, *noise, self._dt, p.vector, c.vector, costs, self._violations,
+                    self._deviations,
+                )  # fmt: skip
+                done = part[1] * LANES
         else:
             self._draw(*noise, costs, self._deviations)
-            self.costs[:drawn] += self._charged(x, plan, rows, drawn)
+            done = 0
+            for start, done in watch.batches(drawn, FEW, "samples"):
+                self.costs[start:done] += self._charged(x, plan, rows, start, done)
             costs[~np.isfinite(costs)] = np.inf
             self._violations[np.isinf(costs)] = np.inf
+        self.drawn = drawn = min(done, drawn)
         costs.ravel()[drawn:] = np.inf
         self._violations.ravel()[drawn:] = np.inf
 
@@ -183,35 +199,40 @@ class Samples:
     def mean(self, plan: Array, spread: bool = False) -> tuple[Array, Array]:
         """The weighted mean of the samples ``(T, m)``, and the mean square of their deviations from `plan`."""
         moved, square = np.empty(plan.size), self._square if spread else self._square[:0]
-        self._moments(self.padded[1], self._deviations, moved, square)
+        weights = self.padded[1]
+        self._moments(weights, self._deviations[: len(weights)], moved, square)
         return self.problem.action.clip(plan + moved.reshape(plan.shape)), square.reshape(-1, plan.shape[1])
 
-    def solution(self, x: Array, plan: Array, cost: float, before: Array, rows: Array, **stats: Any) -> Solution:
+    def solution(
+        self, x: Array, plan: Array, cost: float, before: Array, rows: Array, watch: Stopwatch | None, **stats: Any
+    ) -> Solution:
         """The plan with a status: whether the samples it was made of have finite costs and keep the constraint.
 
         Args:
             x, plan, cost, rows: state, improved plan, its cost, and references.
             before: the plan before, which a solution without use keeps.
+            watch: the time of the decision, which says what was left undone.
             stats: other statistics of the solver.
         """
-        p, count, least = self.problem, len(self.costs), float(self.violations.min())
+        p, count, least = self.problem, self.drawn, float(self.violations.min())
+        late = "" if watch is None else watch.reason
         stats = {"costs": self.costs.copy(), "violation": least, **stats}
         if not np.isfinite(self.costs).any():
-            why = f"none of {count} samples has a finite cost"
+            why = joined(f"none of {count} samples has a finite cost", late)
             return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
         if least <= 0.0:
-            return Solution(plan, cost, stats=stats)
-        why = f"all {count} samples violate the constraint, which is at {least:.2g} in the best"
+            return Solution(plan, cost, ActionStatus.IMPROVED if late else ActionStatus.SOLVED, late, stats=stats)
+        why = joined(f"all {count} samples violate the constraint, which is at {least:.2g} in the best", late)
         xs = np.concatenate([x[None], p.dynamics.rollout(x, plan, p.dt)[1:]])
         own = p.worst(x[None], plan[:1], rows[:1])
-        if 0.0 < own < np.inf and p.worst(xs[1:], plan, rows[1:]) <= own:
-            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
+        if used := p.tolerated(p.worst(xs[1:], plan, rows[1:]), own):
+            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}; {used}", stats=stats)
         return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
 
-    def _charged(self, x: Array, plan: Array, rows: Array, K: int) -> Array:
-        """Costs ``(K,)`` of the first samples, by the methods of dynamics and task."""
-        dynamics, task, T = self.problem.dynamics, self.problem.task, len(plan)
-        us = self.taken(np.arange(K), plan)
+    def _charged(self, x: Array, plan: Array, rows: Array, start: int, stop: int) -> Array:
+        """Costs ``(K,)`` of the samples from `start` up to `stop`, by the methods of dynamics and task."""
+        dynamics, task, T, K = self.problem.dynamics, self.problem.task, len(plan), stop - start
+        us = self.taken(np.arange(start, stop), plan)
         x0 = np.broadcast_to(x, (K, len(x)))
         xs = _answer(dynamics.rollout(x0, us, self.problem.dt), (K, T + 1, len(x)), "rollout", dynamics)
         staged = rows.shape[1] > 0
@@ -220,10 +241,15 @@ class Samples:
             total = _answer(task.cost(xs[:, :-1], us, *r), (K, T), "cost", task).sum(-1)
             g = np.asarray(task.constraint(xs[:, 1:], us, *after), dtype=np.float64)
             g = _answer(g, (K, T, g.shape[-1] if g.ndim else 0), "constraint", task)
-            self.violations[:K] = np.where(np.isnan(g), np.inf, g).max((-2, -1), initial=-np.inf)
+            self.violations[start:stop] = np.where(np.isnan(g), np.inf, g).max((-2, -1), initial=-np.inf)
             fine = self._settings[1] * (1.0 + np.where(g > 0.0, g, 0.0))
             total = total + np.where(g <= 0.0, 0.0, fine).sum((-1, -2))
             return total + _answer(task.terminal_cost(xs[:, -1], *last), (K,), "terminal_cost", task)
+
+
+def joined(*sentences: str) -> str:
+    """Sentences, but for empty ones, as one."""
+    return "; ".join(filter(None, sentences))
 
 
 def _answer(value: Any, shape: tuple[int, ...], method: str, model: Any) -> Array:
@@ -234,12 +260,12 @@ def _answer(value: Any, shape: tuple[int, ...], method: str, model: Any) -> Arra
 
 
 def split(sample: Callable[..., None], threads: int) -> Callable[..., None]:
-    """`sample` over the first blocks, in `threads` threads; the result does not depend on how many."""
+    """`sample` over blocks from one up to another, in `threads` threads; the result does not depend on how many."""
     if threads == 1:
-        return lambda blocks, *rest: sample(0, blocks, *rest)
+        return sample
 
-    def run(blocks: int, *rest: Any) -> None:
-        cuts = [blocks * i // threads for i in range(threads + 1)]
+    def run(start: int, stop: int, *rest: Any) -> None:
+        cuts = [start + (stop - start) * i // threads for i in range(threads + 1)]
         waiting = [_pool(threads).submit(sample, a, b, *rest) for a, b in pairwise(cuts[1:])]
         sample(cuts[0], cuts[1], *rest)
         for each in waiting:

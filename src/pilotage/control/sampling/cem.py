@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...core.dynamics import Dynamics
 from ...core.settings import Count, Fraction, Interval, Natural, by_name, settings
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, RecedingHorizon, Solution, iterations_within, shifted
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon, Solution, Stopwatch, shifted
 from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import Noise
 
@@ -54,28 +54,32 @@ class CrossEntropy(Sampler):
             found.append((fit, (workspace.costs.copy(), workspace.violations.copy())))
         best, (workspace.costs[:], workspace.violations[:]) = min(found, key=lambda each: each[0].cost)
         if best.cost == np.inf:
-            return (key, None), workspace.solution(x, us, np.inf, us, rows)
-        solution = workspace.solution(x, best.plan if self.best else best.mean, best.cost, us, rows, std=best.std)
+            return (key, None), workspace.solution(x, us, np.inf, us, rows, best.watch)
+        solution = workspace.solution(
+            x, best.plan if self.best else best.mean, best.cost, us, rows, best.watch, std=best.std
+        )
         return (key, (best.mean, best.elites) if self.best else None), solution
 
     def _fit(self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array) -> tuple[Any, Fit]:
         """The key after a search from a mean with the full deviation, and what it found."""
         elite, floor = max(round(self.elites * self.samples), 1), self.least * workspace.std
         fit = Fit(mean, workspace.std, mean, np.inf, elites)
-        budget = None if self.budget is None else self.budget / (1 + self.restarts)
-        for i in iterations_within(self.iterations, budget):
+        watch = Stopwatch(None if self.budget is None else self.budget / (1 + self.restarts))
+        for i in watch.iterations(self.iterations):
             count = min(max(round(self.samples / self.decay**i), 2 * elite), self.samples)
             given = fit.elites[: round(self.kept * elite)]
             if not self.best or i == self.iterations - 1:
                 given = np.concatenate([fit.mean[None], given])
             key = key + DRAWN
-            workspace.roll(x, fit.mean, rows, key, std=fit.std, kept=given, count=count)
-            order = np.argsort(workspace.costs, kind="stable")[:elite]
+            workspace.roll(x, fit.mean, rows, key, watch, std=fit.std, kept=given, count=count)
+            drawn = workspace.drawn
+            best = elite if drawn == count else max(round(self.elites * drawn), 1)
+            order = np.argsort(workspace.costs[:drawn], kind="stable")[:best]
             order = order[np.isfinite(workspace.costs[order])]
             if not len(order):
-                return key, Fit(mean, fit.std, mean, np.inf, elites)
+                return key, Fit(mean, fit.std, mean, np.inf, elites, watch)
             fit = fit.after(workspace.taken(order, fit.mean), float(workspace.costs[order[0]]), self.smoothing, floor)
-        return key, fit
+        return key, replace(fit, watch=watch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +91,7 @@ class Fit:
     plan: Array
     cost: float
     elites: Array
+    watch: Stopwatch | None = None
 
     def after(self, elites: Array, cost: float, a: float, floor: Array) -> Fit:
         """The distribution fitted to elites, of which the first costs so much, smoothed by the share `a` of this."""
@@ -109,7 +114,7 @@ class CEM(RecedingHorizon):
     Models, constraints, random numbers and fallbacks are as for `MPPI`.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`.
         samples: number of plans tried in each iteration, K. The first is the mean.
         elites: share of the samples that the distribution is fitted to.
         iterations: fits at each tick.
@@ -156,6 +161,7 @@ class CEM(RecedingHorizon):
         penalty: float = 1000.0,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
@@ -165,4 +171,14 @@ class CEM(RecedingHorizon):
             samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, elites, smoothing,
             least, restarts=restarts,
         )  # fmt: skip
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=rng,
+        )

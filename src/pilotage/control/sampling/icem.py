@@ -8,7 +8,7 @@ from ...core.dynamics import Dynamics
 from ...core.settings import by_name
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, RecedingHorizon
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon
 from ._samples import Precision
 from .cem import CrossEntropy
 from .noise import PowerLawNoise
@@ -28,7 +28,7 @@ class ICEM(RecedingHorizon):
         action     is the first of the best plan that was tried, instead of the mean
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`.
         samples: number of plans tried in the first iteration, K.
         elites, iterations, smoothing, least, restarts, scales: as for `CEM`.
         beta: exponent of the noise; see `PowerLawNoise`. Large values for slow systems, 0 for white noise.
@@ -69,6 +69,7 @@ class ICEM(RecedingHorizon):
         penalty: float = 1000.0,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
@@ -78,4 +79,14 @@ class ICEM(RecedingHorizon):
             samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, scales, precision, elites,
             smoothing, least, kept, decay, restarts, best=True,
         )  # fmt: skip
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=rng,
+        )

@@ -13,7 +13,7 @@ from ...core.errors import ModelError, SettingError
 from ...core.settings import Fraction, Interval, NonNegative, Positive, by_name, settings
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within, shifted
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, Stopwatch, shifted
 from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import Noise
 from .path_integral import weigh
@@ -59,18 +59,18 @@ class PathIntegral(Sampler):
     ) -> tuple[Any, Solution]:
         """Move the plan to the weighted mean of samples around it."""
         key, std = state
-        plan, cost, heat = us.copy(), np.inf, np.inf
+        plan, cost, heat, watch = us.copy(), np.inf, np.inf, Stopwatch(self.budget)
         std = workspace.std if std is None else shifted(std, passed)
-        wanted = (EFFECTIVE if self.effective is None else self.effective) * self.samples
-        for _ in iterations_within(self.iterations, self.budget):
+        share = EFFECTIVE if self.effective is None else self.effective
+        for _ in watch.iterations(self.iterations):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key, std=std, price=self._price(workspace, plan, std))
-            heat, cost = weigh.compiled(self.temperature or 0.0, wanted, *workspace.padded)
+            workspace.roll(x, plan, rows, key, watch, std=std, price=self._price(workspace, plan, std))
+            heat, cost = weigh.compiled(self.temperature or 0.0, share * workspace.drawn, *workspace.padded)
             if heat == np.inf:
                 break
             plan, square = workspace.mean(plan, self.adapt > 0.0)
             std = self._adapted(std, square, workspace.std) if self.adapt else std
-        found = workspace.solution(x, plan, cost, us, rows, weights=workspace.weights.copy(), temperature=heat)
+        found = workspace.solution(x, plan, cost, us, rows, watch, weights=workspace.weights.copy(), temperature=heat)
         return (key, std if self.adapt else None), found
 
     def _price(self, workspace: Samples, plan: Array, std: Array) -> Array | None:
@@ -104,7 +104,7 @@ class MPPI(RecedingHorizon):
     the state itself violates it, the plan leads out of the violation, and the status is IMPROVED.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`.
         samples: number of plans tried at each tick, K. The first is the current plan without noise.
         temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen at every
             tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
@@ -123,7 +123,9 @@ class MPPI(RecedingHorizon):
         penalty: cost of each step that violates the task's constraint, plus the same for each unit of the violation. A
             heuristic: it should be large compared to the cost of a good plan.
         iterations: number of improvements per tick.
-        budget: seconds after which no further of several iterations begins.
+        budget: seconds of a decision. The samples of the first iteration are drawn in parts, and none begins that would
+            end later; nor does an iteration. The status is IMPROVED then, and the reason tells. Default: no limit, and
+            all actions replay.
         redraw: whether every tick draws noise of its own. If not, the noise of the first one is used again and again,
             which halves the time of a tick of a simple model.
         threads: number of threads for machine code; 1 for other models.
@@ -163,6 +165,7 @@ class MPPI(RecedingHorizon):
         iterations: int = 1,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
         threads: int = 1,
         noise: Noise | None = None,
@@ -189,7 +192,8 @@ class MPPI(RecedingHorizon):
             adapt,
         )
         super().__init__(
-            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng
+            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake,
+            max_violation=max_violation, rng=rng,
         )  # fmt: skip
 
     @property

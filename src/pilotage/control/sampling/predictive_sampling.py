@@ -12,7 +12,7 @@ from ...core.dynamics import Dynamics
 from ...core.settings import by_name, settings, whole
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, RecedingHorizon, Solution, iterations_within
+from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon, Solution, Stopwatch
 from ._samples import DRAWN, Precision, Sampler, Samples
 from .noise import SplineNoise
 
@@ -30,13 +30,13 @@ class BestSample(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """The cheapest of the samples around the plan, of which the plan itself is one."""
-        (key, _), plan, best = state, us, 0
-        for _ in iterations_within(self.iterations, self.budget):
+        (key, _), plan, best, watch = state, us, 0, Stopwatch(self.budget)
+        for _ in watch.iterations(self.iterations):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key)
-            best = int(np.argmin(workspace.costs))
+            workspace.roll(x, plan, rows, key, watch)
+            best = int(np.argmin(workspace.costs[: workspace.drawn]))
             plan = workspace.taken(best, plan)
-        return (key, None), workspace.solution(x, plan, float(workspace.costs[best]), us, rows)
+        return (key, None), workspace.solution(x, plan, float(workspace.costs[best]), us, rows, watch)
 
 
 class PredictiveSampling(RecedingHorizon):
@@ -52,7 +52,7 @@ class PredictiveSampling(RecedingHorizon):
     fallbacks are as for `MPPI`.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`.
         samples: number of plans tried at each tick, K. The first is the current plan.
         knots: knots of a spline, at even distances, 2 or more, and no more than steps; default: 5, or one for each step
             of a shorter horizon.
@@ -90,6 +90,7 @@ class PredictiveSampling(RecedingHorizon):
         penalty: float = 1000.0,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
         threads: int = 1,
         budget: float | None = None,
@@ -98,4 +99,14 @@ class PredictiveSampling(RecedingHorizon):
         few = max(min(5, whole(horizon, "horizon")), 2)
         noise = SplineNoise(few if knots is None else knots, order)
         solver = BestSample(samples, std, noise, penalty, iterations, threads, budget, True, scales, precision)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=rng,
+        )

@@ -215,10 +215,10 @@ def solve(
             They become those of the improved plan.
         rows: references (T+1, nr).
         limits: lowest and highest action (2, m).
-        multipliers: of the constraint (T, k), of an augmented Lagrangian.
+        multipliers: of the constraint (T, k), of an augmented Lagrangian, to begin with; they become those of the plan.
         settings: sweeps, tolerance of the cost (relative), tolerance of the constraint, first weight of it, time by the
             clock by which a sweep has to end, if it takes as long as the longest before it.
-        report: becomes cost, sweeps, largest violation, expected decrease.
+        report: becomes cost, sweeps, largest violation, expected decrease, weight at the end.
         derivatives, memory: see `memory_for`.
 
     Each solve of the augmented Lagrangian starts from the last, to a tolerance ten times tighter. Its weight grows when
@@ -243,7 +243,7 @@ def solve(
             n, most, tolerance, loose, settings[4], models, stages, plan, derivatives, memory
         )
         spent += sweeps
-        report[0], report[1], report[3] = cost, spent, left
+        report[0], report[1], report[3], report[4] = cost, spent, left, weight
         if status == DIVERGED:
             return BLOCKED if nudged else DIVERGED
         if multipliers.shape[1] == 0:

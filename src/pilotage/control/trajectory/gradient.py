@@ -13,7 +13,7 @@ from ...core.dynamics import Dynamics
 from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, Stopwatch
 from ._adjoint import Adjoint
 from ._descent import OPTIMISERS, Optimiser
 
@@ -51,10 +51,11 @@ class GradientDescent:
     ) -> tuple[Any, Solution]:
         """The plan at the end of the descent; each solve of the augmented Lagrangian starts from the last."""
         k, weight, before, worst = workspace.constraints, self.weight, np.inf, -np.inf
-        multipliers, left = np.zeros((len(us), k)), iterations_within(self.iterations, self.budget)
-        u, xs, J, done, loose = us, np.empty(0), np.inf, False, max(self.tolerance, LOOSE if k else 0.0)
+        multipliers, watch = np.zeros((len(us), k)), Stopwatch(self.budget)
+        left = watch.iterations(self.iterations)
+        u, xs, J, why, loose = us, np.empty(0), np.inf, "", max(self.tolerance, LOOSE if k else 0.0)
         for _ in range(ROUNDS):
-            u, done, spent = self._descend(workspace, x, u, (rows, multipliers, weight), loose, left)
+            u, why, spent = self._descend(workspace, x, u, (rows, multipliers, weight), loose, left)
             J, _, xs = workspace(x, u, rows, multipliers, weight)
             g = workspace.bounds[:, :k]
             worst = float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
@@ -62,30 +63,31 @@ class GradientDescent:
             pressed = np.maximum(0.0, multipliers + weight * g)
             J -= float((pressed**2 - multipliers**2).sum()) / (2.0 * weight)  # the share of the constraint
             settled = gap <= self.feasible and loose <= self.tolerance  # as `violation` of iLQR judges
-            done = done and settled
+            why = why or ("" if settled else f"the constraint is {gap:.2g} from its multipliers after {ROUNDS} solves")
             if spent or settled or not np.isfinite(J):
                 break
             loose = self.tolerance if gap <= self.feasible else loose
             multipliers = pressed
             weight, before = weight * (10.0 if gap > 0.25 * before else 1.0), gap
-        return state, self._solution(workspace, x, us, rows, u, xs, J, done, worst)
+        return state, self._solution(workspace, x, us, rows, u, xs, J, why, worst, watch.reason)
 
     def _descend(
         self, workspace: Adjoint, x: Array, u: Array, stages: tuple[Array, Array, float], tolerance: float,
         left: Iterator[int],
-    ) -> tuple[Array, bool, bool]:  # fmt: skip
-        """The plan, whether the descent converged, and whether the iterations are spent."""
+    ) -> tuple[Array, str, bool]:  # fmt: skip
+        """The plan, why the descent has not converged, if it has not, and whether the iterations are spent."""
         low, high = workspace.problem.limits
         direction = OPTIMISERS[self.optimiser](self.rate * np.tile(reach_of(low, high), (len(u), 1)))
         J, g, _ = workspace(x, u, *stages)
         if not np.isfinite(J):
-            return u, False, False
-        best = J, u
+            return u, "the plan has no finite cost", False
+        best, expected = (J, u), np.inf
         for _ in left:
             free = np.where(((u <= low) & (g > 0.0)) | ((u >= high) & (g < 0.0)), 0.0, g)
             d = direction(u, free)
-            if float(np.abs(free * d).sum()) <= tolerance * abs(J):
-                return u, True, False
+            expected = float(np.abs(free * d).sum())
+            if expected <= tolerance * abs(J):
+                return u, "", False
             for halving in range(HALVINGS if direction.searches else 1):
                 v = np.clip(u + 0.5**halving * d, low, high)
                 new, slope, _ = workspace(x, v, *stages)
@@ -93,25 +95,30 @@ class GradientDescent:
                     u, J, g = v, new, slope
                     break
             else:
-                return u, False, False  # no step leads down any more
+                return u, f"no step leads down any more; {missing(expected, J)}", False
             best = min(best, (J, u), key=lambda pair: pair[0])
-        return best[1], False, True
+        return best[1], f"the iterations are spent; {missing(expected, best[0])}", True
 
     def _solution(
-        self, workspace: Adjoint, x: Array, us: Array, rows: Array, u: Array, xs: Array, J: float, done: bool,
-        worst: float,
+        self, workspace: Adjoint, x: Array, us: Array, rows: Array, u: Array, xs: Array, J: float, why: str,
+        worst: float, late: str,
     ) -> Solution:  # fmt: skip
         stats = {"violation": worst}
         if not np.isfinite(J):
             return Solution(us, J, ActionStatus.FALLBACK, "the plan has no finite cost", stats=stats)
         if worst > self.feasible:
-            why = f"the constraint is at {worst:.2g} after {self.iterations} iterations"
+            broken = f"the constraint is at {worst:.2g}; {late or f'stopped after {self.iterations} iterations'}"
             own = workspace.problem.worst(x[None], u[:1], rows[:1])
-            if worst <= own < np.inf:
-                return Solution(u, J, ActionStatus.IMPROVED, f"the state itself violates it; {why}", xs, stats)
-            return Solution(us, J, ActionStatus.FALLBACK, why, stats=stats)
-        why = "" if done else "the descent has not converged"
-        return Solution(u, J, ActionStatus.SOLVED if done else ActionStatus.IMPROVED, why, xs, stats)
+            if used := workspace.problem.tolerated(worst, own):
+                return Solution(u, J, ActionStatus.IMPROVED, f"{used}; {broken}", xs, stats)
+            return Solution(us, J, ActionStatus.FALLBACK, broken, stats=stats)
+        why = f"{late}; {why}" if late and why else why
+        return Solution(u, J, ActionStatus.IMPROVED if why else ActionStatus.SOLVED, why, xs, stats)
+
+
+def missing(expected: float, J: float) -> str:
+    """How far a descent is from its end: the decrease that the last step promised, and the cost."""
+    return f"{expected:.2g} less was expected of a cost of {J:.4g}"
 
 
 def reach_of(low: Array, high: Array) -> Array:
@@ -133,7 +140,8 @@ class GradientMPC(RecedingHorizon):
     constraint of the task is handled by an augmented Lagrangian.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be
+            traced.
         optimiser: "adam", "cg" (nonlinear conjugate gradients of Polak and Ribiere) or "lbfgs". The last two search
             along lines.
         iterations: steps of the optimiser per tick, over all solves of the augmented Lagrangian. A plan that has not
@@ -142,7 +150,8 @@ class GradientMPC(RecedingHorizon):
         tolerance: relative change of the cost that is expected of a step, at which the plan counts as converged.
         feasible: largest value of the constraint that counts as satisfied.
         weight: initial weight of violated constraints.
-        budget: seconds after which no further iteration begins.
+        budget: seconds of a decision. After the first, no iteration begins that would end later, if it takes as long as
+            those before; the plan so far is used with status IMPROVED, and the reason tells.
 
     Source: Bryson and Ho, "Applied optimal control" (1975), section 2.2; the optimisers: Kingma and Ba (2015), and
     Nocedal and Wright, "Numerical optimization" (2006), chapters 5 and 7.
@@ -172,7 +181,18 @@ class GradientMPC(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
     ) -> None:
         solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )

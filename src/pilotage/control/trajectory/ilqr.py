@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,10 +17,24 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, shifted
-from ._clock import CLOCK
+from .._clock import CLOCK
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, shifted
 from ._verdict import judged
-from .ddp import lead, memory_for, solve
+from .ddp import BLOCKED, DIVERGED, lead, memory_for, solve
+
+WEAKER, STRONGER, MOST_KEPT = 0.1, 4.0, 1e4
+"""Weight of the constraint that a step begins with, relative to the last one, after a plan that was used and after one
+that was not; and the largest one, relative to the initial weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """The state of the solver: the last plan, whether it was used, multipliers of the constraint and their weight."""
+
+    solution: Solution
+    used: bool
+    multipliers: Array
+    weight: float
 
 
 @settings
@@ -28,7 +42,8 @@ class DifferentialDynamicProgramming:
     """The solver of `ILQR`: its settings, and a step that improves a plan until it is a local minimum.
 
     Its state is the last solution: where a disturbance has moved the robot off its states, the next step begins with
-    its gains. An unstable system would leave the plan otherwise, before any step can improve it.
+    its gains. An unstable system would leave the plan otherwise, before any step can improve it. The multipliers of the
+    constraint are those of the last step, too, so that few sweeps a tick come to keep the constraint after some ticks.
 
     Example:
         >>> DifferentialDynamicProgramming(iterations=5).tolerance
@@ -51,15 +66,19 @@ class DifferentialDynamicProgramming:
         return
 
     def step(
-        self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array, passed: float
-    ) -> tuple[Any, Solution]:
+        self, workspace: Sweeps, state: Memory | None, x: Array, us: Array, rows: Array, passed: float
+    ) -> tuple[Memory | None, Solution]:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
         deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
-        settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight, deadline])
-        begin = us if state is None else workspace.led(state, x, us, rows, passed, self.weight)
-        ended, report, found = workspace.solve(x, begin, rows, settings)
-        solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
-        return None if solution.status is ActionStatus.FALLBACK else solution, solution
+        multipliers, weight = workspace.multipliers(state, passed, self.weight)
+        settings = np.array([self.iterations, self.tolerance, self.feasible, weight, deadline])
+        begin = us if state is None else workspace.begin(state, x, us, rows, passed, self.weight)
+        ended, report, found = workspace.solve(x, begin, rows, settings, multipliers)
+        solution = judged(ended, report, found, workspace.problem, x, rows, self)
+        if ended in (BLOCKED, DIVERGED):
+            return None, solution
+        used = solution.status is not ActionStatus.FALLBACK
+        return Memory(solution, used, multipliers, float(report[4])), solution
 
 
 class Sweeps:
@@ -87,6 +106,12 @@ class Sweeps:
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
         self._solve, self._lead = solve.compiled, lead.compiled
 
+    def begin(self, last: Memory, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
+        """The plan to begin with: the last one as it was left, even if another one was executed meanwhile."""
+        if last.used or passed >= len(us):
+            return self.led(last.solution, x, us, rows, passed, weight)
+        return shifted(last.solution.us, passed)
+
     def led(self, last: Solution, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
         """The plan `us`, or the actions of the last plan with its gains, if `us` is that plan, and these cost less."""
         T, space = len(us), self.problem.dynamics.state
@@ -110,11 +135,24 @@ class Sweeps:
         multipliers = np.zeros((len(plan[1]), self._k))
         return self._lead(self._models, plan, rows, self._limits, multipliers, weight, x, self._memory[1])
 
-    def solve(self, x: Array, us: Array, rows: Array, settings: Array) -> tuple[int, Array, dict[str, Array]]:
-        """The status of the driver, its report, and the plan with its gains."""
+    def multipliers(self, last: Memory | None, passed: float, weight: float) -> tuple[Array, float]:
+        """Multipliers ``(T, k)`` to begin with, those of the last step, shifted, and their weight.
+
+        The weight grows over ticks of few sweeps as it does over one long solve, and falls again where plans are used.
+        """
+        T, k = self.problem.steps, self._k
+        if last is None or last.multipliers.shape != (T, k) or passed >= T:
+            return np.zeros((T, k)), weight
+        change = WEAKER if last.used else STRONGER
+        return shifted(last.multipliers, passed), min(max(weight, change * last.weight), MOST_KEPT * weight)
+
+    def solve(
+        self, x: Array, us: Array, rows: Array, settings: Array, multipliers: Array
+    ) -> tuple[int, Array, dict[str, Array]]:
+        """The status of the driver, its report, and the plan with its gains; `multipliers` become those of the plan."""
         state, T, m = self.problem.dynamics.state, *us.shape
         xs, plan, K = np.tile(x, (T + 1, 1)), us.copy(), np.zeros((T, m, state.dim))
-        multipliers, report = np.zeros((T, self._k)), np.zeros(4)
+        report = np.zeros(5)
         for each in self._parameters:
             each.refresh()
         ended = self._solve(
@@ -138,8 +176,8 @@ class ILQR(RecedingHorizon):
     A backward sweep along the plan computes the gains, a forward sweep the new plan, until the expected relative
     decrease of the cost is at most `tolerance`. It works on every space, with deviations in the tangent. The constraint
     of the task is handled by an augmented Lagrangian. `act` starts from the last plan, with its gains where the robot
-    has left its states; `solve` plans a whole manoeuvre, and ``solve(x).stats["gains"]`` holds the feedback gains
-    ``(T, m, d)`` to track it.
+    has left its states, and from the last multipliers of the constraint; `solve` plans a whole manoeuvre, and
+    ``solve(x).stats["gains"]`` holds the feedback gains ``(T, m, d)`` to track it.
 
     The result is a local minimum that depends on the initial plan. With a quadratic cost and linear dynamics, one
     iteration gives the LQR solution. If an angle in a quadratic cost is half a turn from its goal, the cost has a kink,
@@ -147,15 +185,16 @@ class ILQR(RecedingHorizon):
     an obstacle, where neither side is nearer, is nudged off the line of symmetry once.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be
+            traced.
         iterations: largest number of sweeps per tick, over all solves of the augmented Lagrangian. A plan that has not
             converged by then is used with status IMPROVED.
         tolerance: relative tolerance of the cost.
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
             the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
-        budget: seconds of a tick. No sweep begins that would end later, if it takes as long as the longest before it;
-            the best plan so far is used with status IMPROVED.
+        budget: seconds of a decision. No sweep begins that would end later, if it takes as long as the longest before
+            it; the best plan so far is used with status IMPROVED, and the reason tells.
         second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
             by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
             traced dynamics without rotations in their state.
@@ -188,7 +227,18 @@ class ILQR(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
     ) -> None:
         solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight, budget, second_order)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )

@@ -204,6 +204,40 @@ def minimise(warm: float, regular: float, program: Any, point: Any, qp: Any, rep
     return math.inf
 
 
+@driver
+def clocked(code: Any, w: Any, last: float, longest: float) -> Any:
+    """The time, and the longest that an iteration has taken, of which the last began at `last`; 0 before the first."""
+    call(code, w[0], w[0], w[0], w[0], w[1])
+    now = w[1, 0]
+    return now, max(longest, now - last) if last > 0.0 else longest
+
+
+@driver
+def searched(
+    models: Any, rows: Any, plan: Any, limits: Any, program: Any, point: Any, K: Any, memory: Any, weights: Any,
+    expected: float, whole: bool,
+) -> float:  # fmt: skip
+    """The step of 1, 1/2, 1/4, ... that lowers the merit enough, or 1 if it is taken as a whole; 0 if there is none."""
+    sigma, rho, gap, merit = weights
+    found, step = memory[2][3], 1.0
+    for _ in range(STEPS):
+        follow(models, rows, step, plan, limits, program, point, K, memory)
+        new = found[0] + sigma * (1.0 - step) * gap + rho * found[2]
+        if whole or merit - new >= 1e-4 * step * expected:
+            return step
+        step *= 0.5
+    return 0.0
+
+
+@driver
+def regularised(regular: float, step: float) -> float:
+    """The regularisation after a step: less after a whole one, more after a short one, and most after none."""
+    if step == 0.0:
+        return max(LEAST_REGULAR, 10.0 * regular)
+    less = regular * (0.2 if step == 1.0 else 1.0 if step > 0.2 else 4.0)
+    return 0.0 if less < LEAST_REGULAR else less
+
+
 MODELS = "Tuple((i8[::1], f8[::1], f8[::1], f8[::1]))"
 SHOOT = (
     f"i8(i8, {MODELS}, UniTuple(f8[:,::1], 2), f8[:,::1], f8[:,::1], f8[::1], f8[::1], {stage_qp.PROGRAM}, "
@@ -247,11 +281,9 @@ def shoot(
     last, longest = 0.0, 0.0
     for count in range(int(settings[0])):
         if settings[5] < math.inf:
-            call(models[0][12], w[0], w[0], w[0], w[0], w[1])
-            longest = max(longest, w[1, 0] - last) if count > 0 else longest
-            if count > 0 and w[1, 0] + longest > settings[5]:
+            last, longest = clocked(models[0][12], w, last, longest)
+            if count > 0 and last + longest > settings[5]:
                 break
-            last = w[1, 0]
         for i in range(k):
             price[i] = rho
         if phase != FEEDBACK:
@@ -286,15 +318,11 @@ def shoot(
             nudge(us, limits)
             nudged, rho = True, settings[3]
             continue
-        merit, step, better, again = cost + sigma * gap + rho * over, 1.0, False, False
-        for _ in range(STEPS):
-            follow(models, rows, step, plan, limits, program, point, qp[0][3], memory)
-            new = found[0] + sigma * (1.0 - step) * gap + rho * found[2]
-            if phase == FEEDBACK or merit - new >= 1e-4 * step * expected:
-                better = True
-                break
-            step *= 0.5
-        if better:
+        again, weights = False, (sigma, rho, gap, cost + sigma * gap + rho * over)
+        step = searched(
+            models, rows, plan, limits, program, point, qp[0][3], memory, weights, expected, phase == FEEDBACK
+        )  # fmt: skip
+        if step > 0.0:
             copy(xs, ys)
             copy(us, vs)
         if phase == FEEDBACK:
@@ -302,13 +330,9 @@ def shoot(
             if not math.fabs(found[0]) < math.inf:
                 return DIVERGED
             return CONVERGED if soft or left <= feasible else VIOLATED
-        if better:
-            regular = regular * (0.2 if step == 1.0 else 1.0 if step > 0.2 else 4.0)
-            regular = 0.0 if regular < LEAST_REGULAR else regular
-        elif expected <= 1e-9 * math.fabs(cost):
+        if step == 0.0 and expected <= 1e-9 * math.fabs(cost):
             return CONVERGED if soft or found[3] <= feasible else VIOLATED
-        else:
-            regular = max(LEAST_REGULAR, 10.0 * regular)
-            if regular > MOST_REGULAR:
-                return STUCK
+        regular = regularised(regular, step)
+        if regular > MOST_REGULAR:
+            return STUCK
     return UNFINISHED if soft or not report[2] > feasible else VIOLATED

@@ -18,8 +18,8 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task, references_of
 from ...models.trace import ParameterMemory, code_of
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution
-from ._clock import CLOCK
+from .._clock import CLOCK
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution
 from ._verdict import judged
 from .ddp import STUCK
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
@@ -91,7 +91,7 @@ class MultipleShooting:
         ended, report, found, after = workspace.run(phase, x, begin, rows, self._numbers(begin))
         if ended == STUCK and report[1] <= 1.0 and state is not None:  # no derivative along the last plan, as at a kink
             return self.step(workspace, None, x, us, rows, passed)
-        solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
+        solution = judged(ended, report, found, workspace.problem, x, rows, self)
         return None if solution.status is ActionStatus.FALLBACK else after, solution
 
     def _begin(self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, passed: float) -> Iterate:
@@ -207,7 +207,8 @@ class SQP(RecedingHorizon):
     The first tick, and `solve`, still iterate to the minimum.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        dynamics, task, horizon, dt, fallback, brake, max_violation: as for every `RecedingHorizon`; the task must be
+            traced.
         iterations: largest number of quadratic programs per tick. A plan that has not converged by then is used with
             status IMPROVED.
         hessian: "gauss-newton" uses the Hessian of the costs, which is that of Gauss-Newton for tasks with weights;
@@ -218,7 +219,7 @@ class SQP(RecedingHorizon):
         price: initial price of a unit of violation; default: 100.
         soft: whether the constraint may stay violated at that price.
         real_time: one quadratic program per tick.
-        budget: seconds of a tick. After the first, no quadratic program begins that would end later, if it takes as
+        budget: seconds of a decision. After the first, no quadratic program begins that would end later, if it takes as
             long as the longest before it; the plan so far is used with status IMPROVED.
 
     Raises:
@@ -261,11 +262,22 @@ class SQP(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
     ) -> None:
         cost = 100.0 if price is None else price
         solver = MultipleShooting(iterations, hessian, tolerance, feasible, cost, soft, real_time, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        super().__init__(
+            dynamics,
+            task,
+            solver,
+            horizon=horizon,
+            dt=dt,
+            fallback=fallback,
+            brake=brake,
+            max_violation=max_violation,
+            rng=0,
+        )
         for name in [name for name, given in (("price", price is not None), ("soft", soft)) if given]:
             if not self._workspace.constraints:
                 raise SettingError(f"{name} is about the constraint of the task, but {self.task!r} has none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -36,30 +37,38 @@ class FirstStates:
         return np.array([*x, *[x[-1]] * (self.trailers - 1), dock])
 
 
-def parts(
-    start: str = "E1",
-    *,
-    goal: Goal = "dock",
-    walls: bool | None = None,
-    hold: int = 1,
-    forward: bool = False,
-    trailers: int = 1,
-) -> tuple[tuple[Any, None, Any], dict[str, Any]]:
-    """The models and settings of the environment, from its arguments; see `TruckBackerUpper`."""
-    if start not in STARTS:
-        raise SettingError(f"start is {start!r}; expected one of {', '.join(STARTS)}")
-    hold, trailers = whole(hold, "hold"), whole(trailers, "trailers")
-    if trailers > 2:
-        raise SettingError(f"trailers is {trailers}; expected 1 or 2")
-    forward, goal = setting(forward, bool, "forward"), setting(goal, Goal, "goal")
-    closed = start == "E3" if walls is None else setting(walls, bool, "walls")
-    models = kinematics(trailers, hold, forward), None, errand(trailers, hold, forward, closed)
-    first = FirstStates(start, goal, trailers)
-    made = {"truncate": False, "start": first, "inform": verdict, "drawing": draw_yard, "resolution": AT_TICKS}
-    return models, {**made, "extras": {"walls": closed}}
+class Yard:
+    """The arguments that the environments of the truck share, and the models that follow from them.
+
+    It stands before `ModelEnv` or `ModelVectorEnv` among the bases, which take the models and all other settings.
+    """
+
+    def __init__(
+        self,
+        start: str = "E1",
+        *,
+        goal: Goal = "dock",
+        walls: bool | None = None,
+        hold: int = 1,
+        forward: bool = False,
+        trailers: int = 1,
+        **settings: Any,
+    ) -> None:
+        if start not in STARTS:
+            raise SettingError(f"start is {start!r}; expected one of {', '.join(STARTS)}")
+        hold, trailers = whole(hold, "hold"), whole(trailers, "trailers", most=2)
+        forward, goal = setting(forward, bool, "forward"), setting(goal, Goal, "goal")
+        closed = start == "E3" if walls is None else setting(walls, bool, "walls")
+        made = {
+            "truncate": False, "start": FirstStates(start, goal, trailers), "inform": verdict,
+            "drawing": partial(draw_yard, walls=closed), "resolution": AT_TICKS,
+        }  # fmt: skip
+        env: Any = super()
+        models = kinematics(trailers, hold, forward), None, errand(trailers, hold, forward, closed)
+        env.__init__(*models, **{**made, **settings})
 
 
-class TruckBackerUpper(ModelEnv):
+class TruckBackerUpper(Yard, ModelEnv):
     """A truck that backs its trailer to a dock: ``gymnasium.make("pilotage/TruckBackerUpper-v0")``.
 
     ::
@@ -97,25 +106,8 @@ class TruckBackerUpper(ModelEnv):
         (True, True)
     """
 
-    def __init__(
-        self,
-        start: str = "E1",
-        *,
-        goal: Goal = "dock",
-        walls: bool | None = None,
-        hold: int = 1,
-        forward: bool = False,
-        trailers: int = 1,
-        render_mode: str | None = None,
-        **settings: Any,
-    ) -> None:
-        models, made = parts(start, goal=goal, walls=walls, hold=hold, forward=forward, trailers=trailers)
-        extras = made.pop("extras")
-        super().__init__(*models, render_mode=render_mode, **{**made, **settings})
-        self.scene.extras.update(extras)
 
-
-class TruckBackerUpperVector(ModelVectorEnv):
+class TruckBackerUpperVector(Yard, ModelVectorEnv):
     """A vector environment of `TruckBackerUpper`: ``make_vec("pilotage/TruckBackerUpper-v0", num_envs=64)``.
 
     Example:
@@ -124,20 +116,5 @@ class TruckBackerUpperVector(ModelVectorEnv):
         ((64, 5), False)
     """
 
-    def __init__(
-        self,
-        num_envs: int,
-        start: str = "E1",
-        *,
-        goal: Goal = "dock",
-        walls: bool | None = None,
-        hold: int = 1,
-        forward: bool = False,
-        trailers: int = 1,
-        **settings: Any,
-    ) -> None:
-        models, made = parts(start, goal=goal, walls=walls, hold=hold, forward=forward, trailers=trailers)
-        extras = made.pop("extras")
-        super().__init__(*models, num_envs=num_envs, **{**made, **settings})
-        for scene in self.scenes:
-            scene.extras.update(extras)
+    def __init__(self, num_envs: int, start: str = "E1", **settings: Any) -> None:
+        super().__init__(start, num_envs=num_envs, **settings)

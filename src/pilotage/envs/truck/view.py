@@ -18,15 +18,14 @@ MARGIN = 4.0
 """Of the picture beyond the yard [m]."""
 
 
-def draw_yard(scene: Scene) -> NDArray[np.uint8]:
-    """The yard from above, with the dock on the left."""
+def draw_yard(scene: Scene, *, walls: bool = False) -> NDArray[np.uint8]:
+    """The yard from above, with the dock on the left; walls that end an episode are thick."""
     canvas = Canvas((-MARGIN, -BOX[1] - MARGIN), (BOX[0] + MARGIN, BOX[1] + MARGIN), size=720)
     corners = np.array([(0.0, -BOX[1]), (BOX[0], -BOX[1]), (BOX[0], BOX[1]), (0.0, BOX[1])])
     canvas.polygon(corners, ASPHALT)
     for x in np.arange(5.0, BOX[0], 5.0):
         canvas.line([(x, -BOX[1]), (x, BOX[1])], GRID, 1)
-    walled = scene.extras.get("walls", False)
-    canvas.line([*corners, corners[0]], INK if walled else (176, 182, 186), 4 if walled else 1.5)
+    canvas.line([*corners, corners[0]], INK if walls else (176, 182, 186), 4 if walls else 1.5)
     here = scene.present
     _dock(canvas, here["dock"])
     states = np.array(scene.states)

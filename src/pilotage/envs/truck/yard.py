@@ -22,13 +22,14 @@ TOLERANCE, STRICT = (0.5, math.radians(10.0)), (0.2, math.radians(5.0))
 STEERING = 0.25 * math.pi
 
 
-def space(trailers: int) -> Space:
+def space(trailers: int, hold: int = 1) -> Space:
     """The space of states: the hitch, the headings of cab and trailers, and the place of the dock on its wall.
 
-    In 2000 ticks, 200 m, no truck gets further than its bounds.
+    In 2000 ticks of `hold` Euler steps, no truck gets further than its bounds.
     """
+    far = 100 + 200 * hold
     headings = ["yaw: angle", "trailer_yaw: angle", "second_yaw: angle"][: trailers + 1]
-    return Space("x y [m] in [-300, 300]", *headings, "dock [m] in [-10, 10]")
+    return Space(f"x y [m] in [{-far}, {far}]", *headings, "dock [m] in [-10, 10]")
 
 
 def controls(forward: bool) -> Space:
@@ -56,7 +57,7 @@ def kinematics(trailers: int = 1, hold: int = 1, forward: bool = False) -> Dynam
     """
 
     @discrete_dynamics(
-        state=space(trailers), action=controls(forward), params={"wheelbase": 1.0, "trailer_length": 4.0}
+        state=space(trailers, hold), action=controls(forward), params={"wheelbase": 1.0, "trailer_length": 4.0}
     )
     def backing(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
         px, py, *yaws, dock = x
@@ -106,7 +107,7 @@ def errand(trailers: int, hold: int, forward: bool, walls: bool) -> Task:
 
     The constraint are the hitch angles and, with `walls`, the four ends of the yard.
     """
-    state = space(trailers)
+    state = space(trailers, hold)
 
     def limits(x: Any, u: Any, p: Any, m: Any) -> Any:
         px, py, *yaws, _ = x

@@ -25,7 +25,7 @@ from .scenarios import crossing as crossing
 from .scenarios import manoeuvring as manoeuvring
 from .scenarios import occlusion as occlusion
 from .scenarios import parallel as parallel
-from .score_test import ScoreTest as ScoreTest
+from .sprt import ScoreTest as ScoreTest
 from .tracker import Tracker as Tracker
 from .tracks import Track as Track
 from .tracks import Tracks as Tracks

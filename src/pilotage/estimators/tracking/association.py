@@ -49,6 +49,13 @@ class Shares:
     Args:
         beta: of each pair, ``(P,)``.
         missed: that a track caused none of the detections, ``(N,)``.
+
+    Example:
+        >>> pairs = Pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), np.zeros(3), tracks=2, detections=2)
+        >>> Shares.of(pairs, np.array([0.5, 0.3, 0.6])).missed.round(1).tolist()
+        [0.2, 0.4]
+        >>> Shares.chosen(pairs, np.array([0])).beta.tolist()
+        [1.0, 0.0, 0.0]
     """
 
     beta: Any

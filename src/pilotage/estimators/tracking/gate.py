@@ -76,6 +76,11 @@ class Pairs:
         distances: Mahalanobis distances squared, ``(P,)``.
         tracks: number of tracks.
         detections: number of detections.
+
+    Example:
+        >>> pairs = Pairs(np.array([0, 0, 2]), np.array([0, 1, 1]), np.array([1.0, 4.0, 0.5]), tracks=3, detections=2)
+        >>> pairs.starts.tolist(), pairs.only(pairs.distances < 2.0).rows.tolist()
+        ([0, 2, 2, 3], [0, 2])
     """
 
     rows: Any

@@ -14,7 +14,19 @@ from ._targets import Rows, Targets
 
 
 class Initiation(ABC):
-    """Base of the rules by which a `Tracker` begins tracks."""
+    """Base of the rules by which a `Tracker` begins tracks.
+
+    Example:
+        >>> from pilotage.core import Gaussian
+        >>> from pilotage.models import constant_velocity
+        >>> space = constant_velocity().state
+        >>> class AtRest(Initiation):
+        ...     "A track begins at each detection (x, y), at rest, with standard deviations of 1 m and 0.1 m/s."
+        ...
+        ...     def begin(self, targets, sensor, z, context):
+        ...         mean = np.concatenate([z, 0.0 * z], axis=1)
+        ...         return targets.pack(Gaussian.of(space, mean, std=[1.0, 1.0, 0.1, 0.1])), np.arange(len(z))
+    """
 
     @abstractmethod
     def begin(self, targets: Targets, sensor: Sensor, z: Array, context: Any) -> tuple[Rows, NDArray[np.int64]]:

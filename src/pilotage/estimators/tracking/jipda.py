@@ -28,6 +28,11 @@ class JIPDA(Association):
 
     Args:
         joint: how the joint sum is done.
+
+    Example:
+        >>> from pilotage.estimators.tracking import JPDA
+        >>> JIPDA(JPDA(width=8)).existing
+        True
     """
 
     existing: ClassVar[bool] = True

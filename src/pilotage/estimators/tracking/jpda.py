@@ -9,6 +9,7 @@ import numpy as np
 from ...core.arrays import Array
 from ...core.settings import Count, Positive, settings
 from ._clusters import clusters
+from ._likeliest import likeliest
 from ._marginals import marginals
 from ._propagation import propagated
 from .association import Association, Shares
@@ -36,7 +37,9 @@ class JPDA(Association):
     Electronic Systems 50, 2014.
 
     Args:
-        marginals: ``"exact"`` as above, or ``"propagated"`` for belief propagation everywhere.
+        marginals: ``"exact"`` as above, ``"propagated"`` for belief propagation everywhere, or ``"likeliest"`` for the
+            sum over the likeliest events of each cluster (Murty's), which leaves out what has little weight.
+        events: the events of a cluster, for ``"likeliest"``.
         width: open detections up to which a cluster is exact; a step of a cluster takes ``2^width`` operations.
         rounds: of belief propagation, at most.
         accuracy: change of messages at which it ends.
@@ -49,7 +52,8 @@ class JPDA(Association):
         ([0.2, 0.4, 0.4], [0.4, 0.6])
     """
 
-    marginals: Literal["exact", "propagated"] = "exact"
+    marginals: Literal["exact", "propagated", "likeliest"] = "exact"
+    events: Count = 100
     width: Count = 10
     rounds: Count = 100
     accuracy: Positive = 1e-6
@@ -60,6 +64,10 @@ class JPDA(Association):
         if self.marginals == "propagated":
             return Shares(*self._propagated(starts, pairs.columns, odds, pairs.detections))
         order, begins = clusters(pairs.rows, pairs.columns, pairs.tracks, pairs.detections)
+        if self.marginals == "likeliest":
+            clipped = np.minimum(log_odds, 300.0)
+            found = likeliest(order, begins, starts, pairs.columns, clipped, pairs.detections, self.events)
+            return Shares(*found)
         beta, missed, wide = marginals(order, begins, starts, pairs.columns, odds, pairs.detections, self.width)
         if wide.any():
             other, alone = self._propagated(starts, pairs.columns, odds, pairs.detections)

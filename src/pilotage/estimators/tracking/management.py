@@ -24,6 +24,13 @@ class Evidence:
         score: the log-likelihood ratio of a target against false detections, since the first detection.
         best: the largest score so far.
         confirmed: whether it is confirmed.
+
+    Example:
+        >>> bits, one = np.array([0b1011], np.uint64), np.ones(1)
+        >>> evidence = Evidence(bits, np.array([4]), 0.9 * one, 5.0 * one, 5.0 * one, np.array([False]))
+        >>> from pilotage.estimators.tracking import MofN
+        >>> MofN(enough=(3, 5)).confirm(evidence).tolist()       # detected in three of four scans
+        [True]
     """
 
     hits: NDArray[np.uint64]
@@ -39,6 +46,18 @@ class Management(ABC):
 
     Subclasses give the existence and the mean lifetime with which tracks begin: `start` is the probability that an
     unexplained detection is a new target, `lifetime` [s] its mean life, with ``r <- r exp(-dt / lifetime)``.
+
+    Example:
+        >>> class Patient(Management):
+        ...     "A track is a target after ten scans, and ends when it is almost surely none."
+        ...
+        ...     start, lifetime = 0.2, float("inf")
+        ...
+        ...     def confirm(self, evidence):
+        ...         return evidence.scans >= 10
+        ...
+        ...     def delete(self, evidence):
+        ...         return evidence.existence < 1e-3
     """
 
     start: float

@@ -24,7 +24,7 @@ from .gnn import GNN
 from .initiation import Initiation
 from .management import Management
 from .one_point import OnePoint
-from .score_test import ScoreTest
+from .sprt import ScoreTest
 from .tracks import Tracks
 
 

@@ -39,6 +39,20 @@ class Tracks:
         seen: time of the last detection, ``(N,)`` [s].
         source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
         gone: numbers of the tracks that were deleted at this time.
+
+    Example:
+        >>> from pilotage.core import Gaussian
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.estimators.tracking import Detector, MofN, Tracker
+        >>> from pilotage.models import constant_velocity, position
+        >>> car = constant_velocity()
+        >>> birth = Gaussian.of(car.state, std=[100.0, 100.0, 3.0, 3.0])
+        >>> tracker = Tracker(KF(car, dt=1.0), Detector(position(std=0.5)), birth, management=MofN(enough=(1, 1)))
+        >>> tracks = tracker.update([[1.0, 2.0], [30.0, 40.0]], t=0.0)
+        >>> tracks.ids.tolist(), tracks.mean[:, :2].round(1).tolist()
+        ([1, 2], [[1.0, 2.0], [30.0, 40.0]])
+        >>> tracks.of(2).source
+        1
     """
 
     def __init__(
@@ -110,6 +124,21 @@ class Track:
         age: seconds since its first detection.
         seen: time of its last detection [s].
         source: place in the last scan of the detection that it took; -1 for none.
+
+    Example:
+        >>> from pilotage.core import Gaussian
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.estimators.tracking import Detector, MofN, Tracker
+        >>> from pilotage.models import constant_velocity, position
+        >>> car = constant_velocity()
+        >>> birth = Gaussian.of(car.state, std=[100.0, 100.0, 3.0, 3.0])
+        >>> tracker = Tracker(KF(car, dt=1.0), Detector(position(std=0.5)), birth, management=MofN(enough=(1, 1)))
+        >>> tracks = tracker.update([[1.0, 2.0], [30.0, 40.0]], t=0.0)
+        >>> track = tracks.of(1)
+        >>> track.status.name, track.age, track.source
+        ('CONFIRMED', 0.0, 0)
+        >>> print(track.belief)
+        x 1.00 +- 0.50 m, y 2.00 +- 0.50 m, vx 0.0 +- 3.0 m/s, vy 0.0 +- 3.0 m/s
     """
 
     def __init__(self, tracks: Tracks, row: int) -> None:

@@ -9,30 +9,22 @@ computed once, before the loop, and copied to the lanes after it. Long code is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
+from typing import final
 
-from ...core.errors import ModelError
 from . import products
 from .expression import Expr
 from .graph import reachable
+from .instructions import Instructions
 from .lower import lower
 from .machine import registers
 from .parts import VECTORS, Plan, Step
-from .reals import BITS, DOUBLE, Real
+from .reals import DOUBLE, Real
 
 LANES = 32
 """The number of states that code for lanes processes side by side."""
 POINTERS = ("a", "b", "c", "p")
-INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "rem": "frem"}
-COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
-INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor"}
-LIBRARY = {
-    "sin", "cos", "tan", "exp", "log", "asin", "acos", "atan", "sinh", "cosh", "tanh", "atan2", "hypot", "pow",
-}  # fmt: skip
-"""Functions of the C library, by their names there."""
-FLAGS = "contract nsz"
-"""Liberties with floating point: fused multiply-add, and no care for the sign of zero."""
 
 
 class Module:
@@ -70,7 +62,8 @@ class Module:
         return name
 
 
-class Part:
+@final
+class Part(Instructions):
     """Writes the instructions of one part of a plan.
 
     Args:
@@ -81,9 +74,8 @@ class Part:
     """
 
     def __init__(self, module: Module, steps: Sequence[Step], width: int, out: str) -> None:
-        self.module, self.plan, self.width, self.out = module, module.plan, width, out
-        self.real, self.align = module.real, f"align {module.real.bytes}"
-        self.lines: list[str] = []
+        super().__init__(module.real, width, module.places, module.registers, module.declared)
+        self.module, self.plan, self.out = module, module.plan, out
         self.names: dict[int, str] = {}
         self.splats: dict[int, str] = {}
         self._run(steps)
@@ -123,7 +115,8 @@ class Part:
         if e.op in VECTORS:
             self._affine(e) if e.op == "affine" else self._map(e)
             return
-        self.names[e.index] = self._input(e) if e.op == "input" else self._operation(e, self.width)
+        written = {"input": self._input, "entry": self._entry}.get(e.op)
+        self.names[e.index] = self._operation(e, self.width) if written is None else written(e)
         if e.index in self.plan.kept:
             value, t = self.names[e.index], self.real.kind(e.condition, self.width)
             if e.condition:
@@ -144,12 +137,12 @@ class Part:
     def _affine(self, e: Expr) -> None:
         """The product of a matrix among the parameters and a vector, into scratch memory."""
         group, start, rows, columns, bias = e.value
-        width, table, t = self._lanes(e), f"%{self.module.places[group]}", self.real.kind(False, self._lanes(e))
+        width, table, t = self._lanes(e), f"%{self.places[group]}", self.real.kind(False, self._lanes(e))
         staged = self.plan.products.get(e.args[0].index, self.plan.staged)
         for k, a in enumerate(e.args if staged == self.plan.staged else ()):
             x = self.operand(a, width)
             self._line(f"store {t} {x}, ptr {self._address('%scratch', staged + k * width)}, {self.align}")
-        self.module.declared.add(products.declaration(width, self.real))
+        self._declared.add(products.declaration(width, self.real))
         pointers = [
             self._address("%scratch", staged),
             self._address(table, start),
@@ -172,7 +165,7 @@ class Part:
         return self._emit(f"load {self.real.kind(False, width)}, ptr {pointer}, {self.align}")
 
     def _at_hand(self, e: Expr) -> bool:
-        return e.op == "input" and self.module.places[e.value[0]] == "p"
+        return e.op == "input" and self.places[e.value[0]] == "p"
 
     def _lanes(self, e: Expr) -> int:
         """Lanes that a value is computed for."""
@@ -196,7 +189,7 @@ class Part:
         else:
             source = self._address("%p", values[0].value[1])
         target = self._address(self.out, place)
-        self.module.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        self._declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         self._line(
             f"call void @llvm.memcpy.p0.p0.i64(ptr {self.align} {target}, ptr {self.align} {source}, "
             f"i64 {self.real.bytes * len(values)}, "
@@ -206,108 +199,8 @@ class Part:
     def _input(self, e: Expr) -> str:
         (group, row), width = e.value, self._lanes(e)
         lane = width > 1
-        pointer = self._address(f"%{self.module.places[group]}{'.lane' if lane else ''}", row * LANES if lane else row)
+        pointer = self._address(f"%{self.places[group]}{'.lane' if lane else ''}", row * LANES if lane else row)
         return self._emit(f"load {self.real.kind(False, width)}, ptr {pointer}, {self.align}")
-
-    def _operation(self, e: Expr, width: int) -> str:
-        op, t = e.op, self.real.kind(False, width)
-        if op in INSTRUCTIONS and not (op == "rem" and width > 1):
-            a, b = (self.operand(x, width) for x in e.args)
-            return self._emit(f"{INSTRUCTIONS[op]} {FLAGS} {t} {a}, {b}")
-        if op == "neg":
-            return self._emit(f"fneg {FLAGS} {t} {self.operand(e.args[0], width)}")
-        if op in COMPARISONS:
-            logical = any(a.condition for a in e.args)
-            a, b = (self.operand(x, width, logical) for x in e.args)
-            compare = f"icmp {op}" if logical else f"fcmp {COMPARISONS[op]}"
-            return self._emit(f"{compare} {self.real.kind(logical, width)} {a}, {b}")
-        if op in ("and", "or", "not"):
-            a = self.operand(e.args[0], width, True)
-            b = self.real.constant(1.0, width, True) if op == "not" else self.operand(e.args[1], width, True)
-            return self._emit(f"{'xor' if op == 'not' else op} {self.real.kind(True, width)} {a}, {b}")
-        if op == "where":
-            c = self.operand(e.args[0], width, True)
-            a, b = (self.operand(x, width, e.condition) for x in e.args[1:])
-            t = self.real.kind(e.condition, width)
-            return self._emit(f"select {self.real.kind(True, width)} {c}, {t} {a}, {t} {b}")
-        if op in INTRINSICS:
-            name = f"llvm.{INTRINSICS[op]}.{f'v{width}' if width > 1 else ''}{self.real.suffix}"
-            return self._emit(self._call(name, t, [self.operand(e.args[0], width)]))
-        if op == "load":
-            return self._load(e, width)
-        if op == "entry":
-            return self._entry(e)
-        if op in BITS:
-            return self._bits(e, width)
-        if op in LIBRARY or op == "rem":
-            args = [self.operand(a, width) for a in e.args]
-            return self._each(op, args) if width > 1 else self._emit(self._scalar(op, args))
-        raise ModelError(f"no machine code is known for the operation {op}; `lower` needs a rule for it")
-
-    def _scalar(self, op: str, args: Sequence[str]) -> str:
-        t = self.real.name
-        return f"frem {t} {args[0]}, {args[1]}" if op == "rem" else self._call(f"{op}{self.real.library}", t, args)
-
-    def _each(self, op: str, args: Sequence[str]) -> str:
-        """A function of the C library, lane by lane."""
-
-        def one(lane: int) -> str:
-            picked = [self._emit(f"extractelement {self.real.kind(False, self.width)} {a}, i32 {lane}") for a in args]
-            return self._emit(self._scalar(op, picked))
-
-        return self._gathered(one)
-
-    def _gathered(self, one: Callable[[int], str]) -> str:
-        """A vector made of what `one` says for each lane."""
-        vector, t = "poison", self.real.kind(False, self.width)
-        for lane in range(self.width):
-            vector = self._emit(f"insertelement {t} {vector}, {self.real.name} {one(lane)}, i32 {lane}")
-        return vector
-
-    def _load(self, e: Expr, width: int) -> str:
-        """The entry of a table at a computed place."""
-        place, table = self.operand(e.args[0], width), self.module.places[e.value]
-
-        if width == 1:
-            index = self._emit(f"fptosi {self.real.name} {place} to i64")
-            pointer = self._emit(f"getelementptr inbounds {self.real.name}, ptr %{table}, i64 {index}")
-            return self._emit(f"load {self.real.name}, ptr {pointer}, {self.align}")
-        t, pointers = self.real.kind(False, width), f"<{width} x ptr>"
-        index = self._emit(f"fptosi {t} {place} to <{width} x i32>")
-        at = self._emit(f"getelementptr inbounds {self.real.name}, ptr %{table}, <{width} x i32> {index}")
-        gather, all_lanes = f"@llvm.masked.gather.v{width}{self.real.suffix}.v{width}p0", self.real.kind(True, width)
-        self.module.declared.add(f"declare {t} {gather}({pointers}, i32, {all_lanes}, {t})")
-        return self._emit(
-            f"call {t} {gather}({pointers} {at}, i32 {self.real.bytes}, "
-            f"{all_lanes} {self.real.constant(1.0, width, True)}, {t} poison)"
-        )
-
-    def _bits(self, e: Expr, width: int) -> str:
-        """Functions of the bits of a float: conversions between float and integer would not become SIMD."""
-        a, words = self.operand(e.args[0], width), {"t": self.real.kind(False, width), "i": self.real.integers(width)}
-        ones, floats = self.real.words
-        words |= {name: self.real.integer(value, width) for name, value in ones.items()}
-        words |= {name: self.real.constant(value, width) for name, value in floats.items()}
-        for template in BITS[e.op]:
-            a = self._emit(template.format(a=a, **words))
-        return a
-
-    def _call(self, name: str, t: str, args: Sequence[str]) -> str:
-        self.module.declared.add(f"declare {t} @{name}({', '.join([t] * len(args))})")
-        return f"call {t} @{name}({', '.join(f'{t} {a}' for a in args)})"
-
-    def _address(self, pointer: str, offset: int) -> str:
-        return (
-            self._emit(f"getelementptr inbounds {self.real.name}, ptr {pointer}, i64 {offset}") if offset else pointer
-        )
-
-    def _emit(self, instruction: str) -> str:
-        name = f"%t{next(self.module.registers)}"
-        self._line(f"{name} = {instruction}")
-        return name
-
-    def _line(self, text: str) -> None:
-        self.lines.append(f"  {text}")
 
 
 def emit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated, Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class PredictedTrack:
         kept = np.minimum(np.arange(len(self.ts)), last)
         return PredictedTrack(self.ts, self.means, self.covariances[kept], self.radius)
 
-    def obstacle(self, risk: float, *, each: bool = False) -> MovingObstacle:
+    def obstacle(self, risk: float, *, each: bool = False, seen_at: Any = None) -> MovingObstacle:
         """The moving obstacle that the disc stays in, at all times together, but for a risk.
 
         ::
@@ -109,6 +110,14 @@ class PredictedTrack:
             risk: a probability above 0 and below 1.
             each: whether the risk is that of each time by itself, so that it is not divided by T. This suits plans that
                 are made again before most of the times come.
+            seen_at: places of the robot ``(T, 2)`` [m] at the times, such as those of its last plan. The radius is then
+                that of a half-plane across the line to the robot, which the disc reaches into with the same
+                probability at most; it is smaller, and holds on that side of the disc only::
+
+                    radius_k = radius + q sqrt(a' P_k a),   q: normal quantile of 1 - risk,   a: direction of the robot
+
+                Source: Zhu and Alonso-Mora, "Chance-constrained collision avoidance for MAVs in dynamic
+                environments", RA-L 4(2), 2019, section IV.
 
         Example:
             >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)], radius=0.3)
@@ -116,5 +125,18 @@ class PredictedTrack:
             [0.63, 1.28]
         """
         share = setting(risk, Risk, "risk") / (1 if each else len(self.ts))
+        if seen_at is not None:
+            room = NormalDist().inv_cdf(1.0 - share) * np.sqrt(self._variances(numbers(seen_at, "seen_at")))
+            return MovingObstacle(self.ts, self.means, np.maximum(self.radius + room, 0.0))
         widest = np.maximum(np.linalg.eigvalsh(self.covariances)[:, -1], 0.0)
         return MovingObstacle(self.ts, self.means, self.radius + np.sqrt(-2.0 * np.log(share) * widest))
+
+    def _variances(self, places: Array) -> Array:
+        """Variances ``(T,)`` along the lines from the means to places; the largest ones where these are the means."""
+        if places.shape != self.means.shape or not np.isfinite(places).all():
+            raise ShapeError(f"seen_at has shape {places.shape}; expected finite x and y {self.means.shape}")
+        away = places - self.means
+        far = np.linalg.norm(away, axis=-1, keepdims=True)
+        a = away / np.maximum(far, 1e-12)
+        along = np.einsum("ki,kij,kj->k", a, self.covariances, a)
+        return np.maximum(np.where(far[:, 0] > 1e-9, along, np.linalg.eigvalsh(self.covariances)[:, -1]), 0.0)

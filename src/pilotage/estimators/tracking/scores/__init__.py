@@ -12,6 +12,7 @@ from .clear import CLEARScores as CLEARScores
 from .clear import clear as clear
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
+from .distractors import without_distractors as without_distractors
 from .gospa import GOSPAScores as GOSPAScores
 from .gospa import gospa as gospa
 from .hota import HOTAScores as HOTAScores
@@ -54,6 +55,7 @@ __all__ = [
     "ospa2",
     "score",
     "siap",
+    "without_distractors",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

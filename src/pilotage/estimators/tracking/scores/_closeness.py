@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....core import BOX, SettingError, ShapeError, Space, SpaceError, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.boxes import overlaps
 from ....core.settings import Fraction, positive, setting, shown
+from ._near import Integers, near_pairs
 
 Measure = Callable[[Any, Any], Any]
+Places = tuple[NDArray[np.intp], NDArray[np.intp]]
+MOST = 1 << 20
+"""Pairs whose distances are computed at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +30,38 @@ class Closeness:
         similar: whether it returns similarities, and not distances.
         cutoff: distance from which on states count as unrelated.
         threshold: similarity from which on a pair may be a match.
+        places: the components of both sides that are the points or boxes of `near_pairs`; None for other measures.
     """
 
     measure: Measure
     similar: bool
     cutoff: float
     threshold: float
+    places: Places | None = None
+
+    def pairs(self, x: Array, y: Array, first: Integers, after: Integers) -> tuple[Integers, Integers, Array, Array]:
+        """Rows, columns, similarities and distances ``(P,)`` of the pairs with a similarity above 0.
+
+        Args:
+            x: states ``(R, n)``.
+            y: states ``(Q, m)``.
+            first: first row of y at the instant of each row of x ``(R,)``.
+            after: the row after the last one ``(R,)``.
+        """
+        if self.places is not None:
+            i, j = self.places
+            row, column, found = near_pairs(x[:, i], y[:, j], first, after, self.similar, self.cutoff)
+            return row, column, *self._both(found)
+        parts: list[tuple[Any, ...]] = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))]
+        for rows in _chunks(after - first):
+            many = (after - first)[rows]
+            row = np.repeat(np.arange(len(x))[rows], many)
+            column = np.arange(len(row)) - np.repeat(np.cumsum(many) - many - first[rows], many)
+            s, d = self.of(x[row], y[column])
+            kept = s > 0.0
+            parts.append((row[kept], column[kept], s[kept], d[kept]))
+        row, column, s, d = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return row, column, s, d
 
     def of(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Similarities and distances ``(P,)``."""
@@ -42,7 +73,21 @@ class Closeness:
                 f"the {what} of states has {given}; expected {'from 0 to 1' if self.similar else '0 or more'}, one for "
                 f"each of {len(x)} pairs"
             )
+        return self._both(found)
+
+    def _both(self, found: Array) -> tuple[Array, Array]:
         return (found, 1.0 - found) if self.similar else (1.0 - found / self.cutoff, found)
+
+
+def _chunks(counts: Integers) -> Iterator[slice]:
+    """Slices of rows with at most `MOST` pairs, or one row."""
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(counts):
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + MOST, side="right")))
+        yield slice(start, stop)
+        start = stop
 
 
 def _odd(found: Array, similar: bool) -> float:
@@ -69,9 +114,15 @@ def closeness(
     similar = similarity is not None or boxes
     if cutoff is None and not similar:
         raise SettingError("cutoff is missing; give the distance from which on a track counts as false, as cutoff=...")
-    measure = overlaps if boxes else _called(similarity, "similarity") if similar else _distance(distance, a, b)
+    places: Places | None = None
+    if boxes:
+        measure, places = overlaps, (np.arange(4), np.arange(4))
+    elif similar:
+        measure = _called(similarity, "similarity")
+    else:
+        measure, places = _distance(distance, a, b)
     least = (0.5 if similar else 0.0) if threshold is None else setting(threshold, Fraction, "threshold")
-    return Closeness(measure, similar, 1.0 if cutoff is None else positive(cutoff, "cutoff"), least)
+    return Closeness(measure, similar, 1.0 if cutoff is None else positive(cutoff, "cutoff"), least, places)
 
 
 def _called(given: Any, name: str) -> Measure:
@@ -80,10 +131,10 @@ def _called(given: Any, name: str) -> Measure:
     return given
 
 
-def _distance(given: Any, a: Space, b: Space) -> Measure:
-    """The distance of pairs of states on two spaces."""
+def _distance(given: Any, a: Space, b: Space) -> tuple[Measure, Places | None]:
+    """The distance of pairs of states on two spaces, and the components of both of which it is the distance, if any."""
     if given is not None and not isinstance(given, (str, list, tuple)):
-        return _called(given, "distance")
+        return _called(given, "distance"), None
     names: Any = given
     if given is None:
         shared = [name for name in ("x", "y", "z") if name in a.names and name in b.names]
@@ -92,8 +143,6 @@ def _distance(given: Any, a: Space, b: Space) -> Measure:
         raise SpaceError(
             f"{a} and {b} share no component x, y or z; name the components to compare, as in distance='north east'"
         )
-    if not all(part.linear for space in (a, b) for part in space.select(names).parts):
-        own, (i, _), (j, _) = a.select(names), a.indices(names), b.indices(names)
-        return lambda x, y: own.distance(x[:, i], y[:, j])
-    (i, _), (j, _) = a.indices(names), b.indices(names)
-    return lambda x, y: np.sqrt(sum((x[:, k] - y[:, l]) ** 2 for k, l in zip(i, j, strict=True)))
+    own, other, (i, _), (j, _) = a.select(names), b.select(names), a.indices(names), b.indices(names)
+    straight = all(part.linear for part in (*own.parts, *other.parts))
+    return lambda x, y: own.distance(x[:, i], y[:, j]), (i, j) if straight else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ....core.settings import setting
 from ....models.trace import driver
-from ._matching import augment, scratch
+from .._assignment import assign_pairs
 from .comparison import Comparison, Integers, compared
 from .hota import EPS
 
@@ -134,22 +135,24 @@ def clear(comparison: Comparison, *, convention: Convention = "trackeval") -> CL
 
 def matches(c: Comparison, convention: Convention = "trackeval") -> Integers:
     """The pair by which each row of the truth is matched ``(R,)``; -1 for none."""
-    rows, columns = len(c.truth_target), len(c.track_index)
-    edges, last = np.full(rows, -1), np.full((2, c.targets), -1)
+    edges, last = np.empty(len(c.truth_target), dtype=np.int64), np.full((2, c.targets), -1)
     ends = np.stack([np.searchsorted(instant, np.arange(len(c.times) + 1)) for instant in _instants(c)])
-    weights = np.where(c.similarity >= c.threshold - EPS, c.similarity, -1.0)
-    memory = scratch(rows, columns)
+    local = c.column - ends[1, c.track_instant[c.column]]
+    costs = np.where(c.similarity >= c.threshold - EPS, -c.similarity, np.inf)
+    most = int(c.at_instant[1].max(initial=0))
     _match_in_turn.compiled(
         ends,
         c.truth_target,
         c.track_index,
         c.starts,
-        c.column,
-        weights,
+        local,
+        costs,
         convention == "motmetrics",
         last,
+        np.zeros(len(edges)),
+        np.empty((2, most)),
+        np.empty((4, most), dtype=np.int64),
         edges,
-        *memory,
     )
     return edges
 
@@ -170,52 +173,58 @@ def _places(c: Comparison, own: bool) -> Integers:
 
 
 @driver(
-    "void(i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], b1, i8[:,::1], i8[::1], i8[::1], f8[::1],"
-    " f8[:,::1], i8[::1], i8[:,::1])"
+    "void(i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], b1, i8[:,::1], f8[::1], f8[:,::1], i8[:,::1], "
+    "i8[::1])"
 )
-def _match_in_turn(
-    ends, target, track, starts, columns, weights, ever, last, edges, owner, u, numbers, visited, places
-):
+def _match_in_turn(ends, target, track, starts, columns, costs, ever, last, none, room, whole, edges):
     """Match instants in turn, so that matches go on.
 
     Args:
         ends: ends of the rows of truth and tracks by instant.
         target: target of each row of the truth.
         track: track of each row of the tracks.
-        starts, columns, weights: the pairs; those that must not match have weight -1. Overwritten.
+        starts: ends of the pairs of each row of the truth.
+        columns: row of the tracks of each pair, counted from the first of its instant.
+        costs: minus the similarity of each pair; infinite for those that must not match. Overwritten.
         ever: whether the last match of a target counts, however long ago, as for py-motmetrics.
         last: -1s; the track of the last match of each target, and the instant of it.
-        edges: -1s; receives the pair of each row of the truth.
-        owner, u, numbers, visited, places: memory of `augment`.
+        none: zeros, one for each row of the truth.
+        room, whole: memory of `assign_pairs` for the most tracks of an instant.
+        edges: receives the pair of each row of the truth.
     """
     before = -1
     for k in range(ends.shape[1] - 1):
-        if ends[0, k] == ends[0, k + 1] or ends[1, k] == ends[1, k + 1]:
+        a, b, first, count = ends[0, k], ends[0, k + 1], ends[1, k], ends[1, k + 1] - ends[1, k]
+        if a == b or count == 0:
+            edges[a:b] = -1
             continue
-        for row in range(ends[0, k], ends[0, k + 1]):
+        taken = whole[0]
+        taken[:count] = -1
+        for row in range(a, b):
             i = target[row]
-            goes_on = -1
             for e in range(starts[row], starts[row + 1]):
-                if weights[e] < 0.0:
-                    continue
-                if track[columns[e]] == last[0, i] and (ever or last[1, i] == before):
-                    goes_on = e
-                if ever:
-                    weights[e] += KEPT
-            if goes_on >= 0 and not ever:
-                weights[goes_on] += KEPT
-            if goes_on >= 0 and ever and owner[columns[goes_on]] < 0:
-                owner[columns[goes_on]] = row
-                edges[row] = goes_on
-        for row in range(ends[0, k], ends[0, k + 1]):
-            for e in range(starts[row], starts[row + 1]):
-                if ever and (edges[row] >= 0 or owner[columns[e]] >= 0):
-                    weights[e] = -1.0
-        for row in range(ends[0, k], ends[0, k + 1]):
-            if edges[row] < 0:
-                augment(row, starts, columns, weights, edges, owner, u, numbers, visited, places)
-        for row in range(ends[0, k], ends[0, k + 1]):
+                goes_on = track[first + columns[e]] == last[0, i] and (ever or last[1, i] == before)
+                if ever and goes_on and costs[e] < math.inf and taken[columns[e]] < 0:
+                    taken[columns[e]] = row
+                if ever or goes_on:
+                    costs[e] -= KEPT
+        if ever:
+            _keep(starts, columns, costs, a, b, taken)
+        assign_pairs(starts[a : b + 1], columns, costs, none[a:b], room[:, :count], whole[:, :count], edges[a:b])
+        for row in range(a, b):
             if edges[row] >= 0:
-                last[0, target[row]] = track[columns[edges[row]]]
+                last[0, target[row]] = track[first + columns[edges[row]]]
                 last[1, target[row]] = k
         before = k
+
+
+@driver
+def _keep(starts, columns, costs, a, b, taken):
+    """Leave no choice where a match goes on: no other pair of that row of the truth, or of that of the tracks."""
+    for row in range(a, b):
+        keeps = False
+        for e in range(starts[row], starts[row + 1]):
+            keeps = keeps or taken[columns[e]] == row
+        for e in range(starts[row], starts[row + 1]):
+            if taken[columns[e]] != row and (keeps or taken[columns[e]] >= 0):
+                costs[e] = math.inf

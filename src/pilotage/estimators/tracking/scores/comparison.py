@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,8 +16,6 @@ from ....core.settings import instance, instances, positive
 from ._closeness import Closeness, closeness
 
 Integers = NDArray[np.int64]
-MOST = 1 << 20
-"""Pairs whose distances are computed at once."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +180,8 @@ def _compared(truth: TrackTable, tracks: TrackTable, near: Closeness, tolerance:
     a, b = instant[: len(truth)], instant[len(truth) :]
     for table, rows, name in ((truth, a, "truth"), (tracks, b, "tracks")):
         _refuse_merged(table, rows, name, tolerance)
-    row, column, s, d = _pairs(truth, tracks, a, b, near)
+    first, after = np.searchsorted(b, a), np.searchsorted(b, a, side="right")
+    row, column, s, d = near.pairs(truth.x, tracks.x, first, after)
     return {
         "times": t[order][new],
         "truth_instant": a,
@@ -203,31 +202,6 @@ def _refuse_merged(table: TrackTable, instant: Integers, name: str, tolerance: f
     key = instant * len(table.ids) + np.searchsorted(table.ids, table.id)
     if len(np.unique(key)) < len(key):
         raise ShapeError(f"the {name} hold a target twice within {tolerance:g} s; give a smaller tolerance")
-
-
-def _pairs(truth: TrackTable, tracks: TrackTable, a: Integers, b: Integers, near: Closeness) -> tuple[Any, ...]:
-    """Row, column, similarity and distance of the pairs that count."""
-    found: list[tuple[Any, ...]] = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))]
-    first, after = np.searchsorted(b, a), np.searchsorted(b, a, side="right")
-    for rows in _chunks(after - first):
-        many = (after - first)[rows]
-        row = np.repeat(np.arange(len(a))[rows], many)
-        column = np.arange(len(row)) - np.repeat(np.cumsum(many) - many - first[rows], many)
-        s, d = near.of(truth.x[row], tracks.x[column])
-        kept = s > 0.0
-        found.append((row[kept], column[kept], s[kept], d[kept]))
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
-
-
-def _chunks(counts: Integers) -> Iterator[slice]:
-    """Slices of rows with at most `MOST` pairs, or one row."""
-    ends = np.cumsum(counts)
-    start = 0
-    while start < len(counts):
-        done = ends[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, done + MOST, side="right")))
-        yield slice(start, stop)
-        start = stop
 
 
 def _joined(truth: Any, tracks: Any, near: Closeness, parts: list[Part]) -> Comparison:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....core.arrays import Array
-from ._matching import match
+from .._assignment import assigned
 from .comparison import Comparison, Integers, compared
 
 ALPHAS = np.arange(0.05, 0.99, 0.05)
@@ -132,7 +132,7 @@ def hota(comparison: Comparison, *, alphas: Any = None) -> HOTAScores:
     rows = c.target_rows[target] + c.track_rows[track]
     agreement = np.bincount(link, _shares(c), minlength=len(target))
     weights = (agreement / (rows - agreement))[link] * c.similarity
-    edges = match(c.starts, c.column, weights, len(c.track_index))
+    edges = assigned(c.starts, c.column, -weights, len(c.track_index))
     edges = edges[edges >= 0]
     counts = [link[edges[c.similarity[edges] >= alpha - EPS]] for alpha in levels]
     joined = np.array([np.bincount(hits, minlength=len(target)) for hits in counts])

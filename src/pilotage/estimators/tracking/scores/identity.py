@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._matching import match
+from .._assignment import assigned
 from .comparison import Comparison, compared
 from .hota import EPS
 
@@ -73,6 +73,6 @@ def identity(comparison: Comparison) -> IdentityScores:
     target, track, link = c.links
     both = np.bincount(link[c.similarity >= c.threshold - EPS], minlength=len(target)).astype(np.float64)
     starts = np.searchsorted(target, np.arange(c.targets + 1)).astype(np.int64)
-    edges = match(starts, track, both, c.count)
+    edges = assigned(starts, track, -both, c.count)
     idtp = int(both[edges[edges >= 0]].sum())
     return IdentityScores(idtp, len(c.track_index) - idtp, len(c.truth_target) - idtp)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.settings import Interval, setting
-from ._matching import match
+from .._assignment import assigned
 from .comparison import Comparison, Integers, compared
 
 Order = Annotated[float, Interval(1.0, ends="[)")]
@@ -81,7 +81,7 @@ def order_of(p: Any) -> float:
 
 def matched_powers(c: Comparison, p: float) -> tuple[Array, Integers]:
     """Sum of ``d^p`` and number ``(K,)`` of the matches that make both OSPA and GOSPA least."""
-    edges = match(c.starts, c.column, c.cutoff**p - c.distance**p, len(c.track_index))
+    edges = assigned(c.starts, c.column, c.distance**p - c.cutoff**p, len(c.track_index))
     edges = edges[edges >= 0]
     instant, count = c.truth_instant[c.row[edges]], len(c.times)
     sums: Any = np.bincount(instant, c.distance[edges] ** p, count)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.settings import Count, setting
-from ._matching import match
+from .._assignment import assigned
 from .comparison import Comparison, Integers, compared
 from .ospa import OSPAScores, order_of
 
@@ -112,6 +112,6 @@ def _ospa(c: Comparison, target: Integers, track: Integers, d: Array, p: float, 
     """OSPA of the tracks of a window from the distances of those that are near, of all `most` that there are."""
     starts = np.searchsorted(target, np.arange(c.targets + 1)).astype(np.int64)
     gain = c.cutoff**p - d**p
-    edges = match(starts, track, gain, c.count)
+    edges = assigned(starts, track, -gain, c.count)
     saved = gain[edges[edges >= 0]].sum()
     return float(max(c.cutoff**p - saved / most, 0.0) ** (1.0 / p)) if most else 0.0

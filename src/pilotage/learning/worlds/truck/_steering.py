@@ -1,4 +1,4 @@
-"""The part that the policies of the truck share: the weights for numpy, and the contract of controllers."""
+"""The parts that the controllers of the truck share: their contract, and the weights of policies for numpy."""
 
 from __future__ import annotations
 
@@ -19,19 +19,51 @@ from ....models.trace.sensor import TracedSensor
 from ...border import array
 from ...networks import MLP
 from ...policy import FUNCTIONS
+from .kinematics import HOLD, STRIDE
 
 
-class SteeringPolicy(ABC):
-    """A controller of `TruckBackerUpper` with ``hold=4`` whose network chooses the steering angle.
+class Steering(ABC):
+    """A controller of `TruckBackerUpper` with ``hold=4``, for which a subclass writes `decide`."""
+
+    state, action, noise_density, dt = space(1), controls(False), None, HOLD * STRIDE
+
+    def __init__(self) -> None:
+        self._last = np.zeros(1)
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Start a new episode."""
+        self._last = np.zeros(1)
+
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The steering angle in a state ``(5,)`` of the environment. If the state is NaN, the last one is held.
+
+        Raises:
+            ShapeError: if the state has the wrong length.
+            SettingError: if the controller does not know the dock.
+        """
+        begun = time.perf_counter()
+        x = state_of(belief_or_state, self.state, finite=False)
+        if not np.isfinite(x).all():
+            reason = "the state is NaN or infinite; fell back to hold"
+            return Action(self._last.copy(), ActionStatus.FALLBACK, None, reason=reason)
+        self._last = self.decide(x)
+        return Action(self._last.copy(), solve_time=time.perf_counter() - begun)
+
+    @abstractmethod
+    def decide(self, x: Array) -> Array:
+        """The steering angle ``(1,)`` [rad] in a finite state ``(5,)`` of the environment."""
+
+
+class SteeringPolicy(Steering):
+    """A controller whose network chooses the steering angle.
 
     Args:
         network: the network, which is evaluated by numpy.
         metrics: results of training and evaluation, which are saved with the weights.
     """
 
-    state, action, noise_density = space(1), controls(False), None
-
     def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
         self.network, self.metrics = network, dict(metrics or {})
         self.refresh()
 
@@ -52,29 +84,6 @@ class SteeringPolicy(ABC):
         made._code = code
         made.reset()
         return made
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Start a new episode; nothing is random."""
-        self._last = np.zeros(1)
-
-    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The steering angle in a state ``(5,)`` of the environment. If the state is NaN, the last one is held.
-
-        Raises:
-            ShapeError: if the state has the wrong length.
-            SettingError: if the policy does not know the dock.
-        """
-        begun = time.perf_counter()
-        x = state_of(belief_or_state, self.state, finite=False)
-        if not np.isfinite(x).all():
-            reason = "the state is NaN or infinite; fell back to hold"
-            return Action(self._last.copy(), ActionStatus.FALLBACK, None, reason=reason)
-        self._last = self.decide(x)
-        return Action(self._last.copy(), solve_time=time.perf_counter() - begun)
-
-    @abstractmethod
-    def decide(self, x: Array) -> Array:
-        """The steering angle ``(1,)`` [rad] in a finite state ``(5,)`` of the environment."""
 
     def outputs(self, h: Array) -> Array:
         """The outputs of the network for features ``(k,)``, by numpy alone."""

@@ -17,9 +17,13 @@ from ....envs.truck.yard import TOLERANCE, verdict
 from ...evaluation import EvaluationProtocol
 from .kinematics import STEERING, backed
 
-BUDGET = 200
-"""Decisions of 0.4 m in an episode: 80 m, twice the length of the yard."""
+BUDGET, WALLS_BUDGET = 200, 300
+"""Decisions of 0.4 m in an episode: 80 m, twice the length of the yard; between walls, some detours take 120 m."""
 Bools = NDArray[np.bool_]
+Name = Literal[
+    "oracle", "policy", "lqr", "limited-lqr", "feedback-linearization", "hybrid-astar", "ilqr", "mppi"
+]  # fmt: skip
+"""Names of controllers; see `pilotage.learning.worlds.truck.compare`."""
 
 
 @settings(kw_only=True)
@@ -31,25 +35,35 @@ class TruckOptions:
             the walls of the yard count).
         goal: "dock" in the middle of the wall, or "wall": anywhere within 8 m of it, at a new place in each episode.
         starts: number of episodes.
-        budget: largest number of decisions of 0.4 m in an episode.
+        budget: largest number of decisions of 0.4 m in an episode; None: 200, and 300 with "E3".
         seed: seed of starts and docks.
+        controller: the learned "policy", all trucks in one batch; or another controller, one truck after the other,
+            whose decisions are timed. It is no part of the protocol: controllers are compared under one protocol.
 
     Example:
         >>> TruckOptions(distribution="E2").protocol.hash == TruckOptions(distribution="E2", seed=1).protocol.hash
         False
+        >>> TruckOptions().limit, TruckOptions(distribution="E3").limit
+        (200, 300)
     """
 
     distribution: Literal["E1", "E2", "E3"] = "E1"
     goal: Literal["dock", "wall"] = "dock"
     starts: Count = 4000
-    budget: Count = BUDGET
+    budget: Count | None = None
     seed: Natural = 0
+    controller: Name = "policy"
+
+    @property
+    def limit(self) -> int:
+        """The largest number of decisions in an episode."""
+        return self.budget or (WALLS_BUDGET if self.distribution == "E3" else BUDGET)
 
     @property
     def protocol(self) -> EvaluationProtocol:
         """The conditions, as they go into every result."""
         return EvaluationProtocol(
-            world="truck", starts=self.distribution, goals=self.goal, budget=self.budget, episodes=self.starts,
+            world="truck", starts=self.distribution, goals=self.goal, budget=self.limit, episodes=self.starts,
             seed=self.seed, success=(("lateral", TOLERANCE[0]), ("heading", TOLERANCE[1])),
         )  # fmt: skip
 
@@ -130,7 +144,7 @@ def _arrived(x: Array) -> Bools:
 
 def evaluate(steer: Callable[[torch.Tensor], torch.Tensor], options: TruckOptions) -> dict[str, Any]:
     """The success rate of a policy under the protocol of `options`, and how the other episodes ended, for JSON."""
-    ends = drive(steer, options.draw(), options.budget, walls=options.distribution == "E3")
+    ends = drive(steer, options.draw(), options.limit, walls=options.distribution == "E3")
     late = ~_arrived(ends.last) & ~ends.jackknifed & ~ends.outside
     won = ends.decisions[ends.docked]
     return {

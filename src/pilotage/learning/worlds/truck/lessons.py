@@ -15,7 +15,7 @@ from ....envs.truck.yard import STRICT, TOLERANCE
 from ...training_settings import TrainingSettings
 from .evaluate import BUDGET
 from .kinematics import directions, docked, rear, running, wrapped
-from .policy import TruckPolicy
+from .policy import Inputs, TruckPolicy
 
 
 class Model(Protocol):
@@ -36,6 +36,7 @@ class LessonSettings(TrainingSettings):
 
     Attributes:
         hidden: width of each hidden layer of the policy; (25,) is the network of 1990, (2,) that of Jenkins and Yuhas.
+        inputs: features of the policy, "directions" or, as in 1990, "state"; see `TruckPolicy`.
         batch: number of trucks per gradient step.
         lessons: number of lessons; 1 for no curriculum.
         pass_rate: share of docked trucks with which a lesson is passed.
@@ -43,6 +44,7 @@ class LessonSettings(TrainingSettings):
         horizon: largest number of decisions in an episode of the last lesson.
         barrier: weight of the hitch angle beyond `bent`; 0 for none.
         bent: hitch angle at which the barrier begins [rad].
+        near: share of the starts of the last lesson that are in the 6 m nearest to the dock.
         bounded: whether a tanh bounds the steering.
         freeze: whether an episode ends at the dock; otherwise, all last for the horizon.
         adjoint: largest gradient of a truck's loss by one of its states; None for no limit.
@@ -58,6 +60,7 @@ class LessonSettings(TrainingSettings):
     schedule: Literal["constant", "cosine", "decay"] = "decay"
     save_every: Count = 100
     hidden: tuple[Count, ...] = (64, 64)
+    inputs: Inputs = "directions"
     batch: Count = 512
     lessons: Count = 10
     pass_rate: Fraction = 0.85
@@ -65,6 +68,7 @@ class LessonSettings(TrainingSettings):
     horizon: Count = BUDGET
     barrier: NonNegative = 1.0
     bent: Positive = math.pi / 3.0
+    near: Fraction = 0.0
     bounded: bool = True
     freeze: bool = True
     adjoint: Positive | None = 3.0
@@ -105,7 +109,7 @@ class Lessons:
         self.kind = next(policy.network.parameters())
         self.lesson, self.docked = 1, 0.0
         rng = np.random.default_rng([settings.seed, 1])
-        self.exam = torch.as_tensor(region(1.0, 512, rng)).to(self.kind)
+        self.exam = torch.as_tensor(region(1.0, 512, rng, settings.near)).to(self.kind)
 
     def loss(self, step: int, generator: np.random.Generator) -> tuple[torch.Tensor, dict[str, Any]]:
         """The mean loss of a batch of trucks in the current lesson."""
@@ -115,7 +119,7 @@ class Lessons:
         if passed or due > self.lesson:
             self.lesson, self.docked = max(due, self.lesson + passed), 0.5
         share = self.lesson / s.lessons
-        x = torch.as_tensor(region(share, s.batch, generator)).to(self.kind)
+        x = torch.as_tensor(region(share, s.batch, generator, s.near * (share == 1.0))).to(self.kind)
         losses, won = episodes(self.policy, self.model, x, _length(share, s.horizon), s)
         rate = float(won.double().mean())
         self.docked += 0.05 * (rate - self.docked)

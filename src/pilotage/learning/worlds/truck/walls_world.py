@@ -10,7 +10,7 @@ from ....core.arrays import Array
 from ....core.settings import Count, Natural, settings
 from ...evaluation import SuccessRate
 from ...records import Record
-from .evaluate import TruckOptions
+from .evaluate import WALLS_BUDGET, TruckOptions
 from .oracle import TruckOracle
 from .teaching import WallsSettings, docks, teach
 from .walls import WEIGHTS, WallsPolicy
@@ -32,7 +32,7 @@ class WallsOptions:
     """
 
     starts: Count = 4000
-    budget: Count = 300
+    budget: Count = WALLS_BUDGET
     seed: Natural = 0
     oracle: bool = True
 

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import torch
 
-from ....core import FormatError
+from ....core import FormatError, SettingError
 from ....core.settings import Count, Natural, settings
 from ..._threads import threads_for
 from ...records import Record
 from ...runs import plain, read_run_end
 from ...training import train
+from .compare import compared
 from .emulator import EmulatorSettings, Form, learn_emulator
 from .evaluate import TruckOptions, evaluate, examined
 from .kinematics import backed
@@ -40,6 +41,7 @@ class TruckSettings(LessonSettings):
         emulator_steps: number of gradient steps of the emulator.
         rounds: number of rounds of recovery after the lessons; 0 for none.
         hidden: width of each hidden layer of the policy; (25,) is the network of 1990, (2,) that of Jenkins and Yuhas.
+        inputs: features of the policy, "directions" or, as in 1990, "state"; see `TruckPolicy`.
         batch: number of trucks per gradient step.
         lessons: number of lessons; 1 for no curriculum.
         pass_rate: share of docked trucks with which a lesson is passed.
@@ -47,6 +49,7 @@ class TruckSettings(LessonSettings):
         horizon: largest number of decisions in an episode.
         barrier: weight of the hitch angle beyond `bent`; 0 for none.
         bent: hitch angle at which the barrier begins [rad].
+        near: share of the starts of the last lesson that are in the 6 m nearest to the dock.
         bounded: whether a tanh bounds the steering.
         freeze: whether an episode ends at the dock; otherwise, all last for the horizon.
         adjoint: largest gradient of a truck's loss by one of its states; None for no limit.
@@ -91,10 +94,10 @@ class TruckWorld:
     ) -> Mapping[str, Any]:
         """Train the emulator and the policy, and save both in the folder."""
         more = {"resume": resume, "progress": progress}
-        begun = time.perf_counter()
+        begun = time.process_time()
         model, learned = self._model(settings, folder, **more)
-        after = time.perf_counter()
-        policy = TruckPolicy.new(settings.hidden, bounded=settings.bounded, seed=settings.seed)
+        after = time.process_time()
+        policy = TruckPolicy.new(settings.hidden, bounded=settings.bounded, inputs=settings.inputs, seed=settings.seed)
         policy.network.float()
         with threads_for(0):
             lessons = train(Lessons(policy, model, settings), settings, folder / "lessons", **more)
@@ -102,7 +105,7 @@ class TruckWorld:
             rounds = recover(policy, model, practice, folder, **more)
         policy.network.double()
         policy.refresh()
-        seconds = {"emulator": after - begun, "policy": time.perf_counter() - after}
+        seconds = {"emulator": after - begun, "policy": time.process_time() - after}
         policy.metrics = {"settings": plain(settings), "seconds": seconds, "results": examined(policy)}
         policy.save(folder)
         scores = [record.best.score for record in rounds]
@@ -110,6 +113,10 @@ class TruckWorld:
 
     def evaluate(self, folder: Path | None, options: TruckOptions) -> Mapping[str, Any]:
         """The success rate of the policy in the folder, or of that in the package for these starts."""
+        if options.controller != "policy":
+            if folder is not None:
+                raise SettingError(f"folder is {folder}; expected none, since {options.controller} has no weights")
+            return compared(options.controller, options).to_json()
         if folder is not None and (folder / "lessons").is_dir() and read_run_end(folder / "lessons") is None:
             raise FormatError(f"the run in {folder} has not ended; resume=True continues it")
         if folder is None and options.distribution == "E3" and options.goal == "dock":

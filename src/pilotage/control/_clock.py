@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 
-from ...models.trace.machine import SIGNATURE
+from ..models.trace.machine import SIGNATURE
 
 
 def _read(a: int, b: int, c: int, p: int, out: int) -> None:
