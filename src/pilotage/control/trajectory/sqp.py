@@ -75,19 +75,35 @@ class MultipleShooting:
     def prepare(self, workspace: Shooting, state: Iterate, us: Array, rows: Array) -> None:
         """Linearise along the plan of the next tick, whose actions will be `us`."""
         begin = self._begin(workspace, state, state.xs[1], us, 1.0)
-        workspace.prepare(begin, rows, self._numbers(begin))
+        workspace.prepare(begin, rows, self._numbers(begin, math.inf))
 
     def step(
         self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Iterate | None, Solution]:
-        """The local minimum near the plan `us`; with `real_time`, the plan after one quadratic program."""
+        """The local minimum near the plan `us`; with `real_time`, the plan after one quadratic program.
+
+        Where none is usable, it begins again with the actions `us` in a robot that stays at x. The rollout of an
+        unstable system leads far away, and minima there may violate the constraint.
+        """
+        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
         if state is not None and state.lam.shape != workspace.shape:  # another task, with another constraint
             state = None
         begin = self._begin(workspace, state, x, us, passed)
-        phase = FEEDBACK if self.real_time and state is not None else WHOLE
-        if phase == FEEDBACK:
-            workspace.prepare(begin, rows, self._numbers(begin))
-        ended, report, found, after = workspace.run(phase, x, begin, rows, self._numbers(begin))
+        if self.real_time and state is not None:
+            workspace.prepare(begin, rows, self._numbers(begin, deadline))
+            return self._run(workspace, FEEDBACK, x, begin, rows, deadline)
+        found = self._run(workspace, WHOLE, x, begin, rows, deadline)
+        still = workspace.cold(np.tile(x, (len(us) + 1, 1)), us, self.price)
+        if found[0] is not None or np.array_equal(begin.xs, still.xs):
+            return found
+        again = self._run(workspace, WHOLE, x, still, rows, deadline)
+        return found if again[0] is None else again
+
+    def _run(
+        self, workspace: Shooting, phase: int, x: Array, begin: Iterate, rows: Array, deadline: float
+    ) -> tuple[Iterate | None, Solution]:
+        """The iterate after a phase of the driver, None where it is not usable, and the solution."""
+        ended, report, found, after = workspace.run(phase, x, begin, rows, self._numbers(begin, deadline))
         solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
         return None if solution.status is ActionStatus.FALLBACK else after, solution
 
@@ -101,11 +117,9 @@ class MultipleShooting:
         with np.errstate(all="ignore"):
             xs = np.asarray(p.dynamics.rollout(x, us, p.dt))
         xs = xs if np.isfinite(xs).all() else np.tile(x, (p.steps + 1, 1))
-        price = self.price if state is None else state.price
-        return Iterate(xs, us, np.zeros((p.steps, p.dynamics.state.dim)), np.zeros(workspace.shape), price)
+        return workspace.cold(xs, us, self.price if state is None else state.price)
 
-    def _numbers(self, begin: Iterate) -> Array:
-        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
+    def _numbers(self, begin: Iterate, deadline: float) -> Array:
         return np.array([self.iterations, self.tolerance, self.feasible, begin.price, float(self.soft), deadline])
 
 
@@ -147,6 +161,11 @@ class Shooting:
         rest = problem.action.clip(np.zeros(m))
         dynamics.step(state.identity(), rest, problem.dt)  # what dynamics that are called back call is compiled here
         self._shoot = shoot.compiled
+
+    def cold(self, xs: Array, us: Array, price: float) -> Iterate:
+        """An iterate without multipliers."""
+        p = self.problem
+        return Iterate(xs, us, np.zeros((p.steps, p.dynamics.state.dim)), np.zeros(self.shape), price)
 
     def prepare(self, begin: Iterate, rows: Array, numbers: Array) -> None:
         """Linearise along a plan, unless that was the last thing done."""
