@@ -102,8 +102,8 @@ def random(benchmark: BenchmarkTask, model: Dynamics, seed: int) -> Controller:
 
 @controllers.add
 def ilqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`ILQR` with a horizon of 30 steps and 50 iterations per tick."""
-    return _predictive(ILQR, benchmark, model, {"horizon": 30, "iterations": 50, **settings})
+    """`ILQR` with a horizon of 30 steps, and 50 iterations per tick from the last plan and 50 from rest."""
+    return _predictive(ILQR, benchmark, model, {"horizon": 30, "iterations": 50, "restart": True, **settings})
 
 
 @controllers.add
@@ -114,20 +114,20 @@ def ddp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -
 
 @controllers.add
 def sqp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`SQP` with a horizon of 30 steps and 20 quadratic programs per tick."""
-    return _predictive(SQP, benchmark, model, {"horizon": 30, "iterations": 20, **settings})
+    """`SQP` with a horizon of 30 steps, and 20 quadratic programs per tick from the last plan and 20 from rest."""
+    return _predictive(SQP, benchmark, model, {"horizon": 30, "iterations": 20, "restart": True, **settings})
 
 
 @controllers.add
 def sqp_real_time(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`SQP` with one quadratic program per tick."""
+    """`SQP` with one quadratic program per tick for the last plan, and 20 from rest."""
     return sqp(benchmark, model, seed, **{"real_time": True, **settings})
 
 
 @controllers.add
 def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`GradientMPC` with a horizon of 30 steps and 30 iterations per tick."""
-    return _predictive(GradientMPC, benchmark, model, {"horizon": 30, "iterations": 30, **settings})
+    """`GradientMPC` with a horizon of 30 steps, and 30 iterations per tick from the last plan and 30 from rest."""
+    return _predictive(GradientMPC, benchmark, model, {"horizon": 30, "iterations": 30, "restart": True, **settings})
 
 
 @controllers.add
@@ -179,7 +179,7 @@ def ilqr_tracks(
     **settings: Any,
 ) -> Controller:
     """`ilqr` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(ilqr(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+    return _avoiding(ilqr(benchmark, model, seed, **{"restart": False, **settings}), benchmark, risk, foresight, count)
 
 
 @controllers.add
@@ -226,8 +226,10 @@ def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: 
 
 
 def _sampling(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
-    """A sampling controller with the settings that suit the task; those of the suite come first."""
-    return _predictive(kind, benchmark, model, {"horizon": 30, **(benchmark.sampling or {}), **settings})
+    """A sampling controller with the settings that suit the task, and feedback; those of the suite come first."""
+    feedback = isinstance(model, Compiled) and _derived(benchmark)
+    suited = {"horizon": 30, "feedback": feedback, **(benchmark.sampling or {}), **settings}
+    return _predictive(kind, benchmark, model, suited)
 
 
 def _avoiding(

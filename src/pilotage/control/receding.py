@@ -57,6 +57,8 @@ class RecedingHorizon:
             action (or the nearest within the bounds) keeps the state as constant as possible. This brakes a vehicle
             controlled by acceleration until it stands, and is zero for one that stands.
         rng: seed or generator of the solver's random numbers.
+        restart: whether each tick also solves from rest, the action `brake`, and continues with that plan where it is
+            better by a thousandth of the cost: for solvers that only find the minimum near their first plan.
 
     Attributes:
         seed: seed that replays the controller, as `rng` or through `reset`.
@@ -89,6 +91,7 @@ class RecedingHorizon:
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
         rng: Rng = None,
+        restart: bool = False,
     ) -> None:
         who, steps = type(self).__name__, whole(horizon, "horizon")
         mounted = _mounted(task, dynamics, who)
@@ -97,6 +100,7 @@ class RecedingHorizon:
         action = _narrowed(dynamics.action, task.action)
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
         self.solver, self.fallback, self._proposal = solver, fallback, None
+        self.restart: bool = setting(restart, bool, "restart")
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
@@ -182,7 +186,7 @@ class RecedingHorizon:
             self._last = self._stopping(x)
             return Action(self._last.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
         begin = self._begin(self._proposal, x, self.plan, rows)
-        self._state, found = self.solver.step(self._workspace, self._state, x, begin, rows, self._passed)
+        self._state, found = self._improved(self._state, x, begin, rows, self._passed)
         self._passed = 0.0
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
@@ -224,7 +228,7 @@ class RecedingHorizon:
         rows, _ = references_of(self.task, x, t, problem.steps, None)
         begin = np.array(problem.action.clip(begin), order="C")
         begin = self._begin(self._proposal, x, begin, rows) if us is None else begin
-        _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows, 0.0)
+        _, found = self._improved(self.solver.init(self.seed), x, begin, rows, 0.0)
         solved, lost = found.status is ActionStatus.SOLVED, found.status is ActionStatus.FALLBACK
         if lost or (not solved and problem.violated(x, found.us[0], rows)):
             return Plan(PlanStatus.NO_PATH, reason=found.reason, stats=found.stats)
@@ -244,6 +248,15 @@ class RecedingHorizon:
         if not np.isfinite(proposed).all():
             return us
         return p.better(x, np.stack([us, p.action.clip(proposed)]), rows)
+
+    def _improved(self, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
+        """The state and the solution of the solver from a plan; with `restart`, those from rest if these are better."""
+        solver, rest = self.solver, np.tile(self.brake, (len(us), 1))
+        after, found = solver.step(self._workspace, state, x, us, rows, passed)
+        if not self.restart or np.array_equal(us, rest):
+            return after, found
+        other, again = solver.step(self._workspace, solver.init(self.seed), x, rest, rows, 0.0)
+        return (other, again) if again.beats(found) else (after, found)
 
     def _advance(self, t: float | None) -> float:
         """Shift the plan to the time `t`, with interpolation and its last action at the end; returns the time.

@@ -14,11 +14,16 @@ from numpy.typing import ArrayLike
 from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.results import ActionStatus
+from ..core.settings import Positive, setting
 from ..core.space import Space
 from ..core.task import Task
 
 SLACK = 1e-4
 """What a solver may leave of a violation of the constraint, in a plan that counts as one that keeps it."""
+
+
+MARGIN = 1e-3
+"""The share of its cost that another plan has to save, to replace one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +100,29 @@ class Solution:
     xs: Array | None = None
     stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
 
+    def states_after(self, passed: float, us: Array, space: Space) -> Array | None:
+        """The states ``(T + 1, n)`` after `passed` steps; the last is repeated. None if `us` is not this plan then."""
+        T = len(us)
+        if self.xs is None or passed >= T or not np.array_equal(shifted(self.us, passed), us):
+            return None
+        ahead = int(passed + 1e-6)
+        i = np.minimum(np.arange(ahead, ahead + T + 1), T)
+        xs = self.xs[i]
+        if passed - ahead > 1e-6:
+            xs = space.interpolate(xs, self.xs[np.minimum(i + 1, T)], passed - ahead)
+        return xs
+
+    def beats(self, other: Solution) -> bool:
+        """Whether it is usable and violates the constraint less than another one, or as little and is cheaper.
+
+        Violations up to `SLACK` count as none, and so do savings up to `MARGIN`: a controller does not go to and fro
+        between plans that cost the same.
+        """
+        if self.status is ActionStatus.FALLBACK or other.status is ActionStatus.FALLBACK:
+            return self.status is not ActionStatus.FALLBACK
+        mine, its = (max(SLACK, float(np.nan_to_num(s.stats.get("violation", 0.0)))) for s in (self, other))
+        return mine < its or (mine == its and self.cost < other.cost - MARGIN * abs(other.cost))
+
 
 Proposal = Callable[[Horizon, Array, Array], ArrayLike]
 """A function of problem, state ``(n,)`` and references ``(T + 1, nr)`` that proposes actions ``(T, m)``."""
@@ -143,6 +171,17 @@ def shifted(plans: Array, passed: float) -> Array:
     i = at.astype(np.int64)
     share = (at - i)[:, None]
     return (1.0 - share) * plans[..., i, :] + share * plans[..., np.minimum(i + 1, last), :]
+
+
+def share_of(budget: float | None, restart: bool) -> float | None:
+    """The seconds of a solve, of the seconds of a tick: half of them where a tick solves twice.
+
+    Example:
+        >>> share_of(0.02, True), share_of(0.02, False), share_of(None, True)
+        (0.01, 0.02, None)
+    """
+    given = setting(budget, Positive | None, "budget")
+    return given / 2.0 if given is not None and restart else given
 
 
 def iterations_within(most: int, budget: float | None) -> Iterator[int]:

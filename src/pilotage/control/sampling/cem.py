@@ -44,21 +44,24 @@ class CrossEntropy(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """Fit mean and variance to the elites of each iteration, from the last mean and again from rest."""
-        key, before = state
+        key, before, last = state
         none = np.empty((0, *us.shape))
         first = (us, none) if before is None else (shifted(before[0], passed), shifted(before[1], passed))
         rest = np.tile(workspace.problem.action.clip(np.zeros(us.shape[1])), (len(us), 1))
+        nominal = workspace.nominal(last, us, passed)
         found = list[tuple[Fit, tuple[Array, Array]]]()
         for mean, elites in (first, *[(rest, none)] * self.restarts):
-            key, fit = self._fit(workspace, key, x, mean, elites, rows)
+            key, fit = self._fit(workspace, key, x, mean, elites, rows, None if found else nominal)
             found.append((fit, (workspace.costs.copy(), workspace.violations.copy())))
         best, (workspace.costs[:], workspace.violations[:]) = min(found, key=lambda each: each[0].cost)
         if best.cost == np.inf:
-            return (key, None), workspace.solution(x, us, np.inf, us, rows)
+            return (key, None, None), workspace.solution(x, us, np.inf, us, rows)
         solution = workspace.solution(x, best.plan if self.best else best.mean, best.cost, us, rows, std=best.std)
-        return (key, (best.mean, best.elites) if self.best else None), solution
+        return (key, (best.mean, best.elites) if self.best else None, solution), solution
 
-    def _fit(self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array) -> tuple[Any, Fit]:
+    def _fit(
+        self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array, nominal: Array | None
+    ) -> tuple[Any, Fit]:  # fmt: skip
         """The key after a search from a mean with the full deviation, and what it found."""
         elite, floor = max(round(self.elites * self.samples), 1), self.least * workspace.std
         fit = Fit(mean, workspace.std, mean, np.inf, elites)
@@ -69,7 +72,8 @@ class CrossEntropy(Sampler):
             if not self.best or i == self.iterations - 1:
                 given = np.concatenate([fit.mean[None], given])
             key = key + DRAWN
-            workspace.roll(x, fit.mean, rows, key, std=fit.std, kept=given, count=count)
+            law = workspace.law(x, fit.mean, rows, None if i else nominal)
+            workspace.roll(x, fit.mean, rows, key, std=fit.std, kept=given, count=count, law=law)
             order = np.argsort(workspace.costs, kind="stable")[:elite]
             order = order[np.isfinite(workspace.costs[order])]
             if not len(order):
@@ -121,7 +125,7 @@ class CEM(RecedingHorizon):
         scales: factors of `std` that the samples take in turn, such as ``(1, 0.3, 0.1)``: those with a large one
             explore, those with a small one refine the plan, as unstable systems need.
             Among obstacles they make plans that stay where they are, so that the default is one size.
-        std, penalty, threads, precision, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, feedback, budget, rng: as for `MPPI`.
         noise: kind of noise over time, such as `PowerLawNoise`; default: white.
 
     Source: Rubinstein and Kroese, "The cross-entropy method" (2004), algorithm 4.2.1; for plans: Chua et al., "Deep
@@ -160,9 +164,10 @@ class CEM(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
         precision: Precision = "double",
+        feedback: bool = False,
     ) -> None:
         solver = CrossEntropy(
-            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, elites, smoothing,
-            least, restarts=restarts,
+            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, feedback, elites,
+            smoothing, least, restarts=restarts,
         )  # fmt: skip
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

@@ -30,13 +30,15 @@ class BestSample(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """The cheapest of the samples around the plan, of which the plan itself is one."""
-        (key, _), plan, best = state, us, 0
-        for _ in iterations_within(self.iterations, self.budget):
+        (key, _, last), plan, best = state, us, 0
+        nominal = workspace.nominal(last, us, passed)
+        for i in iterations_within(self.iterations, self.budget):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key)
+            workspace.roll(x, plan, rows, key, law=workspace.law(x, plan, rows, None if i else nominal))
             best = int(np.argmin(workspace.costs))
             plan = workspace.taken(best, plan)
-        return (key, None), workspace.solution(x, plan, float(workspace.costs[best]), us, rows)
+        found = workspace.solution(x, plan, float(workspace.costs[best]), us, rows)
+        return (key, None, found), found
 
 
 class PredictiveSampling(RecedingHorizon):
@@ -58,7 +60,7 @@ class PredictiveSampling(RecedingHorizon):
             of a shorter horizon.
         order: "zero" (constant between knots), "linear" or "cubic"; see `SplineNoise`.
         iterations: number of improvements per tick.
-        std, penalty, threads, precision, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, feedback, budget, rng: as for `MPPI`.
         scales: as for `CEM`.
 
     Source: Howell et al., "Predictive sampling: real-time behaviour synthesis with MuJoCo", 2022, algorithm 1. There,
@@ -94,8 +96,11 @@ class PredictiveSampling(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
         precision: Precision = "double",
+        feedback: bool = False,
     ) -> None:
         few = max(min(5, whole(horizon, "horizon")), 2)
         noise = SplineNoise(few if knots is None else knots, order)
-        solver = BestSample(samples, std, noise, penalty, iterations, threads, budget, True, scales, precision)
+        solver = BestSample(
+            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, feedback
+        )
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

@@ -14,6 +14,7 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within
+from ..solver import share_of
 from ._adjoint import Adjoint
 from ._descent import OPTIMISERS, Optimiser
 
@@ -141,6 +142,9 @@ class GradientMPC(RecedingHorizon):
         feasible: largest value of the constraint that counts as satisfied.
         weight: initial weight of violated constraints.
         budget: seconds after which no further iteration begins.
+        restart: whether each tick also solves from rest, and continues with that plan if it is better: a way out of a
+            poor local minimum, such as a torque at its limit that holds a pendulum below. A tick takes twice as long or
+            more, and each solve has half of the budget.
 
     Source: Bryson and Ho, "Applied optimal control" (1975), section 2.2; the optimisers: Kingma and Ba (2015), and
     Nocedal and Wright, "Numerical optimization" (2006), chapters 5 and 7.
@@ -171,6 +175,9 @@ class GradientMPC(RecedingHorizon):
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
         budget: float | None = None,
+        restart: bool = False,
     ) -> None:
-        solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, share_of(budget, restart))
+        super().__init__(
+            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0, restart=restart
+        )

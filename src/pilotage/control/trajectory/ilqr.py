@@ -17,10 +17,11 @@ from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution, shifted
+from ..receding import Fallback, Horizon, RecedingHorizon, Solution
+from ..solver import share_of
 from ._clock import CLOCK
 from ._verdict import judged
-from .ddp import lead, memory_for, solve
+from .ddp import gains, lead, memory_for, solve
 
 
 @settings
@@ -85,21 +86,15 @@ class Sweeps:
         rest = problem.action.clip(np.zeros(problem.action.size))
         dynamics.step(state.identity(), rest, problem.dt)  # what dynamics that are called back call is compiled here
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
-        self._solve, self._lead = solve.compiled, lead.compiled
+        self._solve, self._lead, self._gains = solve.compiled, lead.compiled, gains.compiled
 
     def led(self, last: Solution, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
         """The plan `us`, or the actions of the last plan with its gains, if `us` is that plan, and these cost less."""
-        T, space = len(us), self.problem.dynamics.state
-        if last.xs is None or passed >= T or not np.array_equal(shifted(last.us, passed), us):
+        xs, gains = last.states_after(passed, us, self.problem.dynamics.state), last.stats["gains"]
+        if xs is None or np.array_equal(xs[0], x):
             return us
-        ahead = int(passed + 1e-6)
-        i = np.minimum(np.arange(ahead, ahead + T + 1), T)
-        xs, K, left = last.xs[i], np.zeros_like(last.stats["gains"]), T - ahead
-        if passed - ahead > 1e-6:
-            xs = space.interpolate(xs, last.xs[np.minimum(i + 1, T)], passed - ahead)
-        if np.array_equal(xs[0], x):
-            return us
-        K[:left] = last.stats["gains"][ahead:]  # the steps after the end of the plan have none
+        K, ahead = np.zeros_like(gains), int(passed + 1e-6)
+        K[: len(K) - ahead] = gains[ahead:]  # the steps after the end of the plan have none
         followed = us.copy()
         with_gains = self._cost((xs.copy(), followed, K), x, rows, weight)
         return followed if with_gains < self._cost((xs, us.copy(), np.zeros_like(K)), x, rows, weight) else us
@@ -109,6 +104,15 @@ class Sweeps:
             each.refresh()
         multipliers = np.zeros((len(plan[1]), self._k))
         return self._lead(self._models, plan, rows, self._limits, multipliers, weight, x, self._memory[1])
+
+    def gains(self, xs: Array, us: Array, rows: Array) -> Array:
+        """The gains ``(T, m, d)`` of the linear-quadratic problem along a plan; zero where that has no solution."""
+        K = np.zeros((*us.shape, self.problem.dynamics.state.dim))
+        for each in self._parameters:
+            each.refresh()
+        plan, free = (xs.copy(), us.copy(), K), np.zeros((len(us), self._k))
+        found = self._gains(xs.shape[1], self._models, plan, rows, self._limits, free, *self._memory)
+        return K if found and np.isfinite(K).all() else np.zeros_like(K)
 
     def solve(self, x: Array, us: Array, rows: Array, settings: Array) -> tuple[int, Array, dict[str, Array]]:
         """The status of the driver, its report, and the plan with its gains."""
@@ -159,6 +163,9 @@ class ILQR(RecedingHorizon):
         second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
             by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
             traced dynamics without rotations in their state.
+        restart: whether each tick also solves from rest, and continues with that plan if it is better: a way out of a
+            poor local minimum, such as a torque at its limit that holds a pendulum below. A tick takes twice as long or
+            more, and each solve has half of the budget.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; Mayne, "A
     second-order gradient method for determining optimal trajectories", Int. J. Control 3 (1966); the augmented
@@ -189,6 +196,11 @@ class ILQR(RecedingHorizon):
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
         budget: float | None = None,
+        restart: bool = False,
     ) -> None:
-        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight, budget, second_order)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        solver = DifferentialDynamicProgramming(
+            iterations, tolerance, feasible, weight, share_of(budget, restart), second_order
+        )
+        super().__init__(
+            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0, restart=restart
+        )

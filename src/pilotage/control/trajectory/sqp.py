@@ -19,6 +19,7 @@ from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task, references_of
 from ...models.trace import ParameterMemory, code_of
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution
+from ..solver import share_of
 from ._clock import CLOCK
 from ._verdict import judged
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
@@ -236,6 +237,9 @@ class SQP(RecedingHorizon):
         real_time: one quadratic program per tick.
         budget: seconds of a tick. After the first, no quadratic program begins that would end later, if it takes as
             long as the longest before it; the plan so far is used with status IMPROVED.
+        restart: whether each tick also solves from rest, and continues with that plan if it is better: a way out of a
+            poor local minimum, such as a torque at its limit that holds a pendulum below. A tick takes twice as long or
+            more, and each solve has half of the budget.
 
     Raises:
         ModelError: if the task is not traced, or the exact Hessian does not exist.
@@ -278,10 +282,15 @@ class SQP(RecedingHorizon):
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
         budget: float | None = None,
+        restart: bool = False,
     ) -> None:
         cost = 100.0 if price is None else price
-        solver = MultipleShooting(iterations, hessian, tolerance, feasible, cost, soft, real_time, budget)
-        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        solver = MultipleShooting(
+            iterations, hessian, tolerance, feasible, cost, soft, real_time, share_of(budget, restart)
+        )
+        super().__init__(
+            dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0, restart=restart
+        )
         for name in [name for name, given in (("price", price is not None), ("soft", soft)) if given]:
             if not self._workspace.constraints:
                 raise SettingError(f"{name} is about the constraint of the task, but {self.task!r} has none")
