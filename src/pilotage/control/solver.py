@@ -66,14 +66,18 @@ class Horizon:
 
         Violations up to `SLACK` count as none; of equals, the first is chosen.
         """
-        task, count = self.task, len(plans)
-        now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
         with np.errstate(invalid="ignore", over="ignore"):
-            xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
-            cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
-            g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
-        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), SLACK)
-        return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
+            xs = self.dynamics.rollout(np.tile(x, (len(plans), 1)), plans, self.dt)
+        verdicts = [self.judged(*each, rows) for each in zip(xs, plans, strict=True)]
+        return plans[verdicts.index(min(verdicts))]
+
+    def judged(self, xs: Array, us: Array, rows: Array) -> tuple[float, float]:
+        """The violation of states ``(T + 1, n)`` and actions, at least `SLACK`, and their cost; infinite where NaN."""
+        task = self.task
+        now, last = ((rows[:-1],), (rows[-1],)) if rows.shape[1] else ((), ())
+        with np.errstate(invalid="ignore", over="ignore"):
+            cost = float(np.sum(task.cost(xs[:-1], us, *now)) + task.terminal_cost(xs[-1], *last))
+        return max(self.worst(xs[1:], us, rows[1:]), SLACK), math.inf if math.isnan(cost) else cost
 
 
 @dataclass(frozen=True, eq=False)

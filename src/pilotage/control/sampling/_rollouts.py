@@ -16,7 +16,7 @@ from ._noise import coloured, mixed, normals, normals_single
 REAL, WORDS = np.float64, np.int64
 """The types of the numbers in lanes, and of the words that they are drawn from."""
 NOISE = "R[:,::1], R[:,::1], R[:,::1], R[:,::1], R[::1], R[:,::1], R[:,::1], i8[::1], R[:,:,::1]"
-LAW = "R[:,::1], R[:,:,::1]"
+LAW = "R[:,::1], R[:,::1], R[:,:,::1]"
 ROLL = (
     f"void(i8, i8, i8[::1], R[::1], R[:,::1], {NOISE}, {LAW}, R[::1], R[::1], R[::1], f8[:,::1], f8[:,::1], R[:,:,::1])"
 )
@@ -32,8 +32,8 @@ def of(signature: str, real: str) -> str:
 @driver(of(ROLL, "f8"), heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, rows: Any, plan: Any, std: Any, limits: Any, price: Any, settings: Any,
-    basis: Any, kept: Any, key: Any, pool: Any, nominal: Any, gains: Any, dt: Any, p: Any, c: Any, costs: Any,
-    violations: Any, deviations: Any,
+    basis: Any, kept: Any, key: Any, pool: Any, nominal: Any, steady: Any, gains: Any, dt: Any, p: Any, c: Any,
+    costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
@@ -54,8 +54,8 @@ def roll(
         kept: deviations of the first samples, in units of std (q, T m).
         key: see `normals`.
         pool: noise that was drawn before, see `fill`; empty to draw it now.
-        nominal, gains: states (T+1, n) and gains (T, m, d) of the feedback of every second sample, see `follow`; no
-            gains for none.
+        nominal, steady, gains: states (T+1, n), actions (T, m) and gains (T, m, d) of the feedback of every second
+            sample, see `follow`; no gains for none.
         dt: seconds a step (1,).
         p, c: parameters of dynamics and task.
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
@@ -90,7 +90,7 @@ def roll(
                     for lane in range(LANES):
                         around[i, lane] = nominal[t, i]
                 call(code[5], x, around, dt, p, dx)
-                follow(t, plan, limits, price, gains[t], follows, dx, e, deviations[b], paid)
+                follow(t, plan, steady, gains[t], limits, price, follows, dx, e, deviations[b], paid)
             u = e[t * m : (t + 1) * m]
             call(code[1], x, u, rows[t], c, out)
             for lane in range(LANES):
@@ -208,9 +208,10 @@ def choose(b: int, first: int, scales: int, follows: Any) -> None:
 
 @driver(fast=True)
 def follow(
-    t: int, plan: Any, limits: Any, price: Any, gains: Any, follows: Any, dx: Any, e: Any, deviations: Any, paid: Any
+    t: int, plan: Any, steady: Any, gains: Any, limits: Any, price: Any, follows: Any, dx: Any, e: Any,
+    deviations: Any, paid: Any,
 ) -> None:  # fmt: skip
-    """Add feedback to the actions of step t: ``u <- clip(u + K dx)``, dx the deviation from the nominal state.
+    """Move the actions of step t to a feedback law: ``clip(u + (steady - plan) + K dx)``, dx from the nominal state.
 
     What is not finite counts as zero: the mean of the samples contains all deviations, with a weight of zero or more.
     """
@@ -223,6 +224,9 @@ def follow(
         high = limits[1, j]
         charge = price[t, j]
         row = t * m + j
+        moved = steady[t, j] - mean
+        for lane in range(LANES):
+            e[row, lane] += follows[0, lane] * moved
         for i in range(dx.shape[0]):
             gain = gains[j, i]
             for lane in range(LANES):

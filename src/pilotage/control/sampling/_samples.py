@@ -32,8 +32,8 @@ DRIVERS = {
     "single": (_rollouts.roll_single, _rollouts.fill_single, _rollouts.moments_single),
 }
 
-Law = tuple[Array, Array]
-"""Nominal states and gains of a feedback."""
+Law = tuple[Array, Array, Array]
+"""Nominal states, nominal actions and gains of a feedback."""
 Precision = Literal["double", "single"]
 """The precision of rollouts."""
 
@@ -99,7 +99,8 @@ class Samples:
         self._sweeps: Sweeps | None = None
         self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
-        self._none = np.empty((0, problem.dynamics.state.size)), np.empty((0, m, problem.dynamics.state.dim))
+        state = problem.dynamics.state
+        self._none = np.empty((0, state.size)), np.empty((0, m)), np.empty((0, m, state.dim))
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
         other = task if isinstance(dynamics, Compiled) else dynamics
         if sampler.precision == "single" and not self._coded:
@@ -154,7 +155,7 @@ class Samples:
             price: cost of each unit of a deviation ``(T, m)``.
             kept: plans ``(q, T, m)`` that are the first samples; default: the plan itself.
             count: only so many samples are drawn; others cost infinitely much.
-            law: nominal states ``(T+1, n)`` and gains ``(T, m, d)`` for every second sample, see `law`.
+            law: the feedback of every second sample, see `law`; the first of these has no noise.
         """
         std = self.std if std is None else std
         first = self._free[None] if kept is None else (kept - plan) / std
@@ -188,27 +189,24 @@ class Samples:
         costs.ravel()[drawn:] = np.inf
         self._violations.ravel()[drawn:] = np.inf
 
-    def law(self, x: Array, plan: Array, rows: Array, nominal: Array | None = None) -> Law | None:
-        """The feedback of samples around a plan; None without the setting.
+    def law(
+        self, x: Array, us: Array, rows: Array, last: Solution | None = None, passed: float = 0.0
+    ) -> Law | None:  # fmt: skip
+        """The feedback of samples: nominal states ``(T+1, n)``, their actions `us`, and gains; None if not wanted.
 
         ::
 
-            u_t = clip(plan_t + noise_t + K_t (x_t (-) nominal_t))
+            u_t = clip(us_t + noise_t + K_t (x_t (-) nominal_t))
 
-        Args:
-            x, plan, rows: state, plan ``(T, m)`` and references.
-            nominal: states of the plan ``(T+1, n)``; default: its rollout from x.
+        The nominal states are those of the last solution, if `us` is the rest of its plan; else the rollout from x.
         """
         if self._sweeps is None:
             return None
         p = self.problem
+        xs = None if last is None else last.states_after(passed, us, p.dynamics.state)
         with np.errstate(all="ignore"):
-            xs = np.ascontiguousarray(p.dynamics.rollout(x, plan, p.dt) if nominal is None else nominal)
-        return xs, self._sweeps.gains(xs, plan, rows)
-
-    def nominal(self, last: Solution | None, us: Array, passed: float) -> Array | None:
-        """The states of the last plan from now on, if `us` is that plan."""
-        return None if last is None else last.states_after(passed, us, self.problem.dynamics.state)
+            xs = np.ascontiguousarray(p.dynamics.rollout(x, us, p.dt) if xs is None else xs)
+        return xs, us, self._sweeps.gains(xs, us, rows)
 
     def taken(self, which: Any, plan: Array) -> Array:
         """The actions ``(..., T, m)`` of samples by their numbers, which were drawn around `plan`."""

@@ -15,7 +15,7 @@ from ...core.settings import Count, Fraction, Interval, Natural, by_name, settin
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import Fallback, RecedingHorizon, Solution, iterations_within, shifted
-from ._samples import DRAWN, Precision, Sampler, Samples
+from ._samples import DRAWN, Law, Precision, Sampler, Samples
 from .noise import Noise
 
 
@@ -48,10 +48,10 @@ class CrossEntropy(Sampler):
         none = np.empty((0, *us.shape))
         first = (us, none) if before is None else (shifted(before[0], passed), shifted(before[1], passed))
         rest = np.tile(workspace.problem.action.clip(np.zeros(us.shape[1])), (len(us), 1))
-        nominal = workspace.nominal(last, us, passed)
+        law = workspace.law(x, us, rows, last, passed)
         found = list[tuple[Fit, tuple[Array, Array]]]()
         for mean, elites in (first, *[(rest, none)] * self.restarts):
-            key, fit = self._fit(workspace, key, x, mean, elites, rows, None if found else nominal)
+            key, fit = self._fit(workspace, key, x, mean, elites, rows, workspace.law(x, mean, rows) if found else law)
             found.append((fit, (workspace.costs.copy(), workspace.violations.copy())))
         best, (workspace.costs[:], workspace.violations[:]) = min(found, key=lambda each: each[0].cost)
         if best.cost == np.inf:
@@ -60,7 +60,7 @@ class CrossEntropy(Sampler):
         return (key, (best.mean, best.elites) if self.best else None, solution), solution
 
     def _fit(
-        self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array, nominal: Array | None
+        self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array, law: Law | None
     ) -> tuple[Any, Fit]:  # fmt: skip
         """The key after a search from a mean with the full deviation, and what it found."""
         elite, floor = max(round(self.elites * self.samples), 1), self.least * workspace.std
@@ -72,7 +72,7 @@ class CrossEntropy(Sampler):
             if not self.best or i == self.iterations - 1:
                 given = np.concatenate([fit.mean[None], given])
             key = key + DRAWN
-            law = workspace.law(x, fit.mean, rows, None if i else nominal)
+            law = workspace.law(x, fit.plan, rows) if i else law
             workspace.roll(x, fit.mean, rows, key, std=fit.std, kept=given, count=count, law=law)
             order = np.argsort(workspace.costs, kind="stable")[:elite]
             order = order[np.isfinite(workspace.costs[order])]

@@ -59,13 +59,13 @@ class PathIntegral(Sampler):
     ) -> tuple[Any, Solution]:
         """Move the plan to the weighted mean of samples around it."""
         key, std, last = state
-        nominal = workspace.nominal(last, us, passed)
+        law = workspace.law(x, us, rows, last, passed)
         plan, cost, heat = us.copy(), np.inf, np.inf
         std = workspace.std if std is None else shifted(std, passed)
         wanted = (EFFECTIVE if self.effective is None else self.effective) * self.samples
         for i in iterations_within(self.iterations, self.budget):
             key = key + DRAWN
-            law = workspace.law(x, plan, rows, None if i else nominal)
+            law = workspace.law(x, plan, rows) if i else law
             workspace.roll(x, plan, rows, key, std=std, price=self._price(workspace, plan, std), law=law)
             heat, cost = weigh.compiled(self.temperature or 0.0, wanted, *workspace.padded)
             if heat == np.inf:
@@ -134,7 +134,7 @@ class MPPI(RecedingHorizon):
             origin is known to a millimetre.
         rng: seed or generator of the random numbers.
         feedback: whether every second sample follows a feedback law, ``u_t = clip(plan_t + noise_t + K_t (x_t (-)
-            nominal_t))``: the nominal states are those of the last plan, and K the gains of the linear-quadratic
+            nominal_t))``: plan and nominal states are those of the last tick, and K the gains of the linear-quadratic
             problem along it, as of `ILQR`. An unstable system leaves its plan where the estimate moves or a disturbance
             acts, and samples with feedback return to it. Dynamics and task must be traced.
 

@@ -31,10 +31,11 @@ class BestSample(Sampler):
     ) -> tuple[Any, Solution]:
         """The cheapest of the samples around the plan, of which the plan itself is one."""
         (key, _, last), plan, best = state, us, 0
-        nominal = workspace.nominal(last, us, passed)
+        law = workspace.law(x, us, rows, last, passed)
         for i in iterations_within(self.iterations, self.budget):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key, law=workspace.law(x, plan, rows, None if i else nominal))
+            law = workspace.law(x, plan, rows) if i else law
+            workspace.roll(x, plan, rows, key, law=law)
             best = int(np.argmin(workspace.costs))
             plan = workspace.taken(best, plan)
         found = workspace.solution(x, plan, float(workspace.costs[best]), us, rows)

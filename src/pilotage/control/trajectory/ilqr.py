@@ -29,7 +29,9 @@ class DifferentialDynamicProgramming:
     """The solver of `ILQR`: its settings, and a step that improves a plan until it is a local minimum.
 
     Its state is the last solution: where a disturbance has moved the robot off its states, the next step begins with
-    its gains. An unstable system would leave the plan otherwise, before any step can improve it.
+    its gains. An unstable system would leave the plan otherwise, before any step can improve it. The first plan, of one
+    action, is followed with the gains that hold the robot where it is, if that costs less: of a pole that falls within
+    the horizon, the rollout leads to a minimum far away.
 
     Example:
         >>> DifferentialDynamicProgramming(iterations=5).tolerance
@@ -57,7 +59,8 @@ class DifferentialDynamicProgramming:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
         deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
         settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight, deadline])
-        begin = us if state is None else workspace.led(state, x, us, rows, passed, self.weight)
+        held, led = workspace.held, workspace.led
+        begin = held(x, us, rows, self.weight) if state is None else led(state, x, us, rows, passed, self.weight)
         ended, report, found = workspace.solve(x, begin, rows, settings)
         solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
         return None if solution.status is ActionStatus.FALLBACK else solution, solution
@@ -88,6 +91,13 @@ class Sweeps:
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
         self._solve, self._lead, self._gains = solve.compiled, lead.compiled, gains.compiled
 
+    def held(self, x: Array, us: Array, rows: Array, weight: float) -> Array:
+        """The plan `us`, or with gains to stay at x, if it is one action for all steps, and these cost less."""
+        if (us != us[0]).any():
+            return us
+        xs = np.tile(x, (len(us) + 1, 1))
+        return self._cheaper(xs, us, self.gains(xs, us, rows), x, rows, weight)
+
     def led(self, last: Solution, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
         """The plan `us`, or the actions of the last plan with its gains, if `us` is that plan, and these cost less."""
         xs, gains = last.states_after(passed, us, self.problem.dynamics.state), last.stats["gains"]
@@ -95,6 +105,10 @@ class Sweeps:
             return us
         K, ahead = np.zeros_like(gains), int(passed + 1e-6)
         K[: len(K) - ahead] = gains[ahead:]  # the steps after the end of the plan have none
+        return self._cheaper(xs, us, K, x, rows, weight)
+
+    def _cheaper(self, xs: Array, us: Array, K: Array, x: Array, rows: Array, weight: float) -> Array:
+        """The plan `us`, or its actions from x with gains, if these cost less."""
         followed = us.copy()
         with_gains = self._cost((xs.copy(), followed, K), x, rows, weight)
         return followed if with_gains < self._cost((xs, us.copy(), np.zeros_like(K)), x, rows, weight) else us

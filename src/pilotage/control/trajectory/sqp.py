@@ -75,30 +75,21 @@ class MultipleShooting:
 
     def prepare(self, workspace: Shooting, state: Iterate, us: Array, rows: Array) -> None:
         """Linearise along the plan of the next tick, whose actions will be `us`."""
-        begin = self._begin(workspace, state, state.xs[1], us, 1.0)
+        begin = self._begin(workspace, state, state.xs[1], us, 1.0, rows)
         workspace.prepare(begin, rows, self._numbers(begin, math.inf))
 
     def step(
         self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Iterate | None, Solution]:
-        """The local minimum near the plan `us`; with `real_time`, the plan after one quadratic program.
-
-        Where none is usable, it begins again with the actions `us` in a robot that stays at x. The rollout of an
-        unstable system leads far away, and minima there may violate the constraint.
-        """
+        """The local minimum near the plan `us`; with `real_time`, the plan after one quadratic program."""
         deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
         if state is not None and state.lam.shape != workspace.shape:  # another task, with another constraint
             state = None
-        begin = self._begin(workspace, state, x, us, passed)
+        begin = self._begin(workspace, state, x, us, passed, rows)
         if self.real_time and state is not None:
             workspace.prepare(begin, rows, self._numbers(begin, deadline))
             return self._run(workspace, FEEDBACK, x, begin, rows, deadline)
-        found = self._run(workspace, WHOLE, x, begin, rows, deadline)
-        still = workspace.cold(np.tile(x, (len(us) + 1, 1)), us, self.price)
-        if found[0] is not None or np.array_equal(begin.xs, still.xs):
-            return found
-        again = self._run(workspace, WHOLE, x, still, rows, deadline)
-        return found if again[0] is None else again
+        return self._run(workspace, WHOLE, x, begin, rows, deadline)
 
     def _run(
         self, workspace: Shooting, phase: int, x: Array, begin: Iterate, rows: Array, deadline: float
@@ -108,8 +99,14 @@ class MultipleShooting:
         solution = judged(ended, report, found, workspace.problem, x, rows, self.feasible)
         return None if solution.status is ActionStatus.FALLBACK else after, solution
 
-    def _begin(self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, passed: float) -> Iterate:
-        """The shifted iterate, if its actions are `us`; else a rollout, or all states x where that is not finite."""
+    def _begin(
+        self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, passed: float, rows: Array
+    ) -> Iterate:
+        """The shifted iterate, if its actions are `us`; else a rollout, or all states x if these are better.
+
+        That is where the rollout is not finite; or where `us` is one action for all steps, and states x violate the
+        constraint less, or as little at a smaller cost: of an unstable system, the rollout leads to a minimum far away.
+        """
         ahead, p = round(passed), workspace.problem
         if state is not None and abs(passed - ahead) < 1e-6 and ahead < p.steps:
             begin = state.shifted(ahead, p.dynamics, p.dt)
@@ -117,7 +114,10 @@ class MultipleShooting:
                 return begin
         with np.errstate(all="ignore"):
             xs = np.asarray(p.dynamics.rollout(x, us, p.dt))
-        xs = xs if np.isfinite(xs).all() else np.tile(x, (p.steps + 1, 1))
+        still = np.tile(x, (p.steps + 1, 1))
+        guess = bool((us != us[0]).any())
+        keep = np.isfinite(xs).all() and (guess or p.judged(xs, us, rows) <= p.judged(still, us, rows))
+        xs = xs if keep else still
         return workspace.cold(xs, us, self.price if state is None else state.price)
 
     def _numbers(self, begin: Iterate, deadline: float) -> Array:
