@@ -40,7 +40,7 @@ def upright(constraint: Any) -> Any:
 @pytest.mark.parametrize("constraint", [None, leaning], ids=["free", "constrained"])
 @pytest.mark.parametrize("make", DRIVES.values(), ids=DRIVES)
 def test_a_pole_is_balanced_from_rest(make: Any, constraint: Any) -> None:
-    """The first plan costs hardly more than LQR, which is near the optimum of so small a tilt; from the rollout, 600."""
+    """The first plan costs hardly more than LQR, which is near the optimum; from the rollout, it costs 600."""
     falling = POLE.rollout(X, np.zeros((STEPS, 1)), 0.05)
     assert np.abs(falling[:, 2]).max() > 2.0
     errand = upright(constraint)

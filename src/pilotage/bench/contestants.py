@@ -138,14 +138,14 @@ def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) 
 
 @controllers.add
 def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`CEM` with 4 times 125 samples of 30 steps, or what suits the task."""
-    return _sampling(CEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
+    """`CEM` with 4 times 125 samples of 30 steps, or what suits the task, from the last plan and from rest."""
+    return _sampling(CEM, benchmark, model, {"samples": 125, "restarts": 1, "rng": seed, **settings})
 
 
 @controllers.add
 def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, or what suits the task."""
-    return _sampling(ICEM, benchmark, model, {"samples": 125, "rng": seed, **settings})
+    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, from the last plan and from rest."""
+    return _sampling(ICEM, benchmark, model, {"samples": 125, "restarts": 1, "rng": seed, **settings})
 
 
 @controllers.add
@@ -165,7 +165,7 @@ def mppi_tracks(
     **settings: Any,
 ) -> Controller:
     """`mppi` that keeps clear of predicted tracks, by `TrackAvoidance`; for tasks that have them."""
-    return _avoiding(mppi(benchmark, model, seed, **settings), benchmark, risk, foresight, count)
+    return _avoiding(mppi(benchmark, model, seed, **{"feedback": False, **settings}), benchmark, risk, foresight, count)
 
 
 @controllers.add
