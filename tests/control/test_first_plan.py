@@ -13,7 +13,7 @@ from pilotage.models import cart_pole, task
 
 POLE = cart_pole(noise=0.0)
 WEIGHTS = (1.0, 0.1, 10.0, 0.1, 0.01)
-X = np.array([0.225, 0.111, 0.069, 0.081])
+X = np.array([-0.11, 0.07, 0.1, 0.19])
 STEPS = 30
 DRIVES: dict[str, Any] = {
     "ILQR": ILQR,
@@ -30,7 +30,10 @@ def leaning(x: Any, u: Any, p: Any, m: Any) -> Any:
 def upright(constraint: Any) -> Any:
     """The pole stays upright."""
 
-    @task(state=POLE.state, action=POLE.action, constraint=constraint, weights=WEIGHTS)
+    @task(
+        state=POLE.state, action=POLE.action, constraint=constraint, weights=WEIGHTS,
+        terminal=lambda x, p, m: [*x], terminal_weights=WEIGHTS[:4],
+    )  # fmt: skip
     def balance(x: Any, u: Any, p: Any, m: Any) -> Any:
         return [*x, u[0]]
 
@@ -49,7 +52,7 @@ def test_a_pole_is_balanced_from_rest(make: Any, constraint: Any) -> None:
     drive = make(POLE, errand, horizon=STEPS)
     for plan in (drive.solve(X).us, drive.act(X).plan):
         xs = POLE.rollout(X, plan, 0.05)
-        cost = float(errand.cost(xs[:-1], plan).sum())
+        cost = float(errand.cost(xs[:-1], plan).sum() + errand.terminal_cost(xs[-1]))
         assert cost < 1.1 * X @ P @ X
         assert np.abs(xs[:, 2]).max() < 0.5
 
