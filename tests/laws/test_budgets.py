@@ -168,3 +168,15 @@ def test_libraries_that_cannot_be_stopped_are_refused() -> None:
     for kind in (ILQR, SQP):
         with pytest.raises(SettingError, match="budget"):
             kind(CAR, ERRAND, budget=0.0)
+
+
+@pytest.mark.parametrize(("kind", "again"), [(GradientMPC, {"restart": True}), (CEM, {"restarts": 1})])
+def test_two_solves_of_a_decision_share_its_budget(kind: Any, again: Any, clock: list[float]) -> None:
+    """Neither of them would end by itself; each look at the clock takes a second."""
+    endless = {"tolerance": 1e-300, "optimiser": "adam"} if kind is GradientMPC else {}
+    drive = on_a_car(kind)(budget=100.0, iterations=10_000, **endless, **again)
+    drive.plan = np.full((15, 2), 0.1)
+    begun = clock[0]
+    action = drive.act(STARTS["car"], 0.0)
+    assert 80 < clock[0] - begun < 110
+    assert "the budget of 100 s ended" in action.reason
