@@ -110,16 +110,22 @@ def test_failures_have_a_sentence() -> None:
 @pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC])
 def test_a_small_violation_is_driven_and_told(kind: Any) -> None:
     """A plan that is cut off before it keeps the constraint is used if it violates it by `max_violation` at most."""
-    x, violation, settings = np.array([0.0, 0.0, 1.0, 0.2]), 0.0, dict[str, Any]()
-    for iterations in range(1, 30):
-        settings = {"horizon": 20, "iterations": iterations}
-        strict = kind(glider(), DISC, max_violation=0.0, **settings)
+    x, violation, iterations = np.array([0.0, 0.0, 1.0, 0.2]), 0.0, 0
+
+    def cut_off(allowed: float) -> Any:
+        """Controllers begin with a plan that leads through the disc; of one without a plan, SQP stands still."""
+        drive = kind(glider(), DISC, max_violation=allowed, horizon=20, iterations=iterations)
+        drive.plan = np.linspace([0.0, 0.0], [0.01, 0.0], 20)
+        return drive
+
+    while violation == 0.0 and iterations < 30:
+        iterations += 1
+        strict = cut_off(0.0)
         if strict.act(x, 0.0).status is ActionStatus.FALLBACK:
             violation = strict.solution.stats["violation"]
-            break
     assert violation > 1e-4
-    assert kind(glider(), DISC, max_violation=0.9 * violation, **settings).act(x).status is ActionStatus.FALLBACK
-    action = kind(glider(), DISC, max_violation=1.1 * violation, **settings).act(x)
+    assert cut_off(0.9 * violation).act(x).status is ActionStatus.FALLBACK
+    action = cut_off(1.1 * violation).act(x)
     assert action.status is ActionStatus.IMPROVED
     assert f"violated by {violation:.2g}" in action.reason and "max_violation" in action.reason
 

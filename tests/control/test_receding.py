@@ -54,6 +54,8 @@ def test_tensors_that_change_in_place_reach_a_running_controller(make: Any) -> N
 TICKING: dict[str, Any] = {
     **CONTROLLERS,
     "MPPI, task called back": lambda model, errand: MPPI(model, PlainTask(errand, LINE), samples=64, rng=1),
+    "MPPI with feedback": lambda model, errand: MPPI(model, errand, samples=64, rng=1, feedback=True),
+    "ILQR with restarts": lambda model, errand: ILQR(model, errand, horizon=8, restart=True),
     "MPPI, two threads": lambda model, errand: MPPI(model, errand, samples=64, rng=1, threads=2),
     "MPPI along a path": lambda model, errand: MPPI(car(), follow([[0, 0], [3, 1]]), samples=64, rng=1),
     "ILQR along a path": lambda model, errand: ILQR(car(), follow([[0, 0], [3, 1]]), horizon=8),

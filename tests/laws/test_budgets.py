@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from pilotage import control
-from pilotage.control import ILQR, SQP, GradientMPC, LinearMPC, RecedingHorizon, TubeMPC, reach
+from pilotage.control import (
+    CEM,
+    ILQR,
+    MPPI,
+    SQP,
+    GradientMPC,
+    LinearMPC,
+    PredictiveSampling,
+    RecedingHorizon,
+    TubeMPC,
+    reach,
+)
 from pilotage.core import ActionStatus, Dynamics, SettingError, Space
 from pilotage.models import LinearDynamics, bicycle
 
@@ -49,14 +60,17 @@ def tube(**settings: Any) -> TubeMPC:
 SAMPLERS = ("MPPI", "CEM", "ICEM", "PredictiveSampling")
 
 
-def on_a_car(kind: Any) -> Callable[..., Any]:
+def on_a_car(kind: Any, **more: Any) -> Callable[..., Any]:
     seeded = {"rng": 0} if kind.__name__ in SAMPLERS else {}
-    return lambda **settings: kind(CAR, ERRAND, horizon=15, **seeded, **settings)
+    return lambda **settings: kind(CAR, ERRAND, horizon=15, **seeded, **more, **settings)
 
 
 STARTS = {"car": np.array([0.0, 0.0, 0.5, 1.0]), "cart": np.array([2.0, 0.3])}
 KINDS: dict[str, Callable[..., Any]] = {
     **{name: on_a_car(getattr(control, name)) for name in (*SAMPLERS, "ILQR", "SQP", "GradientMPC")},
+    **{f"{kind.__name__}, restart": on_a_car(kind, restart=True) for kind in (ILQR, SQP, GradientMPC)},
+    "CEM, restarts": on_a_car(CEM, restarts=2),
+    **{f"{kind.__name__}, feedback": on_a_car(kind, feedback=True) for kind in (MPPI, PredictiveSampling)},
     "LinearMPC": bounded,
     "LinearMPC, interior point": lambda **settings: bounded(solver="interior_point", **settings),
     "TubeMPC": tube,
@@ -154,3 +168,15 @@ def test_libraries_that_cannot_be_stopped_are_refused() -> None:
     for kind in (ILQR, SQP):
         with pytest.raises(SettingError, match="budget"):
             kind(CAR, ERRAND, budget=0.0)
+
+
+@pytest.mark.parametrize(("kind", "again"), [(GradientMPC, {"restart": True}), (CEM, {"restarts": 1})])
+def test_two_solves_of_a_decision_share_its_budget(kind: Any, again: Any, clock: list[float]) -> None:
+    """Neither of them would end by itself; each look at the clock takes a second."""
+    endless = {"tolerance": 1e-300, "optimiser": "adam"} if kind is GradientMPC else {}
+    drive = on_a_car(kind)(budget=100.0, iterations=10_000, **endless, **again)
+    drive.plan = np.full((15, 2), 0.1)
+    begun = clock[0]
+    action = drive.act(STARTS["car"], 0.0)
+    assert 80 < clock[0] - begun < 110
+    assert "the budget of 100 s ended" in action.reason

@@ -121,42 +121,45 @@ CASES: dict[str, Case] = {
         on(MPPI, CAR, ERRAND), FEW,
         {**SAMPLED, "temperature": 3.0, "effective": 0.4, "correlation": 0.1, "pull": 1.0, "iterations": 3,
          "noise": PowerLawNoise(2.0), "adapt": 0.5, "budget": 1e-9, "redraw": False, "threads": 2,
-         "precision": "single"},
+         "precision": "single", "feedback": True},
         CAR_STARTS, {"pull": {"temperature": 1.0}, "budget": {"iterations": 4}}, ("threads", "max_violation"),
     ),
     "CEM": Case(
         on(CEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "noise": PowerLawNoise(2.0),
-         "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single"}, CAR_STARTS, {},
-        ("threads", "max_violation"),
+         "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single", "feedback": True},
+        CAR_STARTS, {}, ("threads", "max_violation"),
     ),
     "ICEM": Case(
         on(ICEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "beta": 0.5, "kept": 0.9,
-         "decay": 2.0, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single"},
+         "decay": 2.0, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1, "precision": "single",
+         "feedback": True},
         CAR_STARTS, {}, ("threads", "max_violation"),
     ),
     "PredictiveSampling": Case(
         on(PredictiveSampling, CAR, ERRAND), FEW,
         {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2,
-         "scales": (1.0, 0.2), "precision": "single"}, CAR_STARTS, {"budget": {"iterations": 4}},
+         "scales": (1.0, 0.2), "precision": "single", "feedback": True}, CAR_STARTS, {"budget": {"iterations": 4}},
         ("threads", "max_violation"),
     ),
     "ILQR": Case(
         on(ILQR, CAR, ERRAND), SMALL,
-        {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "weight": 1e4, "second_order": True,
-         "budget": 1e-9}, CAR_STARTS, {}, ("max_violation",),
+        {**MANY, "restart": True, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "weight": 1e4,
+         "second_order": True, "budget": 1e-9}, CAR_STARTS, {}, ("max_violation", "restart"),
     ),
     "SQP": Case(
         on(SQP, CAR, ERRAND), SMALL,
-        {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "price": 1.0, "soft": True, "real_time": True,
+        {**MANY, "restart": True,
+         "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "price": 1.0, "soft": True, "real_time": True,
          "hessian": "exact", "budget": 1e-9}, CAR_STARTS, {"price": {"soft": True}, "soft": {"price": 1.0}},
-        ("soft", "feasible", "max_violation"),
+        ("soft", "feasible", "max_violation", "restart"),
     ),
     "GradientMPC": Case(
         on(GradientMPC, CAR, ERRAND), SMALL,
-        {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "weight": 1e4, "optimiser": "adam", "rate": 0.3,
-         "budget": 1e-9}, CAR_STARTS,
+        {**MANY, "restart": True,
+         "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "weight": 1e4, "optimiser": "adam", "rate": 0.3,
+         "budget": 1e-9}, CAR_STARTS, {}, ("restart",),
     ),
     "LinearMPC": Case(
         on(LinearMPC, CART), {"goal": [0.0, 0.0], "horizon": 8, "Q": [1.0, 0.1]},
@@ -217,7 +220,8 @@ CASES: dict[str, Case] = {
     ),
 }  # fmt: skip
 """Other settings: `LQG` has only `dt`; `TrailerBacking` and `RecedingHorizon` have those of others; those among tracks
-act where there are some, see `tests/control/test_track_avoidance.py`."""
+act where there are some, see `tests/control/test_track_avoidance.py`. A restart acts where the last plan lies in a poor
+minimum, see `tests/control/test_restart.py`."""
 LEFT = {"DelayCompensation", "LQG", "TrailerBacking", "RecedingHorizon", "SpaceTimePursuit", "TrackAvoidance"}
 
 

@@ -102,8 +102,8 @@ def random(benchmark: BenchmarkTask, model: Dynamics, seed: int) -> Controller:
 
 @controllers.add
 def ilqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`ILQR` with a horizon of 30 steps and 50 iterations per tick."""
-    return _predictive(ILQR, "ilqr", benchmark, model, settings, horizon=30, iterations=50)
+    """`ILQR` with a horizon of 30 steps, and 50 iterations per tick from the last plan and 50 from rest."""
+    return _predictive(ILQR, "ilqr", benchmark, model, settings, horizon=30, iterations=50, restart=True)
 
 
 @controllers.add
@@ -114,20 +114,21 @@ def ddp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -
 
 @controllers.add
 def sqp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`SQP` with a horizon of 30 steps and 20 quadratic programs per tick."""
-    return _predictive(SQP, "sqp", benchmark, model, settings, horizon=30, iterations=20)
+    """`SQP` with a horizon of 30 steps, and 20 quadratic programs per tick from the last plan and 20 from rest."""
+    return _predictive(SQP, "sqp", benchmark, model, settings, horizon=30, iterations=20, restart=True)
 
 
 @controllers.add
 def sqp_real_time(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`SQP` with one quadratic program per tick."""
+    """`SQP` with one quadratic program per tick for the last plan, and 20 from rest."""
     return sqp(benchmark, model, seed, **{"real_time": True, **settings})
 
 
 @controllers.add
 def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`GradientMPC` with a horizon of 30 steps and 30 iterations per tick."""
-    return _predictive(GradientMPC, "gradient_mpc", benchmark, model, settings, horizon=30, iterations=30)
+    """`GradientMPC` with a horizon of 30 steps, and 30 iterations per tick from the last plan and 30 from rest."""
+    stock: dict[str, Any] = {"horizon": 30, "iterations": 30, "restart": True}
+    return _predictive(GradientMPC, "gradient_mpc", benchmark, model, settings, **stock)
 
 
 @controllers.add
@@ -138,14 +139,14 @@ def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) 
 
 @controllers.add
 def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`CEM` with 4 times 125 samples of 30 steps, or what suits the task."""
-    return _sampling(CEM, "cem", benchmark, model, settings, samples=125, rng=seed)
+    """`CEM` with 4 times 125 samples of 30 steps, or what suits the task, from the last plan and from rest."""
+    return _sampling(CEM, "cem", benchmark, model, settings, samples=125, restarts=1, rng=seed)
 
 
 @controllers.add
 def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
-    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, or what suits the task."""
-    return _sampling(ICEM, "icem", benchmark, model, settings, samples=125, rng=seed)
+    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer, from the last plan and from rest."""
+    return _sampling(ICEM, "icem", benchmark, model, settings, samples=125, restarts=1, rng=seed)
 
 
 @controllers.add
@@ -154,11 +155,12 @@ def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **
     return _sampling(PredictiveSampling, "predictive_sampling", benchmark, model, settings, samples=500, rng=seed)
 
 
-def among_tracks(kind: Callable[..., Any]) -> Callable[..., Controller]:
+def among_tracks(kind: Callable[..., Any], **stock: Any) -> Callable[..., Controller]:
     """A contestant that keeps clear of predicted tracks, by `TrackAvoidance`, for tasks that have them.
 
     Args:
         kind: a contestant with a predictive controller, ``(benchmark_task, model, seed, **settings)``.
+        stock: settings of it that hold among tracks, unless those of the suite say otherwise.
     """
 
     def made(
@@ -173,8 +175,8 @@ def among_tracks(kind: Callable[..., Any]) -> Callable[..., Controller]:
         assert benchmark.tracks is not None
         margin = "map_margin" if "map_margin" in getattr(benchmark.known[1], "params", {}) else None
         return TrackAvoidance(
-            kind(benchmark, model, seed, **settings), benchmark.tracks, radius=0.2, risk=risk, foresight=foresight,
-            count=count, margin=margin,
+            kind(benchmark, model, seed, **{**stock, **settings}), benchmark.tracks, radius=0.2, risk=risk,
+            foresight=foresight, count=count, margin=margin,
         )  # fmt: skip
 
     made.__name__ = made.__qualname__ = f"{kind.__name__}_tracks"
@@ -185,7 +187,8 @@ def among_tracks(kind: Callable[..., Any]) -> Callable[..., Controller]:
     return made
 
 
-mppi_tracks, ilqr_tracks = (controllers.add(among_tracks(kind)) for kind in (mppi, ilqr))
+mppi_tracks = controllers.add(among_tracks(mppi, feedback=False))
+ilqr_tracks = controllers.add(among_tracks(ilqr, restart=False))
 
 
 @controllers.add
@@ -240,8 +243,9 @@ def _predictive(
 def _sampling(
     kind: Any, name: str, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any], **stock: Any
 ) -> Controller:
-    """A sampling controller, for which `sampling` comes before its stock settings."""
-    stock = {"horizon": 30, **stock, **(benchmark.sampling or {})}
+    """A sampling controller with feedback where it has derivatives; `sampling` comes before its stock settings."""
+    feedback = isinstance(model, Compiled) and _derived(benchmark)
+    stock = {"horizon": 30, "feedback": feedback, **stock, **(benchmark.sampling or {})}
     return _predictive(kind, name, benchmark, model, settings, **stock)
 
 

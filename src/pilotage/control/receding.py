@@ -61,6 +61,8 @@ class RecedingHorizon:
         max_violation: largest violation of the constraint in a plan that is used, in its units. A plan that violates it
             by less, such as one of a solver that had little time, has the status IMPROVED, and the reason tells.
         rng: seed or generator of the solver's random numbers.
+        restart: whether each tick also solves from rest, the action `brake`, and continues with that plan where it is
+            better by a thousandth of the cost: for solvers that only find the minimum near their first plan.
 
     Attributes:
         seed: seed that replays the controller, as `rng` or through `reset`.
@@ -94,6 +96,7 @@ class RecedingHorizon:
         brake: ArrayLike | None = None,
         max_violation: float = MAX_VIOLATION,
         rng: Rng = None,
+        restart: bool = False,
     ) -> None:
         who, steps = type(self).__name__, whole(horizon, "horizon")
         mounted = _mounted(task, dynamics, who)
@@ -103,6 +106,7 @@ class RecedingHorizon:
         allowed = positive(max_violation, "max_violation", zero=True)
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action, allowed)
         self.solver, self.fallback, self._proposal = solver, fallback, None
+        self.restart: bool = setting(restart, bool, "restart")
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
@@ -241,11 +245,20 @@ class RecedingHorizon:
 
     def _improved(self, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
         """The answer of the solver; from a plan that was grown, if it has none because the states escape."""
-        state, found = self.solver.step(self._workspace, state, x, us, rows, passed)
+        state, found = self._solved(state, x, us, rows, passed)
         if found.status is not ActionStatus.FALLBACK:
             return state, found
         first = grown(self.solver, self.problem, self.seed, x, us, rows)
         return (state, found) if first is None else self.solver.step(self._workspace, state, x, first, rows, 0.0)
+
+    def _solved(self, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
+        """The state and the solution of the solver from a plan; with `restart`, those from rest if these are better."""
+        solver, rest = self.solver, np.tile(self.brake, (len(us), 1))
+        after, found = solver.step(self._workspace, state, x, us, rows, passed)
+        if not self.restart or np.array_equal(us, rest):
+            return after, found
+        other, again = solver.step(self._workspace, solver.init(self.seed), x, rest, rows, 0.0)
+        return (other, again) if again.beats(found, self.problem.max_violation) else (after, found)
 
     def _begin(self, proposal: Proposal | None, x: Array, us: Array, rows: Array) -> Array:
         """The better one of a plan and a proposed one, as the model judges them; one with NaN is not used."""

@@ -20,6 +20,9 @@ from ..core.task import Task
 MAX_VIOLATION = 1e-3
 """Default of the largest violation of the constraint in a plan that is used, in the units of the constraint."""
 
+MARGIN = 1e-3
+"""The share of its cost that another plan has to save, to replace one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Horizon:
@@ -70,14 +73,18 @@ class Horizon:
 
         Violations up to `max_violation` count as none; of equals, the first is chosen.
         """
-        task, count = self.task, len(plans)
-        now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
         with np.errstate(invalid="ignore", over="ignore"):
-            xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
-            cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
-            g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
-        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), self.max_violation)
-        return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
+            xs = self.dynamics.rollout(np.tile(x, (len(plans), 1)), plans, self.dt)
+        verdicts = [self.judged(*each, rows) for each in zip(xs, plans, strict=True)]
+        return plans[verdicts.index(min(verdicts))]
+
+    def judged(self, xs: Array, us: Array, rows: Array) -> tuple[float, float]:
+        """Violation of states ``(T + 1, n)`` and actions, `max_violation` at least, and the cost; NaN is infinite."""
+        task = self.task
+        now, last = ((rows[:-1],), (rows[-1],)) if rows.shape[1] else ((), ())
+        with np.errstate(invalid="ignore", over="ignore"):
+            cost = float(np.sum(task.cost(xs[:-1], us, *now)) + task.terminal_cost(xs[-1], *last))
+        return max(self.worst(xs[1:], us, rows[1:]), self.max_violation), math.inf if math.isnan(cost) else cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +110,29 @@ class Solution:
     reason: str = ""
     xs: Array | None = None
     stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
+
+    def states_after(self, passed: float, us: Array, space: Space) -> Array | None:
+        """The states ``(T + 1, n)`` after `passed` steps; the last is repeated. None if `us` is not this plan then."""
+        T = len(us)
+        if self.xs is None or passed >= T or not np.array_equal(shifted(self.us, passed), us):
+            return None
+        ahead = int(passed + 1e-6)
+        i = np.minimum(np.arange(ahead, ahead + T + 1), T)
+        xs = self.xs[i]
+        if passed - ahead > 1e-6:
+            xs = space.interpolate(xs, self.xs[np.minimum(i + 1, T)], passed - ahead)
+        return xs
+
+    def beats(self, other: Solution, allowed: float = MAX_VIOLATION) -> bool:
+        """Whether it is usable and violates the constraint less than another one, or as little and is cheaper.
+
+        Violations up to `allowed` count as none, and so do savings up to `MARGIN`: a controller does not go to and fro
+        between plans that cost the same.
+        """
+        if self.status is ActionStatus.FALLBACK or other.status is ActionStatus.FALLBACK:
+            return self.status is not ActionStatus.FALLBACK
+        mine, its = (max(allowed, float(np.nan_to_num(s.stats.get("violation", 0.0)))) for s in (self, other))
+        return mine < its or (mine == its and self.cost < other.cost - MARGIN * abs(other.cost))
 
 
 Proposal = Callable[[Horizon, Array, Array], ArrayLike]
@@ -155,19 +185,22 @@ def shifted(plans: Array, passed: float) -> Array:
 
 
 class Stopwatch:
-    """The time of a decision, from now on.
+    """The time of one solve of a decision, from now on.
 
     Args:
-        budget: seconds; None for as many as it takes.
+        budget: seconds of the decision; None for as many as it takes.
+        solves: how many solves share them.
 
     Attributes:
-        deadline: when they end, by `time.perf_counter`.
+        deadline: when the share of this solve ends, by `time.perf_counter`.
+        share: seconds of this solve.
         cut: what was left undone, such as "2 of 4 iterations"; empty if nothing was.
     """
 
-    def __init__(self, budget: float | None) -> None:
+    def __init__(self, budget: float | None, solves: int = 1) -> None:
         self.budget, self.cut = budget, ""
-        self.deadline: float = math.inf if budget is None else time.perf_counter() + budget
+        self.share: float = math.inf if budget is None else budget / solves
+        self.deadline: float = math.inf if budget is None else time.perf_counter() + self.share
 
     @property
     def reason(self) -> str:
@@ -197,6 +230,6 @@ class Stopwatch:
             start, stop = stop, min(stop + size, total)
             yield start, stop
             now = time.perf_counter()
-            size = int(0.5 * (self.deadline - 0.1 * self.budget - now) * stop / max(now - begun, 1e-9))
+            size = int(0.5 * (self.deadline - 0.1 * self.share - now) * stop / max(now - begun, 1e-9))
         if stop < total:
             self.cut = f"{stop} of {total} {what}"

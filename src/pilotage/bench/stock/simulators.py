@@ -54,7 +54,7 @@ SEEN = Space("slider [m]", "hinge [rad]")
 """What the encoders of the inverted pendulum read."""
 FALLEN = 0.2
 """Angle at which the pole counts as fallen [rad]."""
-CHEAP = {"samples": 12, "iterations": 2}
+CHEAP = {"samples": 12, "iterations": 2, "restarts": 0}
 """Settings of the cross-entropy methods for the pole."""
 
 
@@ -105,7 +105,7 @@ def inverted_pendulum() -> BenchmarkTask:
         planning=upright(left=_cost_to_go(plant, 0.04), **settings),
         start=_start("InvertedPendulum-v5"), optimum=lambda seed: -1000.0,
         success=lambda x: abs(x[1]) <= FALLEN, sampling={"std": 0.05, "horizon": 8, "samples": 20},
-        tuned={"ilqr": {"horizon": 5, "iterations": 1}, "cem": CHEAP, "icem": CHEAP},
+        tuned={"ilqr": {"horizon": 5, "iterations": 1, "restart": False}, "cem": CHEAP, "icem": CHEAP},
         disturbances={
             "heavy": mismatch(mass=1.5), "friction": mismatch(damping=3.0), "wind": wind("hinge.rate", 0.3),
             "push": impulse("hinge.rate", 0.5),
@@ -150,8 +150,10 @@ def mujoco_reacher() -> BenchmarkTask:
         "mujoco_reacher", plant, touching(dt=dt, horizon=50), start=_start("Reacher-v5"),
         success=lambda x: np.hypot(*_gap(x, np)) < 0.02, sampling={"std": 0.1, "horizon": 15, "samples": 150},
         tuned={
-            "ilqr": {"horizon": 12, "iterations": 3}, "cem": {"samples": 40, "iterations": 4},
-            "icem": {"samples": 40, "iterations": 3}, "predictive_sampling": {"std": 0.05, "horizon": 12},
+            "ilqr": {"horizon": 12, "iterations": 3, "restart": False},
+            "cem": {"samples": 40, "iterations": 4, "restarts": 0},
+            "icem": {"samples": 40, "iterations": 3, "restarts": 0},
+            "predictive_sampling": {"std": 0.05, "horizon": 12},
         },
         disturbances={
             "heavy": mismatch(mass=1.3), "light": mismatch(mass=0.75), "friction": mismatch(damping=3.0),
@@ -221,8 +223,9 @@ def _cheetah(name: str, horizon: int) -> BenchmarkTask:
         name, plant, run_far(**settings), planning=run_fast(**settings),
         start=_start("HalfCheetah-v5", shift=1), sampling={"std": 1.0, "horizon": 20, "samples": 80},
         tuned={
-            "ilqr": {"horizon": 16, "iterations": 1}, "cem": {"samples": 40, "iterations": 2},
-            "icem": {"samples": 40, "iterations": 2, "horizon": 15},
+            "ilqr": {"horizon": 16, "iterations": 1, "restart": False},
+            "cem": {"samples": 40, "iterations": 2, "restarts": 0},
+            "icem": {"samples": 40, "iterations": 2, "horizon": 15, "restarts": 0},
             "predictive_sampling": {"std": 0.5, "horizon": 15},
         },
         disturbances={

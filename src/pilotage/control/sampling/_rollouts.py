@@ -16,7 +16,10 @@ from ._noise import coloured, mixed, normals, normals_single
 REAL, WORDS = np.float64, np.int64
 """The types of the numbers in lanes, and of the words that they are drawn from."""
 NOISE = "R[:,::1], R[:,::1], R[:,::1], R[:,::1], R[::1], R[:,::1], R[:,::1], i8[::1], R[:,:,::1]"
-ROLL = f"void(i8, i8, i8[::1], R[::1], R[:,::1], {NOISE}, R[::1], R[::1], R[::1], f8[:,::1], f8[:,::1], R[:,:,::1])"
+LAW = "R[:,::1], R[:,::1], R[:,:,::1]"
+ROLL = (
+    f"void(i8, i8, i8[::1], R[::1], R[:,::1], {NOISE}, {LAW}, R[::1], R[::1], R[::1], f8[:,::1], f8[:,::1], R[:,:,::1])"
+)
 FILL = "void(i8, R, R[:,::1], i8[::1], R[:,:,::1])"
 MOMENTS = "void(f8[:,::1], R[:,:,::1], f8[::1], f8[::1])"
 
@@ -29,7 +32,8 @@ def of(signature: str, real: str) -> str:
 @driver(of(ROLL, "f8"), heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, rows: Any, plan: Any, std: Any, limits: Any, price: Any, settings: Any,
-    basis: Any, kept: Any, key: Any, pool: Any, dt: Any, p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
+    basis: Any, kept: Any, key: Any, pool: Any, nominal: Any, steady: Any, gains: Any, dt: Any, p: Any, c: Any,
+    costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
@@ -37,7 +41,7 @@ def roll(
 
     Args:
         start, stop: blocks, numbered from 0.
-        code: addresses of the machine code, over lanes, of y, l, g and T, and the number of constraints.
+        code: addresses of the machine code, over lanes, of y, l, g and T, the number of constraints, and minus.
         x0: state (n,).
         rows: references of the stages (T+1, nr).
         plan: actions to vary (T, m).
@@ -50,6 +54,8 @@ def roll(
         kept: deviations of the first samples, in units of std (q, T m).
         key: see `normals`.
         pool: noise that was drawn before, see `fill`; empty to draw it now.
+        nominal, steady, gains: states (T+1, n), actions (T, m) and gains (T, m, d) of the feedback of every second
+            sample, see `follow`; no gains for none.
         dt: seconds a step (1,).
         p, c: parameters of dynamics and task.
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
@@ -66,6 +72,9 @@ def roll(
     e = np.empty((-(-T * m // 4) * 4, LANES), REAL)
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES), REAL)
     words = np.empty((4, LANES), WORDS)
+    around = np.empty((n, LANES), REAL)
+    dx = np.empty((gains.shape[2], LANES), REAL)
+    follows = np.empty((1, LANES), REAL)
     for b in range(start, stop):
         draw_block(b, m, settings, basis, kept, key, pool, words, white, e)
         act(plan, std, limits, price, e, deviations[b], paid)
@@ -74,7 +83,14 @@ def roll(
             worst[0, lane] = -math.inf
             for i in range(n):
                 x[i, lane] = x0[i]
+        choose(b, kept.shape[0] - 1, len(settings) - 2, follows)
         for t in range(T):
+            if gains.shape[0] > 0:
+                for i in range(n):
+                    for lane in range(LANES):
+                        around[i, lane] = nominal[t, i]
+                call(code[5], x, around, dt, p, dx)
+                follow(t, plan, steady, gains[t], limits, price, follows, dx, e, deviations[b], paid)
             u = e[t * m : (t + 1) * m]
             call(code[1], x, u, rows[t], c, out)
             for lane in range(LANES):
@@ -177,6 +193,53 @@ def act(plan: Any, std: Any, limits: Any, price: Any, e: Any, deviations: Any, p
                 e[row, lane] = v
                 deviations[row, lane] = v - mean
                 paid[t, lane] += charge * (v - mean)
+
+
+@driver
+def choose(b: int, first: int, scales: int, follows: Any) -> None:
+    """Which samples of a block use feedback, as 0 or 1: sample `first`, the plan itself, and then every second round.
+
+    A round is as many samples as there are scales, so that each scale has samples with and without feedback.
+    """
+    for lane in range(LANES):
+        ahead = b * LANES + lane - first
+        follows[0, lane] = 1.0 if ahead >= 0 and (ahead // scales) % 2 == 0 else 0.0
+
+
+@driver(fast=True)
+def follow(
+    t: int, plan: Any, steady: Any, gains: Any, limits: Any, price: Any, follows: Any, dx: Any, e: Any,
+    deviations: Any, paid: Any,
+) -> None:  # fmt: skip
+    """Move the actions of step t to a feedback law: ``clip(u + (steady - plan) + K dx)``, dx from the nominal state.
+
+    What is not finite counts as zero: the mean of the samples contains all deviations, with a weight of zero or more.
+    """
+    m = plan.shape[1]
+    for lane in range(LANES):
+        paid[t, lane] = 0.0
+    for j in range(m):
+        mean = plan[t, j]
+        low = limits[0, j]
+        high = limits[1, j]
+        charge = price[t, j]
+        row = t * m + j
+        moved = steady[t, j] - mean
+        for lane in range(LANES):
+            e[row, lane] += follows[0, lane] * moved
+        for i in range(dx.shape[0]):
+            gain = gains[j, i]
+            for lane in range(LANES):
+                push = gain * dx[i, lane]
+                push = push if math.fabs(push) < math.inf else 0.0
+                e[row, lane] += follows[0, lane] * push
+        for lane in range(LANES):
+            v = e[row, lane]
+            v = low if v < low else v
+            v = high if v > high else v
+            e[row, lane] = v
+            deviations[row, lane] = v - mean
+            paid[t, lane] += charge * (v - mean)
 
 
 @driver

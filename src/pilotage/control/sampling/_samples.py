@@ -22,6 +22,7 @@ from ...core.settings import Count, NonNegative, Positive, settings
 from ...core.space import Space
 from ...models.trace import LANES, ParameterMemory, code_of, real_of
 from ..receding import Horizon, Solution, Stopwatch
+from ..trajectory.ilqr import Sweeps
 from . import _rollouts
 from .noise import basis_of
 
@@ -33,6 +34,9 @@ DRIVERS = {
 
 FEW = 8
 """Samples of a model without machine code that are rolled out first, where there is a budget."""
+
+Law = tuple[Array, Array, Array]
+"""Nominal states, nominal actions and gains of a feedback."""
 
 Precision = Literal["double", "single"]
 """The precision of rollouts."""
@@ -52,14 +56,15 @@ class Sampler(ABC):
     redraw: bool = True
     scales: Any = 1.0
     precision: Precision = "double"
+    feedback: bool = False
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
         return Samples(problem, self)
 
     def init(self, seed: int) -> Any:
-        """The state at the start of an episode: the key of the random numbers, and what the algorithm remembers."""
-        return key_of(seed), None
+        """The state at the start of an episode: the key of random numbers, memory of the algorithm, last solution."""
+        return key_of(seed), None, None
 
     @abstractmethod
     def step(
@@ -96,8 +101,11 @@ class Samples:
         self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES), self._real), None
         roll, fill, moments = DRIVERS[sampler.precision]
         self._fill: Any = None if sampler.redraw else fill.compiled
+        self._sweeps: Sweeps | None = None
         self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
+        state = problem.dynamics.state
+        self._none = np.empty((0, state.size)), np.empty((0, m)), np.empty((0, m, state.dim))
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
         other = task if isinstance(dynamics, Compiled) else dynamics
         if sampler.precision == "single" and not self._coded:
@@ -109,15 +117,21 @@ class Samples:
                 f"threads is {sampler.threads}, but {other!r} has no machine code to run in them; leave it out, and "
                 "give a simulator threads of its own"
             )
+        if sampler.feedback and not self._coded:
+            raise SettingError(
+                f"feedback is True, but {other!r} is no traced model, whose derivatives give the gains; leave it out"
+            )
         if self._coded:
-            wanted = (dynamics, "y"), (task, "l"), (task, "g"), (task, "T")
+            wanted = (dynamics, "y"), (task, "l"), (task, "g"), (task, "T"), (dynamics.state, "minus")
             codes = [code_of(model, name, lanes=True, precision=sampler.precision) for model, name in wanted]
             self._codes = codes  # whose machine code lives as long as they do
-            self._addresses = np.array([*(code.address for code in codes), codes[2].size], dtype=np.int64)
+            addresses = [code.address for code in codes]
+            self._addresses = np.array([*addresses[:4], codes[2].size, addresses[4]], dtype=np.int64)
             self._dt = np.array([problem.dt], self._real)
             models = (dynamics, problem.dt), (task, None)
             self._parameters = [ParameterMemory(*each, sampler.precision) for each in models]
             self._roll, self._threads = split(roll.compiled, sampler.threads), sampler.threads
+            self._sweeps = Sweeps(problem, False) if sampler.feedback else None
         else:
             self._draw = _rollouts.draw.compiled
             if isinstance(dynamics, Compiled):  # its rollout is compiled here, and not in the first tick
@@ -141,7 +155,7 @@ class Samples:
 
     def roll(
         self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64], watch: Stopwatch, *, std: Array | None = None,
-        price: Array | None = None, kept: Array | None = None, count: int | None = None,
+        price: Array | None = None, kept: Array | None = None, count: int | None = None, law: Law | None = None,
     ) -> None:  # fmt: skip
         """Draw samples around `plan`, and add up what they cost from `x`.
 
@@ -153,9 +167,11 @@ class Samples:
             price: cost of each unit of a deviation ``(T, m)``.
             kept: plans ``(q, T, m)`` that are the first samples; default: the plan itself.
             count: only so many samples are drawn; others cost infinitely much.
+            law: the feedback of every second sample, see `law`; the first of these has no noise.
         """
         std = self.std if std is None else std
         first = self._free[None] if kept is None else (kept - plan) / std
+        first = first if law is None else np.concatenate([first, self._free[None]])  # the plan with feedback
         if len(self._pool) and self._pooled != (seed := key[:2].tobytes()):
             basis = self._basis.astype(self._real)
             self._fill(plan.shape[1], self._settings[0], basis, np.array([*key[:2], 1]), self._pool)
@@ -171,11 +187,12 @@ class Samples:
             p.refresh()
             c.refresh()
             given = x.astype(self._real), rows.astype(self._real)
+            feedback = [each.astype(self._real) for each in law or self._none]
             done = 0
             for part in watch.batches(-(-drawn // LANES), self._threads, f"times {LANES} samples"):
                 self._roll(
-                    *part, self._addresses, *given, *noise, self._dt, p.vector, c.vector, costs, self._violations,
-                    self._deviations,
+                    *part, self._addresses, *given, *noise, *feedback, self._dt, p.vector, c.vector, costs,
+                    self._violations, self._deviations,
                 )  # fmt: skip
                 done = part[1] * LANES
         else:
@@ -188,6 +205,23 @@ class Samples:
         self.drawn = drawn = min(done, drawn)
         costs.ravel()[drawn:] = np.inf
         self._violations.ravel()[drawn:] = np.inf
+
+    def law(self, x: Array, us: Array, rows: Array, last: Solution | None = None, passed: float = 0.0) -> Law | None:
+        """The feedback of samples: nominal states ``(T+1, n)``, their actions `us`, and gains; None if not wanted.
+
+        ::
+
+            u_t = clip(us_t + noise_t + K_t (x_t (-) nominal_t))
+
+        The nominal states are those of the last solution, if `us` is the rest of its plan; else the rollout from x.
+        """
+        if self._sweeps is None:
+            return None
+        p = self.problem
+        xs = None if last is None else last.states_after(passed, us, p.dynamics.state)
+        with np.errstate(all="ignore"):
+            xs = np.ascontiguousarray(p.dynamics.rollout(x, us, p.dt) if xs is None else xs)
+        return xs, us, self._sweeps.gains(xs, us, rows)
 
     def taken(self, which: Any, plan: Array) -> Array:
         """The actions ``(..., T, m)`` of samples by their numbers, which were drawn around `plan`."""
@@ -221,12 +255,13 @@ class Samples:
             why = joined(f"none of {count} samples has a finite cost", late)
             return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
         if least <= 0.0:
-            return Solution(plan, cost, ActionStatus.IMPROVED if late else ActionStatus.SOLVED, late, stats=stats)
+            xs = None if self._sweeps is None else p.dynamics.rollout(x, plan, p.dt)
+            return Solution(plan, cost, ActionStatus.IMPROVED if late else ActionStatus.SOLVED, late, xs, stats)
         why = joined(f"all {count} samples violate the constraint, which is at {least:.2g} in the best", late)
         xs = np.concatenate([x[None], p.dynamics.rollout(x, plan, p.dt)[1:]])
         own = p.worst(x[None], plan[:1], rows[:1])
         if used := p.tolerated(p.worst(xs[1:], plan, rows[1:]), own):
-            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}; {used}", stats=stats)
+            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}; {used}", xs, stats)
         return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
 
     def _charged(self, x: Array, plan: Array, rows: Array, start: int, stop: int) -> Array:

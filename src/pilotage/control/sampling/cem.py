@@ -15,7 +15,7 @@ from ...core.settings import Count, Fraction, Interval, Natural, by_name, settin
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import MAX_VIOLATION, Fallback, RecedingHorizon, Solution, Stopwatch, shifted
-from ._samples import DRAWN, Precision, Sampler, Samples
+from ._samples import DRAWN, Law, Precision, Sampler, Samples
 from .noise import Noise
 
 
@@ -44,34 +44,39 @@ class CrossEntropy(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """Fit mean and variance to the elites of each iteration, from the last mean and again from rest."""
-        key, before = state
+        key, before, last = state
         none = np.empty((0, *us.shape))
         first = (us, none) if before is None else (shifted(before[0], passed), shifted(before[1], passed))
         rest = np.tile(workspace.problem.action.clip(np.zeros(us.shape[1])), (len(us), 1))
         found = list[tuple[Fit, tuple[Array, Array]]]()
         for mean, elites in (first, *[(rest, none)] * self.restarts):
-            key, fit = self._fit(workspace, key, x, mean, elites, rows)
+            watch = Stopwatch(self.budget, 1 + self.restarts)
+            law = workspace.law(x, mean, rows) if found else workspace.law(x, us, rows, last, passed)
+            key, fit = self._fit(workspace, key, x, mean, elites, rows, law, watch)
             found.append((fit, (workspace.costs.copy(), workspace.violations.copy())))
         best, (workspace.costs[:], workspace.violations[:]) = min(found, key=lambda each: each[0].cost)
         if best.cost == np.inf:
-            return (key, None), workspace.solution(x, us, np.inf, us, rows, best.watch)
+            return (key, None, None), workspace.solution(x, us, np.inf, us, rows, best.watch)
         solution = workspace.solution(
             x, best.plan if self.best else best.mean, best.cost, us, rows, best.watch, std=best.std
         )
-        return (key, (best.mean, best.elites) if self.best else None), solution
+        return (key, (best.mean, best.elites) if self.best else None, solution), solution
 
-    def _fit(self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array) -> tuple[Any, Fit]:
+    def _fit(
+        self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array, law: Law | None,
+        watch: Stopwatch,
+    ) -> tuple[Any, Fit]:  # fmt: skip
         """The key after a search from a mean with the full deviation, and what it found."""
         elite, floor = max(round(self.elites * self.samples), 1), self.least * workspace.std
         fit = Fit(mean, workspace.std, mean, np.inf, elites)
-        watch = Stopwatch(None if self.budget is None else self.budget / (1 + self.restarts))
         for i in watch.iterations(self.iterations):
             count = min(max(round(self.samples / self.decay**i), 2 * elite), self.samples)
             given = fit.elites[: round(self.kept * elite)]
             if not self.best or i == self.iterations - 1:
                 given = np.concatenate([fit.mean[None], given])
             key = key + DRAWN
-            workspace.roll(x, fit.mean, rows, key, watch, std=fit.std, kept=given, count=count)
+            law = workspace.law(x, fit.plan, rows) if i else law
+            workspace.roll(x, fit.mean, rows, key, watch, std=fit.std, kept=given, count=count, law=law)
             drawn = workspace.drawn
             best = elite if drawn == count else max(round(self.elites * drawn), 1)
             order = np.argsort(workspace.costs[:drawn], kind="stable")[:best]
@@ -126,7 +131,7 @@ class CEM(RecedingHorizon):
         scales: factors of `std` that the samples take in turn, such as ``(1, 0.3, 0.1)``: those with a large one
             explore, those with a small one refine the plan, as unstable systems need.
             Among obstacles they make plans that stay where they are, so that the default is one size.
-        std, penalty, threads, precision, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, feedback, budget, rng: as for `MPPI`.
         noise: kind of noise over time, such as `PowerLawNoise`; default: white.
 
     Source: Rubinstein and Kroese, "The cross-entropy method" (2004), algorithm 4.2.1; for plans: Chua et al., "Deep
@@ -166,10 +171,11 @@ class CEM(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
         precision: Precision = "double",
+        feedback: bool = False,
     ) -> None:
         solver = CrossEntropy(
-            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, elites, smoothing,
-            least, restarts=restarts,
+            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, feedback, elites,
+            smoothing, least, restarts=restarts,
         )  # fmt: skip
         super().__init__(
             dynamics,

@@ -34,7 +34,7 @@ class ICEM(RecedingHorizon):
         beta: exponent of the noise; see `PowerLawNoise`. Large values for slow systems, 0 for white noise.
         kept: share of the elites that is tried again.
         decay: factor by which the samples become fewer in each iteration, 1 or more.
-        std, penalty, threads, precision, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, feedback, budget, rng: as for `MPPI`.
 
     Source: Pinneri et al., "Sample-efficient cross-entropy method for real-time planning", CoRL 2020, algorithm 1.
 
@@ -74,10 +74,11 @@ class ICEM(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
         precision: Precision = "double",
+        feedback: bool = False,
     ) -> None:
         solver = CrossEntropy(
-            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, scales, precision, elites,
-            smoothing, least, kept, decay, restarts, best=True,
+            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, scales, precision, feedback,
+            elites, smoothing, least, kept, decay, restarts, best=True,
         )  # fmt: skip
         super().__init__(
             dynamics,

@@ -58,20 +58,22 @@ class PathIntegral(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """Move the plan to the weighted mean of samples around it."""
-        key, std = state
+        key, std, last = state
         plan, cost, heat, watch = us.copy(), np.inf, np.inf, Stopwatch(self.budget)
+        law = workspace.law(x, us, rows, last, passed)
         std = workspace.std if std is None else shifted(std, passed)
         share = EFFECTIVE if self.effective is None else self.effective
-        for _ in watch.iterations(self.iterations):
+        for i in watch.iterations(self.iterations):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key, watch, std=std, price=self._price(workspace, plan, std))
+            law = workspace.law(x, plan, rows) if i else law
+            workspace.roll(x, plan, rows, key, watch, std=std, price=self._price(workspace, plan, std), law=law)
             heat, cost = weigh.compiled(self.temperature or 0.0, share * workspace.drawn, *workspace.padded)
             if heat == np.inf:
                 break
             plan, square = workspace.mean(plan, self.adapt > 0.0)
             std = self._adapted(std, square, workspace.std) if self.adapt else std
         found = workspace.solution(x, plan, cost, us, rows, watch, weights=workspace.weights.copy(), temperature=heat)
-        return (key, std if self.adapt else None), found
+        return (key, std if self.adapt else None, found), found
 
     def _price(self, workspace: Samples, plan: Array, std: Array) -> Array | None:
         """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
@@ -133,6 +135,10 @@ class MPPI(RecedingHorizon):
             instruction; costs are summed in double precision. States keep seven digits then: a robot 10 km from the
             origin is known to a millimetre.
         rng: seed or generator of the random numbers.
+        feedback: whether every second sample follows a feedback law, ``u_t = clip(plan_t + noise_t + K_t (x_t (-)
+            nominal_t))``: plan and nominal states are those of the last tick, and K the gains of the linear-quadratic
+            problem along it, as of `ILQR`. An unstable system leaves its plan where the estimate moves or a disturbance
+            acts, and samples with feedback return to it. Dynamics and task must be traced.
 
     Source: Williams, Drews, Goldfain, Rehg and Theodorou, "Information-theoretic model predictive control", T-RO 34(6),
     2018, algorithm 2; the correlated noise is a first-order process, whose own density enters S. The adaptation is
@@ -173,6 +179,7 @@ class MPPI(RecedingHorizon):
         budget: float | None = None,
         redraw: bool = True,
         precision: Precision = "double",
+        feedback: bool = False,
     ) -> None:
         solver = PathIntegral(
             samples,
@@ -185,6 +192,7 @@ class MPPI(RecedingHorizon):
             redraw,
             1.0,
             precision,
+            feedback,
             temperature,
             effective,
             correlation,

@@ -30,13 +30,16 @@ class BestSample(Sampler):
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """The cheapest of the samples around the plan, of which the plan itself is one."""
-        (key, _), plan, best, watch = state, us, 0, Stopwatch(self.budget)
-        for _ in watch.iterations(self.iterations):
+        (key, _, last), plan, best, watch = state, us, 0, Stopwatch(self.budget)
+        law = workspace.law(x, us, rows, last, passed)
+        for i in watch.iterations(self.iterations):
             key = key + DRAWN
-            workspace.roll(x, plan, rows, key, watch)
+            law = workspace.law(x, plan, rows) if i else law
+            workspace.roll(x, plan, rows, key, watch, law=law)
             best = int(np.argmin(workspace.costs[: workspace.drawn]))
             plan = workspace.taken(best, plan)
-        return (key, None), workspace.solution(x, plan, float(workspace.costs[best]), us, rows, watch)
+        found = workspace.solution(x, plan, float(workspace.costs[best]), us, rows, watch)
+        return (key, None, found), found
 
 
 class PredictiveSampling(RecedingHorizon):
@@ -58,7 +61,7 @@ class PredictiveSampling(RecedingHorizon):
             of a shorter horizon.
         order: "zero" (constant between knots), "linear" or "cubic"; see `SplineNoise`.
         iterations: number of improvements per tick.
-        std, penalty, threads, precision, budget, rng: as for `MPPI`.
+        std, penalty, threads, precision, feedback, budget, rng: as for `MPPI`.
         scales: as for `CEM`.
 
     Source: Howell et al., "Predictive sampling: real-time behaviour synthesis with MuJoCo", 2022, algorithm 1. There,
@@ -95,10 +98,13 @@ class PredictiveSampling(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
         precision: Precision = "double",
+        feedback: bool = False,
     ) -> None:
         few = max(min(5, whole(horizon, "horizon")), 2)
         noise = SplineNoise(few if knots is None else knots, order)
-        solver = BestSample(samples, std, noise, penalty, iterations, threads, budget, True, scales, precision)
+        solver = BestSample(
+            samples, std, noise, penalty, iterations, threads, budget, True, scales, precision, feedback
+        )
         super().__init__(
             dynamics,
             task,

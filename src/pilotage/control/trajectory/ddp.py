@@ -200,6 +200,25 @@ def lead(
     return cost
 
 
+GAINS = f"b1(i8, {MODELS}, {PLAN}, f8[:,::1], f8[:,::1], f8[:,::1], {DERIVATIVES}, {MEMORY})"
+
+
+@driver(GAINS, nogil=True)
+def gains(
+    n: int, models: Any, plan: Any, rows: Any, limits: Any, multipliers: Any, derivatives: Any, memory: Any
+) -> bool:  # fmt: skip
+    """Gains K along a plan, which it does not improve; without the constraint, for all `multipliers` are zero."""
+    xs, us, K = plan
+    _, _, k, gain, _, scratch = memory
+    expand(models, rows, xs, us, derivatives)
+    stages, mu = (rows, limits, multipliers, 0.0), 0.0
+    while mu <= MOST_MU:
+        if backward(n, models, xs, us, derivatives, stages, mu, k, K, gain, scratch):
+            return True
+        mu = max(LEAST_MU, 10.0 * mu)
+    return False
+
+
 @driver(SOLVE, nogil=True)
 def solve(
     n: int, models: Any, plan: Any, rows: Any, limits: Any, multipliers: Any, settings: Any, report: Any,

@@ -37,6 +37,7 @@ class GradientDescent:
     feasible: Positive = 1e-3
     weight: Positive = 10.0
     budget: Positive | None = None
+    solves: Count = 1
 
     def workspace(self, problem: Horizon) -> Adjoint:
         """The machine code of the sweeps for a problem."""
@@ -51,7 +52,7 @@ class GradientDescent:
     ) -> tuple[Any, Solution]:
         """The plan at the end of the descent; each solve of the augmented Lagrangian starts from the last."""
         k, weight, before, worst = workspace.constraints, self.weight, np.inf, -np.inf
-        multipliers, watch = np.zeros((len(us), k)), Stopwatch(self.budget)
+        multipliers, watch = np.zeros((len(us), k)), Stopwatch(self.budget, self.solves)
         left = watch.iterations(self.iterations)
         u, xs, J, why, loose = us, np.empty(0), np.inf, "", max(self.tolerance, LOOSE if k else 0.0)
         for _ in range(ROUNDS):
@@ -152,6 +153,9 @@ class GradientMPC(RecedingHorizon):
         weight: initial weight of violated constraints.
         budget: seconds of a decision. After the first, no iteration begins that would end later, if it takes as long as
             those before; the plan so far is used with status IMPROVED, and the reason tells.
+        restart: whether each tick also solves from rest, and continues with that plan if it is better: a way out of a
+            poor local minimum, such as a torque at its limit that holds a pendulum below. A tick takes twice as long or
+            more, and each solve has half of the budget.
 
     Source: Bryson and Ho, "Applied optimal control" (1975), section 2.2; the optimisers: Kingma and Ba (2015), and
     Nocedal and Wright, "Numerical optimization" (2006), chapters 5 and 7.
@@ -183,8 +187,9 @@ class GradientMPC(RecedingHorizon):
         brake: ArrayLike | None = None,
         max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
+        restart: bool = False,
     ) -> None:
-        solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget)
+        solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget, 2 if restart else 1)
         super().__init__(
             dynamics,
             task,
@@ -195,4 +200,5 @@ class GradientMPC(RecedingHorizon):
             brake=brake,
             max_violation=max_violation,
             rng=0,
+            restart=restart,
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +16,9 @@ from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
 from .._clock import CLOCK
-from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, shifted
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, Stopwatch, shifted
 from ._verdict import judged
-from .ddp import BLOCKED, DIVERGED, lead, memory_for, solve
+from .ddp import BLOCKED, DIVERGED, gains, lead, memory_for, solve
 
 WEAKER, STRONGER, MOST_KEPT = 0.1, 4.0, 1e4
 """Weight of the constraint that a step begins with, relative to the last one, after a plan that was used and after one
@@ -42,8 +40,10 @@ class DifferentialDynamicProgramming:
     """The solver of `ILQR`: its settings, and a step that improves a plan until it is a local minimum.
 
     Its state is the last solution: where a disturbance has moved the robot off its states, the next step begins with
-    its gains. An unstable system would leave the plan otherwise, before any step can improve it. The multipliers of the
-    constraint are those of the last step, too, so that few sweeps a tick come to keep the constraint after some ticks.
+    its gains. An unstable system would leave the plan otherwise, before any step can improve it. The first plan, of one
+    action, is followed with the gains that hold the robot where it is, if that costs less: of a pole that falls within
+    the horizon, the rollout leads to a minimum far away. The multipliers of the constraint are those of the last step,
+    too, so that few sweeps a tick come to keep the constraint after some ticks.
 
     Example:
         >>> DifferentialDynamicProgramming(iterations=5).tolerance
@@ -56,6 +56,7 @@ class DifferentialDynamicProgramming:
     weight: Positive = 10.0
     budget: Positive | None = None
     second_order: bool = False
+    solves: Count = 1
 
     def workspace(self, problem: Horizon) -> Sweeps:
         """The machine code of the sweeps for a problem."""
@@ -69,10 +70,10 @@ class DifferentialDynamicProgramming:
         self, workspace: Sweeps, state: Memory | None, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Memory | None, Solution]:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
-        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
+        deadline = Stopwatch(self.budget, self.solves).deadline
         multipliers, weight = workspace.multipliers(state, passed, self.weight)
         settings = np.array([self.iterations, self.tolerance, self.feasible, weight, deadline])
-        begin = us if state is None else workspace.begin(state, x, us, rows, passed, self.weight)
+        begin = workspace.begin(state, x, us, rows, passed, self.weight)
         ended, report, found = workspace.solve(x, begin, rows, settings, multipliers)
         solution = judged(ended, report, found, workspace.problem, x, rows, self)
         if ended in (BLOCKED, DIVERGED):
@@ -104,27 +105,34 @@ class Sweeps:
         rest = problem.action.clip(np.zeros(problem.action.size))
         dynamics.step(state.identity(), rest, problem.dt)  # what dynamics that are called back call is compiled here
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
-        self._solve, self._lead = solve.compiled, lead.compiled
+        self._solve, self._lead, self._gains = solve.compiled, lead.compiled, gains.compiled
 
-    def begin(self, last: Memory, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
+    def held(self, x: Array, us: Array, rows: Array, weight: float) -> Array:
+        """The plan `us`, or with gains to stay at x, if it is one action for all steps, and these cost less."""
+        if (us != us[0]).any():
+            return us
+        xs = np.tile(x, (len(us) + 1, 1))
+        return self._cheaper(xs, us, self.gains(xs, us, rows), x, rows, weight)
+
+    def begin(self, last: Memory | None, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
         """The plan to begin with: the last one as it was left, even if another one was executed meanwhile."""
+        if last is None:
+            return self.held(x, us, rows, weight)
         if last.used or passed >= len(us):
             return self.led(last.solution, x, us, rows, passed, weight)
         return shifted(last.solution.us, passed)
 
     def led(self, last: Solution, x: Array, us: Array, rows: Array, passed: float, weight: float) -> Array:
         """The plan `us`, or the actions of the last plan with its gains, if `us` is that plan, and these cost less."""
-        T, space = len(us), self.problem.dynamics.state
-        if last.xs is None or passed >= T or not np.array_equal(shifted(last.us, passed), us):
+        xs, gains = last.states_after(passed, us, self.problem.dynamics.state), last.stats["gains"]
+        if xs is None or np.array_equal(xs[0], x):
             return us
-        ahead = int(passed + 1e-6)
-        i = np.minimum(np.arange(ahead, ahead + T + 1), T)
-        xs, K, left = last.xs[i], np.zeros_like(last.stats["gains"]), T - ahead
-        if passed - ahead > 1e-6:
-            xs = space.interpolate(xs, last.xs[np.minimum(i + 1, T)], passed - ahead)
-        if np.array_equal(xs[0], x):
-            return us
-        K[:left] = last.stats["gains"][ahead:]  # the steps after the end of the plan have none
+        K, ahead = np.zeros_like(gains), int(passed + 1e-6)
+        K[: len(K) - ahead] = gains[ahead:]  # the steps after the end of the plan have none
+        return self._cheaper(xs, us, K, x, rows, weight)
+
+    def _cheaper(self, xs: Array, us: Array, K: Array, x: Array, rows: Array, weight: float) -> Array:
+        """The plan `us`, or its actions from x with gains, if these cost less."""
         followed = us.copy()
         with_gains = self._cost((xs.copy(), followed, K), x, rows, weight)
         return followed if with_gains < self._cost((xs, us.copy(), np.zeros_like(K)), x, rows, weight) else us
@@ -134,6 +142,15 @@ class Sweeps:
             each.refresh()
         multipliers = np.zeros((len(plan[1]), self._k))
         return self._lead(self._models, plan, rows, self._limits, multipliers, weight, x, self._memory[1])
+
+    def gains(self, xs: Array, us: Array, rows: Array) -> Array:
+        """The gains ``(T, m, d)`` of the linear-quadratic problem along a plan; zero where that has no solution."""
+        K = np.zeros((*us.shape, self.problem.dynamics.state.dim))
+        for each in self._parameters:
+            each.refresh()
+        plan, free = (xs.copy(), us.copy(), K), np.zeros((len(us), self._k))
+        found = self._gains(xs.shape[1], self._models, plan, rows, self._limits, free, *self._memory)
+        return K if found and np.isfinite(K).all() else np.zeros_like(K)
 
     def multipliers(self, last: Memory | None, passed: float, weight: float) -> tuple[Array, float]:
         """Multipliers ``(T, k)`` to begin with, those of the last step, shifted, and their weight.
@@ -198,6 +215,9 @@ class ILQR(RecedingHorizon):
         second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
             by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
             traced dynamics without rotations in their state.
+        restart: whether each tick also solves from rest, and continues with that plan if it is better: a way out of a
+            poor local minimum, such as a torque at its limit that holds a pendulum below. A tick takes twice as long or
+            more, and each solve has half of the budget.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; Mayne, "A
     second-order gradient method for determining optimal trajectories", Int. J. Control 3 (1966); the augmented
@@ -229,8 +249,11 @@ class ILQR(RecedingHorizon):
         brake: ArrayLike | None = None,
         max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
+        restart: bool = False,
     ) -> None:
-        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight, budget, second_order)
+        solver = DifferentialDynamicProgramming(
+            iterations, tolerance, feasible, weight, budget, second_order, 2 if restart else 1
+        )
         super().__init__(
             dynamics,
             task,
@@ -241,4 +264,5 @@ class ILQR(RecedingHorizon):
             brake=brake,
             max_violation=max_violation,
             rng=0,
+            restart=restart,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task, references_of
 from ...models.trace import ParameterMemory, code_of
 from .._clock import CLOCK
-from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution
+from ..receding import MAX_VIOLATION, Fallback, Horizon, RecedingHorizon, Solution, Stopwatch
 from ._verdict import judged
 from .ddp import STUCK
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
@@ -64,6 +63,7 @@ class MultipleShooting:
     soft: bool = False
     real_time: bool = False
     budget: Positive | None = None
+    solves: Count = 1
 
     def workspace(self, problem: Horizon) -> Shooting:
         """The machine code and the memory for a problem."""
@@ -75,27 +75,41 @@ class MultipleShooting:
 
     def prepare(self, workspace: Shooting, state: Iterate, us: Array, rows: Array) -> None:
         """Linearise along the plan of the next tick, whose actions will be `us`."""
-        begin = self._begin(workspace, state, state.xs[1], us, 1.0)
-        workspace.prepare(begin, rows, self._numbers(begin))
+        begin = self._begin(workspace, state, state.xs[1], us, 1.0, rows)
+        workspace.prepare(begin, rows, self._numbers(begin, math.inf))
 
     def step(
         self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Iterate | None, Solution]:
         """The local minimum near the plan `us`; with `real_time`, the plan after one quadratic program."""
+        deadline = Stopwatch(self.budget, self.solves).deadline
         if state is not None and state.lam.shape != workspace.shape:  # another task, with another constraint
             state = None
-        begin = self._begin(workspace, state, x, us, passed)
-        phase = FEEDBACK if self.real_time and state is not None else WHOLE
-        if phase == FEEDBACK:
-            workspace.prepare(begin, rows, self._numbers(begin))
-        ended, report, found, after = workspace.run(phase, x, begin, rows, self._numbers(begin))
-        if ended == STUCK and report[1] <= 1.0 and state is not None:  # no derivative along the last plan, as at a kink
-            return self.step(workspace, None, x, us, rows, passed)
-        solution = judged(ended, report, found, workspace.problem, x, rows, self)
+        ended, after, solution = self._run(workspace, state, x, us, rows, passed, deadline)
+        if ended == STUCK and solution.stats["iterations"] <= 1 and state is not None:  # a kink has no derivative
+            _, after, solution = self._run(workspace, None, x, us, rows, passed, deadline)
         return None if solution.status is ActionStatus.FALLBACK else after, solution
 
-    def _begin(self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, passed: float) -> Iterate:
-        """The shifted iterate, if its actions are `us`; else a rollout, or all states x where that is not finite."""
+    def _run(
+        self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, rows: Array, passed: float,
+        deadline: float,
+    ) -> tuple[int, Iterate, Solution]:  # fmt: skip
+        """The status of the driver from the last iterate, the iterate after it, and the solution."""
+        begin = self._begin(workspace, state, x, us, passed, rows)
+        numbers, phase = self._numbers(begin, deadline), FEEDBACK if self.real_time and state is not None else WHOLE
+        if phase == FEEDBACK:
+            workspace.prepare(begin, rows, numbers)
+        ended, report, found, after = workspace.run(phase, x, begin, rows, numbers)
+        return ended, after, judged(ended, report, found, workspace.problem, x, rows, self)
+
+    def _begin(
+        self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, passed: float, rows: Array
+    ) -> Iterate:
+        """The shifted iterate, if its actions are `us`; else a rollout, or all states x if these are better.
+
+        That is where the rollout is not finite; or where `us` is one action for all steps, and states x violate the
+        constraint less, or as little at a smaller cost: of an unstable system, the rollout leads to a minimum far away.
+        """
         ahead, p = round(passed), workspace.problem
         if state is not None and abs(passed - ahead) < 1e-6 and ahead < p.steps:
             begin = state.shifted(ahead, p.dynamics, p.dt)
@@ -103,12 +117,13 @@ class MultipleShooting:
                 return begin
         with np.errstate(all="ignore"):
             xs = np.asarray(p.dynamics.rollout(x, us, p.dt))
-        xs = xs if np.isfinite(xs).all() else np.tile(x, (p.steps + 1, 1))
-        price = self.price if state is None else state.price
-        return Iterate(xs, us, np.zeros((p.steps, p.dynamics.state.dim)), np.zeros(workspace.shape), price)
+        still = np.tile(x, (p.steps + 1, 1))
+        guess = bool((us != us[0]).any())
+        keep = np.isfinite(xs).all() and (guess or p.judged(xs, us, rows) <= p.judged(still, us, rows))
+        xs = xs if keep else still
+        return workspace.cold(xs, us, self.price if state is None else state.price)
 
-    def _numbers(self, begin: Iterate) -> Array:
-        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
+    def _numbers(self, begin: Iterate, deadline: float) -> Array:
         return np.array([self.iterations, self.tolerance, self.feasible, begin.price, float(self.soft), deadline])
 
 
@@ -150,6 +165,11 @@ class Shooting:
         rest = problem.action.clip(np.zeros(m))
         dynamics.step(state.identity(), rest, problem.dt)  # what dynamics that are called back call is compiled here
         self._shoot = shoot.compiled
+
+    def cold(self, xs: Array, us: Array, price: float) -> Iterate:
+        """An iterate without multipliers."""
+        p = self.problem
+        return Iterate(xs, us, np.zeros((p.steps, p.dynamics.state.dim)), np.zeros(self.shape), price)
 
     def prepare(self, begin: Iterate, rows: Array, numbers: Array) -> None:
         """Linearise along a plan, unless that was the last thing done."""
@@ -221,6 +241,9 @@ class SQP(RecedingHorizon):
         real_time: one quadratic program per tick.
         budget: seconds of a decision. After the first, no quadratic program begins that would end later, if it takes as
             long as the longest before it; the plan so far is used with status IMPROVED.
+        restart: whether each tick also solves from rest, and continues with that plan if it is better: a way out of a
+            poor local minimum, such as a torque at its limit that holds a pendulum below. A tick takes twice as long or
+            more, and each solve has half of the budget.
 
     Raises:
         ModelError: if the task is not traced, or the exact Hessian does not exist.
@@ -264,9 +287,12 @@ class SQP(RecedingHorizon):
         brake: ArrayLike | None = None,
         max_violation: float = MAX_VIOLATION,
         budget: float | None = None,
+        restart: bool = False,
     ) -> None:
         cost = 100.0 if price is None else price
-        solver = MultipleShooting(iterations, hessian, tolerance, feasible, cost, soft, real_time, budget)
+        solver = MultipleShooting(
+            iterations, hessian, tolerance, feasible, cost, soft, real_time, budget, 2 if restart else 1
+        )
         super().__init__(
             dynamics,
             task,
@@ -277,6 +303,7 @@ class SQP(RecedingHorizon):
             brake=brake,
             max_violation=max_violation,
             rng=0,
+            restart=restart,
         )
         for name in [name for name, given in (("price", price is not None), ("soft", soft)) if given]:
             if not self._workspace.constraints:
