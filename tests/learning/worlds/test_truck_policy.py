@@ -50,7 +50,7 @@ def packaged(seed: int = 1) -> TruckPolicy:
 def steady() -> TruckPolicy:
     """A policy that steers by random weights, not too hard."""
     policy = TruckPolicy.new(hidden=(16,), seed=4)
-    torch.nn.init.normal_(policy.network.layers[-1].weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_([*policy.network.parameters()][-2], std=0.1, generator=torch.Generator().manual_seed(0))
     policy.refresh()
     return policy
 
@@ -133,7 +133,7 @@ def test_a_steered_action_is_that_of_the_batch():
 def test_the_inputs_of_1990_are_places_and_angles(tmp_path, bounded):
     """The batch, the single action and the saved policy are those of the formula; full turns change nothing."""
     policy = TruckPolicy.new(hidden=(25,), inputs="state", bounded=bounded, seed=2)
-    torch.nn.init.normal_(policy.network.layers[-1].weight, generator=torch.Generator().manual_seed(1))
+    torch.nn.init.normal_([*policy.network.parameters()][-2], generator=torch.Generator().manual_seed(1))
     policy.refresh()
     policy.save(tmp_path)
     x, dock = states(20).numpy(), 3.0
@@ -169,7 +169,7 @@ def test_ended_episodes_leave_the_batch_without_a_trace():
 
 def test_the_gradient_through_time_is_that_of_finite_differences():
     policy, settings = packaged(), LessonSettings(adjoint=None)
-    x, weight = states(3, seed=8), policy.network.layers[0].bias
+    x, weight = states(3, seed=8), [*policy.network.parameters()][1]
     losses, _ = episodes(policy, backed, x, 30, settings)
     (gradient,) = torch.autograd.grad(losses.sum(), weight)
     for i in (0, 7):
@@ -227,7 +227,7 @@ def test_what_the_search_finds_docks_the_trucks_that_the_policy_fails():
     """From the first state of each turn that is found, its steering angles and then the policy dock the truck."""
     policy = packaged()
     with torch.no_grad():
-        policy.network.layers[-1].bias += 0.05  # steers a little to one side, so that it fails some trucks
+        [*policy.network.parameters()][-1].add_(0.05)  # steers a little to one side, so that it fails some trucks
     x = torch.as_tensor(region(1.0, 300, np.random.default_rng(0), near=1.0))
     with torch.no_grad():
         failed = x[~driven(policy, backed, x, BUDGET).docked()]
@@ -319,7 +319,7 @@ def test_damaged_weights_and_other_architectures_are_refused(tmp_path):
     with pytest.raises(FormatError):
         TruckPolicy.load(tmp_path / "p")
     with torch.no_grad():
-        policy.network.layers[0].bias[0] = math.nan
+        [*policy.network.parameters()][1][0] = math.nan
     policy.save(tmp_path / "n")
     with pytest.raises(FormatError, match="NaN"):
         TruckPolicy.load(tmp_path / "n")
