@@ -75,7 +75,7 @@ def test_seeds_share_start_and_noise_among_controllers() -> None:
 def empty_hall() -> BenchmarkTask:
     """The task without people: their constraint is not there, and the lidar is one of the map alone."""
     with_them = crossing("empty", NOBODY)
-    known = with_them.known[1]
+    known: Any = with_them.known[1]
     assert with_them.sensors is not None
     sensors = {
         name: Channel(each.sensor, period=each.period, dropout=each.dropout) for name, each in with_them.sensors.items()
