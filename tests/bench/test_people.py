@@ -75,7 +75,7 @@ def test_seeds_share_start_and_noise_among_controllers() -> None:
 def empty_hall() -> BenchmarkTask:
     """The task without people: their constraint is not there, and the lidar is one of the map alone."""
     with_them = crossing("empty", NOBODY)
-    known = with_them.known[1]
+    known: Any = with_them.known[1]
     assert with_them.sensors is not None
     sensors = {
         name: Channel(each.sensor, period=each.period, dropout=each.dropout) for name, each in with_them.sensors.items()
@@ -102,7 +102,8 @@ def test_an_empty_window_is_the_task_without_people(estimator: str) -> None:
 
 def test_who_avoids_nobody_drives_as_before() -> None:
     benchmark = crossing("empty", NOBODY)
-    made = [controllers.get(name)(benchmark, benchmark.plant, 0, samples=64) for name in ("mppi", "mppi_tracks")]
+    settings = {"samples": 64, "feedback": False}
+    made = [controllers.get(name)(benchmark, benchmark.plant, 0, **settings) for name in ("mppi", "mppi_tracks")]
     x = np.array([3.0, 5.0, 1.0])
     for t in (0.0, 0.1, 0.2):
         first, second = (controller.act(x, t).u for controller in made)

@@ -123,7 +123,7 @@ def test_files_that_are_no_suites(tmp_path: Path) -> None:
     for name, said in (("list.yaml", "mapping"), ("broken.yaml", "broken.yaml is not YAML"), ("empty.py", "`suite`")):
         with pytest.raises(FormatError, match=said):
             Suite.load(tmp_path / name)
-    with pytest.raises(MissingFile, match="there is no suite 'fast'; there are full, people, quick"):
+    with pytest.raises(MissingFile, match="there is no suite 'fast'; there are full, mujoco, people, quick, robust"):
         Suite.load("fast")
     assert len(Suite.load(tmp_path / "mine.py").runs()) == 3
 
