@@ -17,6 +17,7 @@ from .information_fusion import InformationFusion as InformationFusion
 from .information_fusion import information_fusion as information_fusion
 from .inverse_intersection import InverseCovarianceIntersection as InverseCovarianceIntersection
 from .inverse_intersection import inverse_covariance_intersection as inverse_covariance_intersection
+from .track_fuser import TrackFuser as TrackFuser
 
 __all__ = [
     "CovarianceIntersection",
@@ -24,6 +25,7 @@ __all__ = [
     "IndependentFusion",
     "InformationFusion",
     "InverseCovarianceIntersection",
+    "TrackFuser",
     "covariance_intersection",
     "cross_covariance_fusion",
     "independent_fusion",

@@ -8,7 +8,18 @@ from ....core import Gaussian
 
 
 class Fusion(ABC):
-    """Base of the rules by which a `TrackFuser` joins what a source says of a target with what it knows itself."""
+    """Base of the rules by which a `TrackFuser` joins what a source says of a target with what it knows itself.
+
+    Example:
+        >>> import numpy as np
+        >>> class Better(Fusion):
+        ...     "The belief that is more certain."
+        ...
+        ...     def fuse(self, central, source, common):
+        ...         best = np.linalg.det(source.cov) < np.linalg.det(central.cov)
+        ...         mean = np.where(best[:, None], source.mean, central.mean)
+        ...         return Gaussian(central.space, mean, np.where(best[:, None, None], source.cov, central.cov))
+    """
 
     @abstractmethod
     def fuse(self, central: Gaussian, source: Gaussian, common: Gaussian | None) -> Gaussian:
