@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from pilotage.core import Gaussian, Space
 from pilotage.core.errors import PilotageError, SettingError, SpaceError
 from pilotage.estimators import EKF, IMM, KF, UKF, SquareRootKF
-from pilotage.estimators.tracking import Detector, MofN, Tracker, Tracks, TrackStatus
+from pilotage.estimators.tracking import Detector, Gate, MofN, Pairs, Tracker, Tracks, TrackStatus
 from pilotage.estimators.tracking.fusion import (
     CovarianceIntersection,
     Fusion,
@@ -22,6 +22,7 @@ from pilotage.estimators.tracking.fusion import (
     TrackFuser,
     information_fusion,
 )
+from pilotage.estimators.tracking.fusion._pairs import near, partners
 from pilotage.models import constant_turn, constant_velocity, dynamics, position, sensor
 
 CAR = constant_velocity(density=0.5)
@@ -123,6 +124,22 @@ def test_information_fusion_at_full_rate_is_one_tracker_with_all_scans() -> None
     assert all.tracks.ids.tolist() == central.tracks.ids.tolist() == [1, 2, 3, 4, 5, 6]
 
 
+def test_two_fusers_that_tell_each_other_all_know_what_one_tracker_with_all_scans_knows() -> None:
+    """Exactly, with messages in both directions at each step: what is sent is taken away from the answer."""
+    trackers, central = (tracker(), tracker()), tracker(merge=0.0)
+    fusers = fuser(Together(), merge=0.0), fuser(Together(), merge=0.0)
+    rng = np.random.default_rng(8)
+    for t, x in enumerate(truth(4, 12, 8)):
+        for one, mine in zip(fusers, trackers, strict=True):
+            z = scan(x, rng)
+            central.update(z, float(t))
+            one.update(mine.update(z, float(t)), source="own")
+        for a, b in (fusers, fusers[::-1]):
+            b.update(a.send("other"), source="other")
+        for one in fusers:
+            same(in_order(one.tracks), in_order(central.tracks), 1e-6)
+
+
 def rumour(rule: Fusion, seed: int = 0, targets: int = 36, steps: int = 30) -> tuple[float, float]:
     """Mean NEES and mean std of x of two fusers that tell each other all they know, at every step."""
     trackers = tracker(), tracker()
@@ -218,6 +235,28 @@ def test_targets_side_by_side_stay_two() -> None:
             all.update(source.update([[0.0, 0.0], [0.0, 4.0]], float(t)), source=name)
     assert all.tracks.ids.tolist() == [1, 2]
     np.testing.assert_allclose(all.tracks.mean[:, 1], [0.0, 4.0], atol=0.5)
+
+
+def test_pairs_of_before_come_first_and_as_many_as_possible() -> None:
+    rows, columns = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    pairs = Pairs(rows, columns, np.array([3.0, 1.0, 1.0, 3.0]), 2, 2)
+    nearest = partners(pairs, np.zeros(4, bool), 9.0)
+    before = partners(pairs, rows == columns, 9.0)
+    assert nearest[1].tolist() == [1, 0] and before[1].tolist() == [0, 1]
+    lonely = Pairs(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.0, 8.9, 8.9]), 2, 2)
+    assert partners(lonely, np.zeros(3, bool), 9.0)[1].tolist() == [1, 0]
+
+
+def test_gates_are_those_of_the_difference() -> None:
+    """Against `Gate` with one covariance for all, on a flat space and on one with an angle."""
+    rng = np.random.default_rng(9)
+    for space in (Space("x y"), Space("x", "yaw: angle")):
+        a, b = (Gaussian(space, rng.normal(size=(12, 2)), np.eye(2) * s) for s in (0.5, 1.5))
+        found = near(a, b, Gate(0.5))
+        wanted = Gate(0.5).pairs(space, np.array(a.mean), a.cov + b.cov[0], np.array(b.mean))
+        np.testing.assert_array_equal(found.rows, wanted.rows)
+        np.testing.assert_array_equal(found.columns, wanted.columns)
+        np.testing.assert_allclose(found.distances, wanted.distances)
 
 
 @pytest.mark.parametrize("rule", [CovarianceIntersection(), InformationFusion()])
