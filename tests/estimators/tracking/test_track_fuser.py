@@ -232,9 +232,9 @@ def test_targets_side_by_side_stay_two() -> None:
     left, right, all = tracker(merge=0.0), tracker(merge=0.0), fuser(merge=0.9)
     for t in range(10):
         for source, name in ((left, "left"), (right, "right")):
-            all.update(source.update([[0.0, 0.0], [0.0, 4.0]], float(t)), source=name)
+            all.update(source.update([[0.0, 0.0], [0.0, 1.5]], float(t)), source=name)
     assert all.tracks.ids.tolist() == [1, 2]
-    np.testing.assert_allclose(all.tracks.mean[:, 1], [0.0, 4.0], atol=0.5)
+    np.testing.assert_allclose(all.tracks.mean[:, 1], [0.0, 1.5], atol=0.1)
 
 
 def test_pairs_of_before_come_first_and_as_many_as_possible() -> None:
