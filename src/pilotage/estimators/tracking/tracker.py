@@ -163,6 +163,27 @@ class Tracker:
             raise PilotageError(f"t is {t}; the tracks are at {state.t:g} s, and are predicted to later times")
         return self._method.tracks(self._method.predict(state, float(t)))
 
+    def adopt(self, beliefs: Mapping[int, Gaussian], t: float) -> None:
+        """Replace beliefs of tracks by better ones, such as those of a `TrackFuser`; numbers without a track are left.
+
+        Args:
+            beliefs: by number of the track, on the state of the filter.
+            t: their time [s], that of the latest scan.
+
+        Raises:
+            PilotageError: when they are of another time, or the tracker has a lag or a filter of several models.
+        """
+        targets, state = self._method.targets, self._state
+        if not targets.alone or self.lag > 0.0:
+            raise PilotageError("a tracker with a filter of several models, or with a lag, takes no beliefs of others")
+        if state is None or t != state.t:
+            raise PilotageError(f"beliefs are at t = {t:g} s, the tracks at {self.t:g} s; give those of the same time")
+        rows = state.rows.copy()
+        for i, id in enumerate(state.ids.tolist()):
+            if id in beliefs:
+                rows[[i]] = targets.pack(beliefs[id])
+        self._state = replace(state, rows=rows)
+
     def past(self, id: int) -> list[tuple[float, Any]]:
         """Time and belief of a track after each of the last scans; see `history`."""
         if self._shown is None:
