@@ -38,8 +38,9 @@ OPEN = ROOMS + [
     f"{room}.{module.name}" for room in ROOMS for module in pkgutil.iter_modules([str(SOURCE / room)]) if module.ispkg
 ]
 
-# A room within one of those.
-OPEN.insert(OPEN.index("estimators.tracking") + 1, "estimators.tracking.scores")
+# Rooms within one of those.
+for _room in ("boxes", "scores"):
+    OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{_room}")
 
 # Each heavy library, and the only rooms whose files may import it.
 HOMES = {
