@@ -33,7 +33,12 @@ RATES = {
 """Frames a second."""
 PUBLISHED = {"TUD-Campus": (62.7, 6), "ETH-Sunnyday": (59.1, 22), "ETH-Pedcross2": (45.4, 77), "KITTI-17": (60.2, 9)}
 """MOTA [%] and identity switches of SORT, README of abewley/sort."""
-RECIPES: dict[str, Any] = {"SORT": SORT(), "ByteTrack": ByteTrack(), "OC-SORT": OCSORT()}
+RECIPES: dict[str, Any] = {
+    "SORT": SORT(score=0.65),
+    "ByteTrack": ByteTrack(sure=0.65, begin=0.85, first=0.17, second=0.25, tentative=0.5),
+    "OC-SORT": OCSORT(score=0.65),
+}
+"""One set of settings for all sequences; scores are those of the detector of MOT15, from 0.5 to 1."""
 KINDS = {"Car": ("Car", "Van"), "Pedestrian": ("Pedestrian", "Person")}
 Run = Callable[[Scans, float], TrackTable]
 

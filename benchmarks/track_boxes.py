@@ -16,7 +16,7 @@ BOXES, FRAMES, RATE = 80, 100, 30.0
 def film() -> list[Any]:
     """Boxes of a full image, of 80 targets that walk, in each frame: left, top, width, height [px]."""
     rng = np.random.default_rng(0)
-    sides = [40.0, 100.0] * np.exp(0.3 * rng.normal(size=(BOXES, 1)))
+    sides = np.array([40.0, 100.0]) * np.exp(0.3 * rng.normal(size=(BOXES, 1)))
     x, v = rng.uniform([0.0, 0.0], [1920.0, 1080.0], (BOXES, 2)), 60.0 * rng.normal(size=(BOXES, 2))
     return [
         np.concatenate([x + v * k / RATE + 2.0 * rng.normal(size=(BOXES, 2)) - sides / 2,

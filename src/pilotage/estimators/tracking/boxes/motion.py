@@ -47,11 +47,11 @@ class BoxMotion:
         [0.16, 0.16, 0.16, 0.16]
     """
 
-    reading: Positive = 0.05
+    reading: Positive = 0.12
     accel: NonNegative = 1.0
-    growth: NonNegative = 0.5
+    growth: NonNegative = 0.1
     wander: NonNegative = 0.1
-    speed: Positive = 1.0
+    speed: Positive = 1.5
 
     @cached_property
     def dynamics(self) -> Dynamics:
@@ -84,7 +84,7 @@ def _spread(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     return Q
 
 
-@discrete_dynamics(state=MOVING, action=Space(), params={"accel": 1.0, "growth": 0.5, "wander": 0.1}, noise=_spread)
+@discrete_dynamics(state=MOVING, action=Space(), params={"accel": 1.0, "growth": 0.1, "wander": 0.1}, noise=_spread)
 def _moving(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     return [*(x[c] + x[4 + c] * dt for c in range(4)), *x[4:]]
 
@@ -94,6 +94,6 @@ def _error(x: Any, c: Any, p: Any, m: Any) -> Any:
     return [[variance if i == j else 0.0 for j in range(4)] for i in range(4)]
 
 
-@sensor(state=MOVING, reading=CENTRE, params={"reading": 0.05}, noise=_error)
+@sensor(state=MOVING, reading=CENTRE, params={"reading": 0.12}, noise=_error)
 def _seen(x: Any, c: Any, p: Any, m: Any) -> Any:
     return list(x[:4])

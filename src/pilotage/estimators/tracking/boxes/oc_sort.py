@@ -39,9 +39,9 @@ class OCSORT:
         [1]
     """
 
-    least: Fraction = 0.3
+    least: Fraction = 0.2
     momentum: NonNegative = 0.2
-    recovery: Fraction = 0.3
+    recovery: Fraction = 0.15
     hits: Count = 3
     patience: NonNegative = 1.0
     score: float = -math.inf

@@ -33,7 +33,7 @@ class SORT:
         ([1, 2], [210.0, 65.0, 20.0, 50.0])
     """
 
-    least: Fraction = 0.3
+    least: Fraction = 0.2
     hits: Count = 3
     patience: NonNegative = 1.0
     score: float = -math.inf
