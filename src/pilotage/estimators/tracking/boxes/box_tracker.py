@@ -100,12 +100,14 @@ class BoxTracker:
         self.tracks = self._shown(self._links[5, : counts[2]].copy())
         return self.tracks
 
-    def run(self, scans: Scans, *, coasting: bool = False) -> TrackTable:
+    def run(self, scans: Scans, *, filtered: bool = True, coasting: bool = False) -> TrackTable:
         """Take in all scans of a camera; the boxes of confirmed tracks after each, in a table on `BOX`.
 
         Args:
             scans: boxes with their scores, as `read_mot_detections` gives them.
-            coasting: whether tracks have rows where they were not detected.
+            filtered: whether boxes are the means of the beliefs, which are better where detections are rough, and not
+                the detections themselves, which are better where these are exact.
+            coasting: whether tracks have rows where they were not detected, with the means of the beliefs.
 
         Example:
             >>> from pilotage.estimators.tracking.boxes import SORT
@@ -113,11 +115,15 @@ class BoxTracker:
             >>> BoxTracker(SORT()).run(scans)
             TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
         """
-        found = list[Tracks]()
-        for i, t in enumerate(scans.ts):
+        found = dict[float, tuple[Tracks, Array]]()
+        for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
-            found.append(self.update(scans[i], float(t), scores=scores))
-        return table(found, coasting)
+            tracks = self.update(scans[i], t, scores=scores)
+            boxes = _edges(tracks.belief.mean)
+            if not filtered and len(scans[i]):
+                boxes = np.where(tracks.source[:, None] >= 0, scans[i][tracks.source], boxes)
+            found[t] = tracks, boxes
+        return _table(found, coasting)
 
     def _shown(self, gone: Any) -> Tracks:
         rows, whole = self._rows, self._whole
@@ -153,16 +159,18 @@ def boxes_of(tracks: Tracks) -> Array:
     return _edges(tracks.mean)
 
 
-def table(tracks: list[Tracks], coasting: bool) -> TrackTable:
-    """The boxes of several instants; of one that comes twice, the later ones."""
-    last = {one.t: one for one in tracks}.values()
-    rows = [(one, np.flatnonzero(one.confirmed if coasting else one.confirmed & (one.source >= 0))) for one in last]
+def _table(found: dict[float, tuple[Tracks, Array]], coasting: bool) -> TrackTable:
+    """The confirmed tracks of several instants, with these boxes."""
+    rows = [
+        (tracks, boxes, np.flatnonzero(tracks.confirmed if coasting else tracks.confirmed & (tracks.source >= 0)))
+        for tracks, boxes in found.values()
+    ]
     return TrackTable(
-        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, which in rows)]),
-        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, which in rows)]),
-        np.concatenate([np.zeros((0, 4)), *(_edges(one.belief.mean[which]) for one, which in rows)]),
+        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, _, which in rows)]),
+        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)]),
+        np.concatenate([np.zeros((0, 4)), *(boxes[which] for _, boxes, which in rows)]),
         space=BOX,
-        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, which in rows)]),
+        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, _, which in rows)]),
     )
 
 
