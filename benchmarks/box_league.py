@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.track_scores import DATA
 from pilotage.core import BOX, Scans, TrackTable
-from pilotage.estimators.tracking.boxes import OCSORT, SORT, BoxMotion, BoxTracker, ByteTrack
+from pilotage.estimators.tracking.boxes import OCSORT, SORT, BoxMotion, BoxTracker, ByteTrack, IMMBoxes
 from pilotage.estimators.tracking.scores import clear, compare, hota, identity
 from pilotage.io import read_kitti_detections, read_kitti_labels, read_mot_detections, read_mot_truth
 
@@ -38,6 +38,7 @@ RECIPES: dict[str, Any] = {
     "SORT": SORT(score=0.65),
     "ByteTrack": ByteTrack(sure=0.65, begin=0.85, first=0.17, second=0.25, tentative=0.5),
     "OC-SORT": OCSORT(score=0.65),
+    "IMM": IMMBoxes(score=0.65),
 }
 """One set of settings for all sequences of MOT15, chosen on these; scores are those of its detector, from 0.5 to 1."""
 EXACT = BoxMotion(reading=0.05, growth=0.5)
@@ -46,6 +47,7 @@ EXACT_RECIPES: dict[str, Any] = {
     "SORT": SORT(motion=EXACT),
     "ByteTrack": ByteTrack(motion=EXACT),
     "OC-SORT": OCSORT(motion=EXACT),
+    "IMM": IMMBoxes(motion=BoxMotion(reading=0.05, accel=0.5, growth=0.5)),
 }
 KINDS = {"Car": ("Car", "Van"), "Pedestrian": ("Pedestrian", "Person")}
 Run = Callable[[Scans, float], TrackTable]
@@ -104,8 +106,7 @@ def contenders(exact: bool) -> dict[str, Run]:
     """Our recipes, and the peers that are installed; boxes that are exact are reported as detected."""
     recipes = EXACT_RECIPES if exact else RECIPES
     runs: dict[str, Run] = {
-        name: lambda scans, rate, recipe=recipe: BoxTracker(recipe).run(scans, filtered=not exact)
-        for name, recipe in recipes.items()
+        name: lambda scans, rate, recipe=recipe: followed(recipe, scans, not exact) for name, recipe in recipes.items()
     }
     if importlib.util.find_spec("trackers"):
         for kind in ("SORT", "ByteTrack", "OCSORT", "BoTSORT"):
@@ -113,6 +114,11 @@ def contenders(exact: bool) -> dict[str, Run]:
     if importlib.util.find_spec("arcsort"):
         runs["arcsort"] = lambda scans, rate: of_arcsort(scans)
     return runs
+
+
+def followed(recipe: Any, scans: Scans, filtered: bool) -> TrackTable:
+    """Our tracks of a recipe."""
+    return (recipe if isinstance(recipe, IMMBoxes) else BoxTracker(recipe)).run(scans, filtered=filtered)
 
 
 def corners(scans: Scans, i: int) -> tuple[Any, Any]:

@@ -22,6 +22,7 @@ from pilotage.estimators.tracking.boxes import (
     BoxRecipe,
     BoxTracker,
     ByteTrack,
+    IMMBoxes,
     Stage,
     boxes_of,
 )
@@ -364,3 +365,35 @@ def test_bad_times_and_settings() -> None:
         BoxRecipe(sure=0.3, doubtful=0.5)
     with pytest.raises(SettingError, match="least"):
         SORT(least=1.5)
+
+
+def test_a_manoeuvre_opens_the_gate() -> None:
+    """Of an even walk, the agile mode loses weight; at a sharp turn it gains, and innovations are expected wider."""
+    imm, rng = IMMBoxes(), np.random.default_rng(0)
+    tracker, weights, spreads = imm.tracker(), [], []
+    at, v = np.array([100.0, 100.0]), np.array([60.0, 0.0])
+    for k in range(60):
+        v = np.array([0.0, -300.0]) if k == 40 else v
+        at = at + v / 25
+        z = np.append(at, [40.0, 80.0]) + 4.0 * rng.normal(size=4)
+        belief = tracker.update([z], k / 25).track(0).belief
+        weights.append(belief.weights[1])
+        spreads.append(belief.moments().cov[0, 0])
+    assert tracker.tracks.ids.tolist() == [1]
+    assert max(weights[41:50]) > 2.0 * weights[39]
+    assert max(spreads[41:50]) > 1.2 * spreads[39]
+
+
+def test_imm_boxes_follow_what_sort_follows() -> None:
+    """A clear film: the same targets, whatever the recipe; the gate is of overlap too; scores count."""
+    given = film(7, targets=3, clutter=0.0)
+    scans = Scans("camera", [b for b, _, _ in given], [t for _, _, t in given], scores=[s for _, s, _ in given])
+    one, other = IMMBoxes().run(scans, filtered=False), BoxTracker(SORT()).run(scans, filtered=False)
+    both = sum(len(set(map(tuple, a.x)) & set(map(tuple, b.x))) for a, b in
+               ((one.at(t), other.at(t)) for t in scans.ts.tolist()))  # fmt: skip
+    assert both > 0.7 * min(len(one), len(other)) > 0
+    assert len(IMMBoxes(score=2.0).run(scans)) == 0
+    assert len(IMMBoxes(least=1.0).run(scans)) == 0
+    for bad in ([1.0, 2.0, 3.0], [1.0, 2.0, 0.0, 4.0]):
+        with pytest.raises(ShapeError):
+            IMMBoxes().run(Scans("camera", [[bad]], [0.0]))

@@ -80,7 +80,7 @@ class BoxTracker:
             ShapeError: when shapes differ, a box has no area, or is infinite or NaN in part. The tracks are as before.
             PilotageError: when time goes backwards.
         """
-        z, s, t = *_checked(boxes, scores), self._time(t)
+        z, s, t = *checked(boxes, scores), self._time(t)
         n, k = len(self._rows), len(z)
         self._room(n, k)
         new, whole = np.empty((n + k, self._rows.shape[1])), np.empty((n + k, WHOLE), np.int64)
@@ -119,11 +119,11 @@ class BoxTracker:
         for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
             tracks = self.update(scans[i], t, scores=scores)
-            boxes = _edges(tracks.belief.mean)
+            boxes = edges(tracks.belief.mean)
             if not filtered and len(scans[i]):
                 boxes = np.where(tracks.source[:, None] >= 0, scans[i][tracks.source], boxes)
             found[t] = tracks, boxes
-        return _table(found, coasting)
+        return table(found, coasting)
 
     def _shown(self, gone: Any) -> Tracks:
         rows, whole = self._rows, self._whole
@@ -156,10 +156,10 @@ def boxes_of(tracks: Tracks) -> Array:
         >>> boxes_of(BoxTracker(SORT()).update([[10.0, 20.0, 30.0, 60.0]], t=0.0)).tolist()
         [[10.0, 20.0, 30.0, 60.0]]
     """
-    return _edges(tracks.mean)
+    return edges(tracks.mean)
 
 
-def _table(found: dict[float, tuple[Tracks, Array]], coasting: bool) -> TrackTable:
+def table(found: dict[float, tuple[Tracks, Array]], coasting: bool) -> TrackTable:
     """The confirmed tracks of several instants, with these boxes."""
     rows = [
         (tracks, boxes, np.flatnonzero(tracks.confirmed if coasting else tracks.confirmed & (tracks.source >= 0)))
@@ -189,11 +189,12 @@ class Beliefs:
 BELIEFS = Beliefs()
 
 
-def _edges(x: Array) -> Array:
+def edges(x: Array) -> Array:
+    """Boxes as left, top, width and height, from centres and sizes."""
     return np.concatenate([x[:, :2] - 0.5 * x[:, 2:4], x[:, 2:4]], axis=1)
 
 
-def _checked(boxes: Any, scores: Any) -> tuple[Array, Array]:
+def checked(boxes: Any, scores: Any) -> tuple[Array, Array]:
     """Boxes ``(K, 4)`` and scores ``(K,)``; compiled code looks at the numbers."""
     z = boxes if type(boxes) is np.ndarray and boxes.dtype == np.float64 else numbers(boxes, "boxes", missing=True)
     if z.ndim != 2 or z.shape[1] != 4:

@@ -69,12 +69,14 @@ class BoxMotion:
         return [v * v for v in (self.reading, self.accel, self.growth, self.wander, self.speed)]
 
 
-def _square(x: Sequence[Any]) -> Any:
+def size_square(x: Sequence[Any]) -> Any:
+    """s^2."""
     return 0.5 * (x[2] * x[2] + x[3] * x[3])
 
 
-def _spread(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
-    square = _square(x)
+def box_noise(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+    """Q."""
+    square = size_square(x)
     Q: list[list[Any]] = [[0.0] * 8 for _ in range(8)]
     for c in range(4):
         a = (p.accel if c < 2 else p.growth) ** 2 * square
@@ -84,13 +86,13 @@ def _spread(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     return Q
 
 
-@discrete_dynamics(state=MOVING, action=Space(), params={"accel": 1.0, "growth": 0.1, "wander": 0.1}, noise=_spread)
+@discrete_dynamics(state=MOVING, action=Space(), params={"accel": 1.0, "growth": 0.1, "wander": 0.1}, noise=box_noise)
 def _moving(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     return [*(x[c] + x[4 + c] * dt for c in range(4)), *x[4:]]
 
 
 def _error(x: Any, c: Any, p: Any, m: Any) -> Any:
-    variance = p.reading**2 * _square(x)
+    variance = p.reading**2 * size_square(x)
     return [[variance if i == j else 0.0 for j in range(4)] for i in range(4)]
 
 
