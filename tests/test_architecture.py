@@ -39,8 +39,8 @@ OPEN = ROOMS + [
 ]
 
 # Rooms within one of those.
-for inner in ("scores", "fusion"):
-    OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{inner}")
+for _room in ("boxes", "scores", "fusion"):
+    OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{_room}")
 
 # Each heavy library, and the only rooms whose files may import it.
 HOMES = {

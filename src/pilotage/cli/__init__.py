@@ -1,1 +1,1 @@
-"""The `pilotage` command, one file for each subcommand: `demo`, `info`, `map`, `plan`, `warm`."""
+"""The `pilotage` command, one file for each subcommand: `demo`, `info`, `map`, `plan`, `track`, `warm`."""

@@ -21,6 +21,7 @@ pilotage demo                       list the demos
 pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
+pilotage track det.txt              tracks of the boxes or points of a detector
 pilotage bench                      compare controllers on the stock tasks
 pilotage train dynamics             learn how a model moves
 pilotage info                       what is installed and what is compiled
@@ -50,6 +51,21 @@ pilotage map intel-corrected.log.gz --resolution 0.1 --out intel.yaml
 pilotage map walk.log.gz --origin 2 1 0.15 --mask glass.yaml
 pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
 ```
+"""
+
+TRACK_EXAMPLES = """
+```
+pilotage track det.txt --rate 25 --out tracks.txt
+pilotage track det.txt --rate 25 --truth gt.txt
+pilotage track det.txt --recipe ocsort --picture tracks.png
+pilotage track Car/0000.txt --truth label_02/0000.txt --kind Car
+pilotage track radar.csv --columns "x y" --std 5 --speed 20
+pilotage track radar.csv --recipe gnn --clutter 20 --json
+```
+
+Boxes are left, top, width and height in pixels. Their tracks are confirmed by detections in a row, or in the first
+scan, and have rows where they are detected. Points are places in metres, of targets whose velocity changes slowly.
+
 """
 
 
@@ -122,6 +138,12 @@ def application(words: Sequence[str] = ()) -> App:
         name="map",
         help="Make a map from a laser log with corrected poses.",
         help_epilogue=MAP_EXAMPLES,
+    )
+    app.command(
+        "pilotage.cli.track:track",
+        name="track",
+        help="Track what a detector found: boxes of a camera, or points.",
+        help_epilogue=TRACK_EXAMPLES,
     )
     app.command(_bench())
     app.command(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...core.arrays import Array
 
-if TYPE_CHECKING:
-    from ._targets import Rows, Targets
+
+class Packed(Protocol):
+    """A tracker's way to keep beliefs in rows."""
+
+    def unpack(self, rows: Any) -> Any:
+        """The belief in rows, with a leading axis."""
+        ...
 
 
 class TrackStatus(enum.IntEnum):
@@ -57,8 +62,8 @@ class Tracks:
 
     def __init__(
         self,
-        targets: Targets,
-        rows: Rows,
+        targets: Packed,
+        rows: Any,
         t: float,
         ids: Any,
         status: Any,

@@ -1,0 +1,225 @@
+"""`pilotage track`: tracks of the detections in a file, with scores where the truth is given, and a picture."""
+
+from __future__ import annotations
+
+import colorsys
+import json as jsonlib
+import math
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pilotage.core import BOX, Gaussian, Scans, TrackTable
+from pilotage.core.errors import FormatError, PilotageError, counted
+from pilotage.core.settings import Positive, setting
+from pilotage.estimators import KF
+from pilotage.estimators.tracking import GNN, JPDA, Detector, Tracker
+from pilotage.estimators.tracking.boxes import OCSORT, SORT, BoxTracker, ByteTrack
+from pilotage.estimators.tracking.scores import score as scored
+from pilotage.io import (
+    read_kitti_detections,
+    read_kitti_labels,
+    read_mot_detections,
+    read_mot_truth,
+    read_radar_csv,
+    read_track_csv,
+    write_atomic,
+    write_kitti_tracks,
+    write_mot_tracks,
+    write_track_csv,
+)
+from pilotage.models import constant_velocity, position
+
+from .wording import finite, rounded
+
+Format = Literal["mot", "kitti", "csv"]
+Recipe = Literal["sort", "bytetrack", "ocsort", "gnn", "jpda"]
+BOXES: dict[str, Any] = {"sort": SORT, "bytetrack": ByteTrack, "ocsort": OCSORT}
+POINTS: dict[str, Any] = {"gnn": GNN, "jpda": JPDA}
+SIDE, EDGE = 1000, 20
+"""Pixels along the longer side of the picture, and around it."""
+
+
+def track(
+    file: Path,
+    *,
+    format: Format | None = None,
+    recipe: Recipe | None = None,
+    rate: float | None = None,
+    least_score: float = -math.inf,
+    patience: float | None = None,
+    columns: str = "x y",
+    time_column: str = "time",
+    std: float = 1.0,
+    density: float = 1.0,
+    speed: float = 10.0,
+    clutter: float | None = None,
+    detection: float = 0.9,
+    truth: Path | None = None,
+    kind: str = "Car",
+    cutoff: float | None = None,
+    out: Path | None = None,
+    picture: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Track what a detector found.
+
+    Args:
+        file: Detections: MOTChallenge (det.txt), KITTI (frame, x1, y1, x2, y2, score), or a csv file with a header;
+            plain or gzipped.
+        format: By default csv for a name with .csv, kitti for lines of six numbers, else mot.
+        recipe: Of boxes: sort (the default), bytetrack for detectors that report doubtful boxes too, ocsort for
+            occlusions. Of points: gnn for little clutter, jpda (the default) for more.
+        rate: Frames a second of a MOTChallenge file; 30 by default. KITTI has 10.
+        least_score: Boxes with lower scores do not count.
+        patience: Seconds after which a box that is not seen is given up; 1 by default.
+        columns: Columns of a csv file that hold the place [m], two or three.
+        time_column: Column of its times: seconds, or dates in UTC.
+        std: Standard deviation of a detection in a csv file [m].
+        density: Root of the density of the acceleration of its targets [m/s^2/sqrt(Hz)]: by so much does the velocity
+            change in a second.
+        speed: Standard deviation of their velocity when they appear [m/s].
+        clutter: False detections in a scan; one by default.
+        detection: Probability that a target is detected.
+        truth: Print scores against these labels: gt.txt, KITTI labels, or a csv file with columns id and the place.
+        kind: Type of the targets in KITTI labels and results.
+        cutoff: Distance at which a track has nothing to do with a target, of points [m]; 10 std by default.
+        out: Write the tracks: in the format of the detections.
+        picture: Draw the paths of all tracks into this image.
+        json: Print one JSON object instead of text.
+    """
+    form = format or _format(file)
+    choices = POINTS if form == "csv" else BOXES
+    chosen = recipe or ("jpda" if form == "csv" else "sort")
+    if chosen not in choices:
+        raise PilotageError(f"--recipe {chosen} is not for {form} files; use one of {', '.join(choices)}")
+    given = 10.0 if form == "kitti" else setting(30.0 if rate is None else rate, Positive, "rate")
+    began = time.perf_counter()
+    if form == "csv":
+        scans = read_radar_csv(file, columns, time=time_column)
+        tracker: Any = _points(scans, chosen, columns, std, density, speed, clutter, detection)
+    else:
+        scans = _scans(file, form, given, least_score)
+        tracker = _boxes(chosen, patience)
+    found = tracker.run(scans)
+    facts: dict[str, Any] = {
+        "file": str(file), "format": form, "recipe": chosen, "scans": len(scans.ts), "detections": len(scans.z),
+        "tracks": len(found.ids), "rows": len(found), "seconds": time.perf_counter() - began,
+    }  # fmt: skip
+    report = None
+    if truth is not None:
+        report = _scores(truth, found, form, given, kind, columns, time_column, cutoff or 10.0 * std)
+        facts["scores"] = report.rows()
+    if out is not None:
+        _write(out, found, form, given, kind)
+    if picture is not None:
+        save_tracks(found, picture)
+    facts |= {"out": out and str(out), "picture": picture and str(picture)}
+    print(jsonlib.dumps(finite(rounded(facts))) if json else _text(facts, report))
+
+
+def _format(file: Path) -> Format:
+    """The format of a file, by its name and its first line."""
+    if ".csv" in file.suffixes:
+        return "csv"
+    from pilotage.io.contents import text_lines
+
+    first = next((line for line in text_lines(file, "MOTChallenge") if line.strip()), "")
+    return "kitti" if len(first.split(",")) == 6 else "mot"
+
+
+def _scans(file: Path, form: Format, rate: float, least: float) -> Scans:
+    if form == "kitti":
+        return read_kitti_detections(file, least=least)
+    return read_mot_detections(file, rate=rate, least=least)
+
+
+def _boxes(recipe: str, patience: float | None) -> BoxTracker:
+    return BoxTracker(BOXES[recipe](**({} if patience is None else {"patience": patience})))
+
+
+def _points(
+    scans: Scans, recipe: str, columns: str, std: float, density: float, speed: float, clutter: float | None, P: float
+) -> Tracker:
+    """A tracker of points, over the box in which all detections lie."""
+    axes = len(columns.split())
+    if axes not in (2, 3):
+        raise PilotageError(f"--columns are {columns!r}; expected two or three, such as 'x y'")
+    for name, value in (("std", std), ("density", density), ("speed", speed)):
+        setting(value, Positive, name)
+    z = scans.z if len(scans.z) else np.zeros((1, axes))
+    sides = np.maximum(np.ptp(z, axis=0), 10.0 * std)
+    false = 1.0 if clutter is None else max(setting(clutter, float, "clutter"), 1e-3)
+    car = constant_velocity(axes, density=density)
+    detector = Detector(position(axes, std=std), detection=P, clutter=false / float(np.prod(sides)))
+    middle = (z.min(0) + z.max(0)) / 2.0
+    birth = Gaussian.of(car.state, np.append(middle, np.zeros(axes)), std=np.append(sides, np.full(axes, speed)))
+    return Tracker(KF(car, dt=1.0), {"radar": detector}, birth, POINTS[recipe]())
+
+
+def _scores(
+    truth: Path, found: TrackTable, form: Format, rate: float, kind: str, columns: str, time_column: str, cutoff: float
+) -> Any:
+    """All scores against the truth."""
+    if form == "mot":
+        return scored(read_mot_truth(truth, rate=rate), found)
+    if form == "kitti":
+        return scored(read_kitti_labels(truth, kinds=[kind]).boxes, found)
+    space = position(len(columns.split())).reading
+    return scored(read_track_csv(truth, space, columns, time=time_column), found, cutoff=cutoff)
+
+
+def _write(out: Path, found: TrackTable, form: Format, rate: float, kind: str) -> None:
+    if form == "mot":
+        write_mot_tracks(out, found, rate=rate)
+    elif form == "kitti":
+        write_kitti_tracks(out, found, kind=kind)
+    else:
+        write_track_csv(out, found)
+
+
+def save_tracks(found: TrackTable, file: Path) -> None:
+    """Draw the path of each track in a colour of its own, and its last box; x to the right, y up, or down for boxes.
+
+    Raises:
+        FormatError: when the ending names no image format.
+    """
+    kind = Image.registered_extensions().get(file.suffix.lower())
+    if kind not in Image.SAVE:
+        raise FormatError(f"{file}: not an image format that can be written; use .png")
+    boxes = found.space == BOX
+    points = found.x[:, :2] + (0.5 * found.x[:, 2:] if boxes else 0.0)
+    low = points.min(0) if len(points) else np.zeros(2)
+    extent = np.maximum(np.ptp(points, axis=0) if len(points) else np.ones(2), 1e-9)
+    extent = np.maximum(extent, extent.max() / 10.0)
+    scale = SIDE / float(extent.max())
+    width, height = (np.rint(extent * scale).astype(int) + 2 * EDGE).tolist()
+    image = Image.new("RGB", (width, height), (255, 255, 255))
+    draw = ImageDraw.Draw(image)
+    for id in found.ids.tolist():
+        places = EDGE + scale * (points[found.id == id] - low)
+        if not boxes:
+            places[:, 1] = height - places[:, 1]
+        colour = tuple(int(255 * c) for c in colorsys.hsv_to_rgb(0.618034 * id % 1.0, 0.9, 0.75))
+        draw.line([tuple(p) for p in places.tolist()], fill=colour, width=2)
+        x, y = places[-1].tolist()
+        draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
+        draw.text((x + 5, y - 5), str(id), fill=colour)
+    content = BytesIO()
+    image.save(content, format=kind)
+    write_atomic(file, content.getvalue())
+
+
+def _text(facts: dict[str, Any], report: Any) -> str:
+    scans, ms = facts["scans"], 1e3 * facts["seconds"]
+    lines = [
+        f"{facts['recipe']} on {facts['file']} ({facts['format']}): {counted(scans, 'scan')}, "
+        f"{counted(facts['detections'], 'detection')}",
+        f"{counted(facts['tracks'], 'track')} with {counted(facts['rows'], 'row')} in {ms:.0f} ms",
+    ]
+    lines += [f"wrote {facts[name]}" for name in ("out", "picture") if facts[name]]
+    return "\n".join([*lines, *([] if report is None else ["", repr(report)])])

@@ -1,0 +1,207 @@
+"""The tracker of boxes: the shell that holds their tracks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from ....core import BOX, Gaussian, Scans, TrackTable
+from ....core.arrays import Array, numbers
+from ....core.errors import PilotageError, SettingError, ShapeError
+from ....core.settings import setting
+from ..tracks import Tracks
+from ._step import BORN, COV, ID, NARROW, SCORE, SEEN, SOURCE, STATUS, WHOLE, WIDE, step_boxes
+from .motion import MOVING
+from .recipe import BoxRecipe
+
+
+class HasRecipe(Protocol):
+    """Settings that say of which parts a tracker of boxes is made."""
+
+    @property
+    def recipe(self) -> BoxRecipe:
+        """The parts."""
+        ...
+
+
+class BoxTracker:
+    """A tracker of boxes in the images of a camera: `SORT`, `ByteTrack`, `OCSORT`, or parts of your own.
+
+    ::
+
+        boxes  ->  predict  ->  associate, stage by stage  ->  update  ->  manage  ->  begin
+
+    A scan is one call of compiled code. What the tracker knows is replaced by each scan and never changed, so tracks
+    that were given out stay as they are.
+
+    Args:
+        recipe: `SORT()`, `ByteTrack()`, `OCSORT()`, or a `BoxRecipe`.
+
+    Attributes:
+        tracks: the tracks after the latest scan; the existence of each is the score of its last detection. Beliefs are
+            on ``x y width height vx vy vwidth vheight``, centre and size in pixels, and pixels a second.
+
+    Raises:
+        SettingError: when the recipe is none.
+
+    Example:
+        >>> from pilotage.estimators.tracking.boxes import SORT
+        >>> tracker = BoxTracker(SORT())
+        >>> tracks = tracker.update([[10.0, 20.0, 30.0, 60.0]], t=0.0)
+        >>> tracks = tracker.update([[10.0, 20.0, 30.0, 60.0]], t=0.04)
+        >>> tracks
+        <Tracks at t = 0.04 s: 1 confirmed, 0 tentative>
+        >>> boxes_of(tracks).round(1).tolist()
+        [[10.0, 20.0, 30.0, 60.0]]
+    """
+
+    def __init__(self, recipe: HasRecipe) -> None:
+        parts = getattr(recipe, "recipe", None)
+        if not isinstance(parts, BoxRecipe):
+            raise SettingError(f"recipe of BoxTracker is {recipe!r}; expected SORT(), ByteTrack(), OCSORT() or parts")
+        self.recipe = parts
+        self._settings, self._stages = parts.numbers
+        self._rows, self._whole = np.empty((0, WIDE if parts.remembers else NARROW)), np.empty((0, WHOLE), np.int64)
+        self._counts, self.t = np.array([1, 0, 0]), math.nan
+        self._costs, self._links = np.empty(64), np.empty((6, 64), np.int64)
+        self.tracks = self._shown(np.empty(0, np.int64))
+
+    def update(self, boxes: Any, t: float, *, scores: Any = None) -> Tracks:
+        """Take in a scan; the tracks after it.
+
+        Args:
+            boxes: ``(K, 4)`` left, top, width and height [px], K may be 0; rows of NaN are none.
+            t: time of the image [s], not before the latest one.
+            scores: of the detections ``(K,)``; 1 by default.
+
+        Raises:
+            ShapeError: when shapes differ, a box has no area, or is infinite or NaN in part. The tracks are as before.
+            PilotageError: when time goes backwards.
+        """
+        z, s, t = *checked(boxes, scores), self._time(t)
+        n, k = len(self._rows), len(z)
+        self._room(n, k)
+        new, whole = np.empty((n + k, self._rows.shape[1])), np.empty((n + k, WHOLE), np.int64)
+        counts = self._counts.copy()
+        dt = 0.0 if math.isnan(self.t) else t - self.t
+        left = step_boxes.compiled(
+            t, dt, self._settings, self._stages, self._rows, self._whole, z, s, new, whole, np.empty((k, 4)),
+            np.empty((2, k)), np.empty((4, k), np.int64), self._costs, self._links, counts,
+        )  # fmt: skip
+        if left < 0:
+            j = -1 - left
+            raise ShapeError(
+                f"box {j} of a scan is {z[j]} with score {s[j]}; expected finite left, top, and width and height above "
+                "0; drop the box, or give NaN in all of it for none"
+            )
+        self._rows, self._whole, self._counts, self.t = new[:left], whole[:left], counts, t
+        self.tracks = self._shown(self._links[5, : counts[2]].copy())
+        return self.tracks
+
+    def run(self, scans: Scans, *, filtered: bool = True, coasting: bool = False) -> TrackTable:
+        """Take in all scans of a camera; the boxes of confirmed tracks after each, in a table on `BOX`.
+
+        Args:
+            scans: boxes with their scores, as `read_mot_detections` gives them.
+            filtered: whether boxes are the means of the beliefs, which are better where detections are rough, and not
+                the detections themselves, which are better where these are exact.
+            coasting: whether tracks have rows where they were not detected, with the means of the beliefs.
+
+        Example:
+            >>> from pilotage.estimators.tracking.boxes import SORT
+            >>> scans = Scans("camera", [[[10.0, 20.0, 30.0, 60.0]], [], [[11.0, 20.0, 30.0, 60.0]]], [0.0, 0.1, 0.2])
+            >>> BoxTracker(SORT()).run(scans)
+            TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
+        """
+        found = dict[float, tuple[Tracks, Array]]()
+        for i, t in enumerate(scans.ts.tolist()):
+            scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
+            tracks = self.update(scans[i], t, scores=scores)
+            boxes = edges(tracks.belief.mean)
+            if not filtered and len(scans[i]):
+                boxes = np.where(tracks.source[:, None] >= 0, scans[i][tracks.source], boxes)
+            found[t] = tracks, boxes
+        return table(found, coasting)
+
+    def _shown(self, gone: Any) -> Tracks:
+        rows, whole = self._rows, self._whole
+        return Tracks(
+            BELIEFS, rows, self.t, whole[:, ID], whole[:, STATUS], rows[:, SCORE], rows[:, BORN], rows[:, SEEN],
+            whole[:, SOURCE], gone,
+        )  # fmt: skip
+
+    def _time(self, t: float) -> float:
+        t = setting(t, float, "t")
+        if not math.isfinite(t) or t < self.t:
+            raise PilotageError(f"t is {t}; expected a finite time, not before that of the latest scan, {self.t:g} s")
+        return t
+
+    def _room(self, n: int, k: int) -> None:
+        """Memory that compiled code uses within a scan."""
+        if n * k + n + k + 1 > len(self._costs):
+            more = 2 * (n * k + n + k + 1)
+            self._costs, self._links = np.empty(more), np.empty((6, more), np.int64)
+
+    def __repr__(self) -> str:
+        return f"<BoxTracker: {self.tracks!r}>"
+
+
+def boxes_of(tracks: Tracks) -> Array:
+    """The boxes of the confirmed tracks of a `BoxTracker`, ``(C, 4)``: left, top, width and height [px].
+
+    Example:
+        >>> from pilotage.estimators.tracking.boxes import SORT
+        >>> boxes_of(BoxTracker(SORT()).update([[10.0, 20.0, 30.0, 60.0]], t=0.0)).tolist()
+        [[10.0, 20.0, 30.0, 60.0]]
+    """
+    return edges(tracks.mean)
+
+
+def table(found: dict[float, tuple[Tracks, Array]], coasting: bool) -> TrackTable:
+    """The confirmed tracks of several instants, with these boxes."""
+    rows = [
+        (tracks, boxes, np.flatnonzero(tracks.confirmed if coasting else tracks.confirmed & (tracks.source >= 0)))
+        for tracks, boxes in found.values()
+    ]
+    return TrackTable(
+        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, _, which in rows)]),
+        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)]),
+        np.concatenate([np.zeros((0, 4)), *(boxes[which] for _, boxes, which in rows)]),
+        space=BOX,
+        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, _, which in rows)]),
+    )
+
+
+class Beliefs:
+    """Beliefs of boxes in rows of numbers."""
+
+    def unpack(self, rows: Array) -> Gaussian:
+        """The belief in these rows, with a leading axis."""
+        cov = np.zeros((len(rows), 8, 8))
+        for c in range(4):
+            pp, pv, vv = rows[:, COV + 3 * c : COV + 3 * c + 3].T
+            cov[:, c, c], cov[:, c, 4 + c], cov[:, 4 + c, c], cov[:, 4 + c, 4 + c] = pp, pv, pv, vv
+        return Gaussian.trusted(MOVING, rows[:, :COV].copy(), cov)
+
+
+BELIEFS = Beliefs()
+
+
+def edges(x: Array) -> Array:
+    """Boxes as left, top, width and height, from centres and sizes."""
+    return np.concatenate([x[:, :2] - 0.5 * x[:, 2:4], x[:, 2:4]], axis=1)
+
+
+def checked(boxes: Any, scores: Any) -> tuple[Array, Array]:
+    """Boxes ``(K, 4)`` and scores ``(K,)``; compiled code looks at the numbers."""
+    z = boxes if type(boxes) is np.ndarray and boxes.dtype == np.float64 else numbers(boxes, "boxes", missing=True)
+    if z.ndim != 2 or z.shape[1] != 4:
+        if z.size:
+            raise ShapeError(f"boxes of a scan have shape {z.shape}; expected (K, 4): left, top, width, height")
+        z = z.reshape(0, 4)
+    s = np.ones(len(z)) if scores is None else numbers(scores, "scores", missing=True)
+    if s.shape != (len(z),):
+        raise ShapeError(f"scores of a scan have shape {s.shape}; expected ({len(z)},), one a box")
+    return np.array(z, order="C"), np.array(s)  # compiled code takes writable arrays only

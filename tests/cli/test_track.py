@@ -1,0 +1,117 @@
+"""`pilotage track`: files of boxes and points, their scores and pictures, and what it says of files that are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pilotage.cli.main import main
+from pilotage.core import BOX, Space, TrackTable
+from pilotage.estimators.tracking import crossing
+from pilotage.io import read_kitti_labels, read_mot_tracks, read_track_csv, write_kitti_tracks, write_mot_tracks
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def walk() -> TrackTable:
+    """Two boxes that cross at 10 frames a second, one behind the other."""
+    t = np.arange(30) / 10.0
+    a = np.column_stack((100 + 60 * t, np.full(30, 50.0), np.full(30, 40.0), np.full(30, 90.0)))
+    b = np.column_stack((400 - 60 * t, np.full(30, 60.0), np.full(30, 30.0), np.full(30, 80.0)))
+    return TrackTable(np.tile(t, 2), np.repeat([1, 2], 30), np.concatenate([a, b]), space=BOX)
+
+
+def said(capsys: Capture) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("recipe", ["sort", "bytetrack", "ocsort"])
+def test_boxes_of_motchallenge(walk: TrackTable, tmp_path: Path, capsys: Capture, recipe: str) -> None:
+    file, out, picture = tmp_path / "det.txt", tmp_path / "out.txt", tmp_path / "out.png"
+    write_mot_tracks(file, walk, rate=10.0)
+    words = ["track", str(file), "--rate", "10", "--truth", str(file), "--recipe", recipe, "--out", str(out)]
+    assert main([*words, "--picture", str(picture), "--json"]) == 0
+    facts = said(capsys)
+    assert (facts["format"], facts["scans"], facts["detections"], facts["tracks"]) == ("mot", 30, 60, 2)
+    assert facts["scores"]["identity"]["IDF1"] == 1.0
+    assert len(read_mot_tracks(out, rate=10.0)) == facts["rows"] == 60
+    with Image.open(picture) as image:
+        assert max(image.size) == 1040
+
+
+def test_boxes_of_kitti(walk: TrackTable, tmp_path: Path, capsys: Capture) -> None:
+    file, truth, out = tmp_path / "0000.txt", tmp_path / "label.txt", tmp_path / "out.txt"
+    corners = np.concatenate([walk.x[:, :2], walk.x[:, :2] + walk.x[:, 2:]], 1)
+    rows = zip(np.rint(walk.t * 10), corners, strict=True)
+    file.write_text("".join(f"{k:.0f},{','.join(map(str, box))},0.9\n" for k, box in rows))
+    write_kitti_tracks(truth, walk)
+    assert main(["track", str(file), "--truth", str(truth), "--out", str(out), "--json"]) == 0
+    facts = said(capsys)
+    assert (facts["format"], facts["scores"]["CLEAR"]["MOTA"]) == ("kitti", 1.0)
+    assert len(read_kitti_labels(out).boxes) == 60
+
+
+@pytest.mark.parametrize("recipe", ["gnn", "jpda"])
+def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> None:
+    scene, file, truth, out = crossing(clutter=2.0, rng=1), *(tmp_path / f"{n}.csv" for n in ("z", "truth", "out"))
+    rows = [f"{t},{x},{y}" for i, t in enumerate(scene.scans.ts) for x, y in scene.scans[i]]
+    file.write_text("\n".join(["time,x,y", *rows]))
+    labels = [f"{t},{i},{x[0]},{x[1]}" for t, i, x in zip(scene.truth.t, scene.truth.id, scene.truth.x, strict=True)]
+    truth.write_text("\n".join(["time,id,x,y", *labels]))
+    words = [
+        "track",
+        str(file),
+        "--recipe",
+        recipe,
+        "--truth",
+        str(truth),
+        "--clutter",
+        "2",
+        "--density",
+        "0.3",
+        "--std",
+        "3",
+    ]
+    assert main([*words, "--out", str(out)]) == 0
+    assert "IDF1" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    facts = said(capsys)
+    assert facts["scores"]["HOTA"]["HOTA"] > 0.6
+    assert read_track_csv(out, Space("x y [m]", "vx vy [m/s]")).ids.size == facts["tracks"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "wanted"),
+    [
+        ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--recipe", "jpda"], "--recipe jpda is not for mot files"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--recipe", "sort"], "--recipe sort is not for csv files"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--columns", "x"], "--columns are 'x'"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--std", "0"], "--std is 0"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--columns", "range bearing"], "range"),
+        ("det.txt", "1,-1,5,6,10,0,0.9,-1,-1,-1\n", [], "no area"),
+        ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--rate", "0"], "--rate is 0"),
+        ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--picture", "a.txt"], "not an image format"),
+        ("det.txt", "hello\n", [], "det.txt, line 1"),
+    ],
+)
+def test_what_cannot_be_tracked_is_said_in_one_line(
+    tmp_path: Path, capsys: Capture, name: str, text: str, options: list[str], wanted: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    assert main(["track", str(file), *options]) == 2
+    error = capsys.readouterr().err
+    assert wanted in error and error.count("\n") == 1
+
+
+def test_an_empty_file_has_no_tracks(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "det.txt"
+    file.write_text("")
+    assert main(["track", str(file), "--picture", str(tmp_path / "a.png")]) == 0
+    assert "0 tracks" in capsys.readouterr().out
