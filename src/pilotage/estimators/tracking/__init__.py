@@ -16,6 +16,7 @@ from .jpda import JPDA as JPDA
 from .m_of_n import MofN as MofN
 from .management import Evidence as Evidence
 from .management import Management as Management
+from .mht import MHT as MHT
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
@@ -35,6 +36,7 @@ __all__ = [
     "GNN",
     "JIPDA",
     "JPDA",
+    "MHT",
     "PDA",
     "Association",
     "Detector",

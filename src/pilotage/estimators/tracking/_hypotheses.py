@@ -1,0 +1,238 @@
+"""Global hypotheses: which leaf of each track tree is true, several ways at once, cluster by cluster.
+
+A tree is what may have become of one track; its leaves are rows of beliefs. A global hypothesis takes one leaf of each
+tree, or none, so that no detection is used twice. Trees that have never shared a detection are in different clusters,
+whose hypotheses are apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.arrays import Array
+from ...core.weights import log_sum_exp
+from ._assignment import best_assignments
+from ._clusters import Whole, clusters
+from .gate import Pairs
+
+Bools = NDArray[np.bool_]
+Forest = list["Cluster"]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The hypotheses of a few trees, the likeliest first.
+
+    Args:
+        leaves: leaf of each tree in each hypothesis, -1 for none; ``(H, T)``.
+        logs: logarithms of their weights, ``(H,)``.
+    """
+
+    leaves: Whole
+    logs: Array
+
+    @staticmethod
+    def alone(leaf: int) -> Cluster:
+        """One leaf of one tree, for certain."""
+        return Cluster(np.array([[leaf]], np.int64), np.zeros(1))
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is a single leaf."""
+        return self.leaves.size == 1
+
+    @property
+    def weights(self) -> Array:
+        """Probabilities of the hypotheses, ``(H,)``."""
+        return np.exp(self.logs - log_sum_exp(self.logs))
+
+    def summed(self, values: Array) -> Array:
+        """The sum of a value of leaves over each hypothesis, ``(H,)``."""
+        return np.where(self.leaves >= 0, values[self.leaves], 0.0).sum(1)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a scan lets leaves become. The new leaves are those that were missed, those of pairs, and those that begin.
+
+    Args:
+        pairs: of a leaf and a detection, L leaves and K detections.
+        odds: log-odds of each pair: against a missed leaf and a detection of another cause.
+        missed: log-weight of each leaf that is missed, ``(L,)``.
+        new: the new leaf of the tree that may begin at each detection, -1 for none; ``(K,)``.
+    """
+
+    pairs: Pairs
+    odds: Array
+    missed: Array
+    new: Whole
+
+
+def grown(forest: Forest, choices: Choices, most: int) -> Forest:
+    """The clusters after a scan, with at most so many hypotheses each, by the likeliest assignments of each."""
+    pairs, owner = choices.pairs, np.full(choices.pairs.tracks, -1, np.int64)
+    for c, cluster in enumerate(forest):
+        owner[cluster.leaves[cluster.leaves >= 0]] = c
+    mine = owner[pairs.rows]
+    order, begins = clusters(mine, pairs.columns, len(forest), pairs.detections)
+    busy, starts = np.bincount(mine, minlength=len(forest)) > 0, pairs.starts
+    after = Forest()
+    for group in np.split(order, begins[1:-1]) if len(order) else []:
+        if busy[group].any():
+            together = reduce(lambda a, b: product(a, b, most), (forest[c] for c in group))
+            after.append(branched(together, choices, starts, most))
+        else:
+            (one,) = (forest[c] for c in group)
+            after.append(one if one.certain else Cluster(one.leaves, one.logs + one.summed(choices.missed)))
+    free = choices.new.copy()
+    free[pairs.columns] = -1
+    return after + [Cluster.alone(leaf) for leaf in free[free >= 0].tolist()]
+
+
+def product(a: Cluster, b: Cluster, most: int) -> Cluster:
+    """The likeliest hypotheses of two clusters together."""
+    logs = (a.logs[:, None] + b.logs).ravel()
+    best = np.argsort(-logs, kind="stable")[:most]
+    i, j = np.divmod(best, len(b.logs))
+    return Cluster(np.concatenate([a.leaves[i], b.leaves[j]], axis=1), logs[best])
+
+
+def branched(cluster: Cluster, choices: Choices, starts: Whole, most: int) -> Cluster:
+    """The hypotheses that follow from each one, as many of each as it has weight."""
+    leaves = np.unique(cluster.leaves[cluster.leaves >= 0])
+    named = np.unique(choices.pairs.columns[ranges(starts, leaves)])
+    shares = np.maximum(np.ceil(most * cluster.weights), 1.0).astype(np.int64)
+    parts = [
+        followers(row, log, int(share), named, choices, starts)
+        for row, log, share in zip(cluster.leaves, cluster.logs, shares, strict=True)
+    ]
+    return Cluster(np.concatenate([part.leaves for part in parts]), np.concatenate([part.logs for part in parts]))
+
+
+def followers(row: Whole, log: float, most: int, named: Whole, choices: Choices, starts: Whole) -> Cluster:
+    """The likeliest hypotheses that follow from one, over these detections."""
+    here = np.flatnonzero(row >= 0)
+    leaves = row[here]
+    places = ranges(starts, leaves)
+    columns = np.searchsorted(named, choices.pairs.columns[places])
+    bounds = np.concatenate([[0], np.cumsum(starts[leaves + 1] - starts[leaves])]).astype(np.int64)
+    costs, chosen = np.zeros(1), np.full((1, len(leaves)), -1)
+    if len(places):
+        costs, chosen = best_assignments(bounds, columns, -choices.odds[places], len(named), most)
+    table = np.full((len(costs), len(row) + len(named)), -1, np.int64)
+    table[:, here] = leaves
+    event, leaf = np.nonzero(chosen >= 0)
+    taken = chosen[event, leaf]
+    table[event, here[leaf]] = choices.pairs.tracks + places[taken]
+    table[:, len(row) :] = choices.new[named]
+    table[event, len(row) + columns[taken]] = -1
+    return Cluster(table, log + choices.missed[leaves].sum() - costs)
+
+
+def ranges(starts: Whole, which: Whole) -> Whole:
+    """The places from ``starts[i]`` to ``starts[i + 1]`` of each i."""
+    counts = starts[which + 1] - starts[which]
+    return np.arange(counts.sum()) + np.repeat(starts[which] - np.cumsum(counts) + counts, counts)
+
+
+def without(forest: Forest, dead: Bools, relief: Array) -> Forest:
+    """The clusters without these leaves, each of which leaves this log-weight to the hypotheses that had it."""
+    after = Forest()
+    for cluster in forest:
+        gone = (cluster.leaves >= 0) & dead[cluster.leaves]
+        if gone.any():
+            logs = cluster.logs + np.where(gone, relief[cluster.leaves], 0.0).sum(1)
+            cluster = Cluster(np.where(gone, -1, cluster.leaves), logs)
+        after.append(cluster)
+    return after
+
+
+def pruned(forest: Forest, bonus: Array, least: float, most: int) -> Forest:
+    """The clusters with their likeliest hypotheses, each once, in order; see `Cluster`.
+
+    Args:
+        forest: the clusters.
+        bonus: log-weight of leaves that counts here only.
+        least: probability of a hypothesis that is kept.
+        most: number of hypotheses that are kept.
+    """
+    return [cluster if cluster.certain else best_of(cluster, bonus, least, most) for cluster in forest]
+
+
+def best_of(cluster: Cluster, bonus: Array, least: float, most: int) -> Cluster:
+    """`pruned`, of one cluster."""
+    leaves, same = np.unique(cluster.leaves, axis=0, return_inverse=True)
+    logs = np.full(len(leaves), -np.inf)
+    np.logaddexp.at(logs, same.ravel(), cluster.logs)
+    rank = logs + Cluster(leaves, logs).summed(bonus)
+    order = np.argsort(-rank, kind="stable")[:most]
+    good = rank[order] - log_sum_exp(rank) > (math.log(least) if least > 0.0 else -math.inf)
+    order = order[good | (np.arange(len(order)) == 0)]
+    return Cluster(leaves[order], logs[order] - logs[order].max())
+
+
+def decided(forest: Forest, ancestor: Whole) -> Forest:
+    """The clusters with the hypotheses whose leaves come from the same ancestors as those of the best one.
+
+    Args:
+        forest: the clusters.
+        ancestor: of each leaf, -1 for a tree that was not there yet.
+    """
+    after = Forest()
+    for cluster in forest:
+        old = np.where(cluster.leaves >= 0, ancestor[cluster.leaves], -1)
+        keep = (old == old[0]).all(1)
+        after.append(cluster if keep.all() else Cluster(cluster.leaves[keep], cluster.logs[keep]))
+    return after
+
+
+def parted(forest: Forest) -> Forest:
+    """The clusters, in which what all hypotheses agree about is a cluster of its own."""
+    after = Forest()
+    for cluster in forest:
+        if cluster.certain and cluster.leaves[0, 0] >= 0:
+            after.append(cluster)
+            continue
+        same = (cluster.leaves == cluster.leaves[0]).all(0)
+        after += [Cluster.alone(leaf) for leaf in cluster.leaves[0, same].tolist() if leaf >= 0]
+        if not same.all():
+            after.append(Cluster(cluster.leaves[:, ~same], cluster.logs))
+    return after
+
+
+def used(forest: Forest) -> Whole:
+    """The leaves of all hypotheses, in order."""
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *(cluster.leaves.ravel() for cluster in forest), [-1]]))[1:]
+
+
+def renumbered(forest: Forest, kept: Whole) -> Forest:
+    """The clusters over these leaves alone."""
+    certain = np.array([c.leaves[0, 0] for c in forest if c.certain], np.int64)
+    places = iter(np.searchsorted(kept, certain).tolist())
+    return [
+        Cluster.alone(next(places))
+        if c.certain
+        else Cluster(np.where(c.leaves >= 0, np.searchsorted(kept, c.leaves), -1), c.logs)
+        for c in forest
+    ]
+
+
+def masses(forest: Forest, leaves: int) -> Array:
+    """The probability of each leaf over the hypotheses, ``(leaves,)``."""
+    mass = np.zeros(leaves + 1)
+    for cluster in forest:
+        np.add.at(mass, cluster.leaves, cluster.weights[:, None])
+    return mass[:-1]
+
+
+def best(forest: Iterable[Cluster]) -> Whole:
+    """The leaves of the likeliest hypothesis, in order."""
+    rows = [cluster.leaves[0] for cluster in forest]
+    leaves = np.concatenate([np.zeros(0, np.int64), *rows])
+    return np.sort(leaves[leaves >= 0])
