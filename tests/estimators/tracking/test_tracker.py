@@ -18,6 +18,7 @@ from pilotage.estimators.tracking import (
     JPDA,
     MHT,
     PDA,
+    PMBM,
     Detector,
     Existence,
     Gate,
@@ -53,8 +54,9 @@ ASSOCIATIONS: dict[str, Any] = {
     "JPDA": JPDA(),
     "JIPDA": JIPDA(),
     "MHT": MHT(),
+    "PMBM": PMBM(rate=0.05),
 }
-SEVERAL = ["GNN", "MHT"]
+SEVERAL = ["GNN", "MHT", "PMBM"]
 """One method that keeps a single hypothesis, and those that keep several."""
 MANAGEMENTS: dict[str, Management] = {"MofN": MofN(), "Existence": Existence(), "ScoreTest": ScoreTest()}
 
@@ -70,6 +72,11 @@ def polar(x: Any, c: Any, p: Any, m: Any) -> Any:
 def polar_from(place: Any, std: Any) -> Any:
     """Range and azimuth from a place."""
     return polar(std=std, place=tuple(place))
+
+
+def managed(association: str, management: str) -> Any:
+    """The management, where the method lets one choose."""
+    return None if association == "PMBM" else MANAGEMENTS[management]
 
 
 def birth(filter: Any) -> Any:
@@ -142,7 +149,7 @@ def test_targets_in_clutter_are_found_and_nothing_else(association: str, managem
         given, truth = scene(seed)
         tracker = Tracker(
             KF(CAR, dt=1.0), Detector(FIX, clutter=8e-4), BIRTH, ASSOCIATIONS[association],
-            management=MANAGEMENTS[management],
+            management=managed(association, management),
         )  # fmt: skip
         for k, tracks in enumerate(followed(tracker, given)):
             if k >= 15:
@@ -272,7 +279,7 @@ def test_a_track_out_of_view_is_not_missed() -> None:
 @pytest.mark.parametrize("management", MANAGEMENTS)
 def test_a_track_begins_tentative_is_confirmed_coasts_and_ends(management: str, association: str) -> None:
     tracker = Tracker(
-        KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association], management=MANAGEMENTS[management], history=5
+        KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association], management=managed(association, management), history=5
     )
     seen = [tracker.update([[1.0 * k, 0.0]], float(k)).track(0).status for k in range(8)]
     assert seen[0] is TrackStatus.TENTATIVE and seen[-1] is TrackStatus.CONFIRMED

@@ -20,6 +20,7 @@ from .mht import MHT as MHT
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
+from .pmbm import PMBM as PMBM
 from .scenario import Scenario as Scenario
 from .scenarios import births_and_deaths as births_and_deaths
 from .scenarios import crossing as crossing
@@ -38,6 +39,7 @@ __all__ = [
     "JPDA",
     "MHT",
     "PDA",
+    "PMBM",
     "Association",
     "Detector",
     "Evidence",

@@ -36,6 +36,7 @@ def best_assignments(starts: Whole, columns: Whole, costs: Array, detections: in
         count: how many.
     """
     tracks, pairs = len(starts) - 1, len(columns)
+    count = min(count, math.ceil(math.exp(min(np.log1p(np.diff(starts)).sum(), 40.0))))  # there are no more
     nodes = 2 + count * max(tracks, 1)  # the last holds what is split
     totals, chosen = np.empty(count), np.empty((count, tracks), np.int64)
     found = best_by_murty.compiled(
