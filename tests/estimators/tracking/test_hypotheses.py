@@ -106,7 +106,7 @@ def test_pmbm_is_the_sum_over_all_partitions(seed: int) -> None:
     weights = {chain: chain_weight(chain, scans) for way in partitions(scans) for chain in way}
     total, there = 0.0, dict.fromkeys(weights, 0.0)
     for way in partitions(scans):
-        weight = np.prod([weights[c][0] + (CLUTTER if len(c) == 1 else 0.0) for c in way])
+        weight = float(np.prod([weights[c][0] + (CLUTTER if len(c) == 1 else 0.0) for c in way]))
         total += weight
         for c in way:
             there[c] += weight * weights[c][1] / (weights[c][0] + (CLUTTER if len(c) == 1 else 0.0))

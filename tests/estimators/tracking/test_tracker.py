@@ -410,7 +410,7 @@ def test_a_tracker_is_saved_and_goes_on(association: str) -> None:
     assert a.ids.tolist() == b.ids.tolist()
 
 
-@pytest.mark.parametrize("association", SEVERAL)
+@pytest.mark.parametrize("association", [SEVERAL[0], *(pytest.param(n, marks=pytest.mark.slow) for n in SEVERAL[1:])])
 def test_memory_stays_flat(association: str) -> None:
     """Births and deaths in clutter: after a warm start, ten minutes at 1 Hz keep nothing."""
     rng = np.random.default_rng(0)

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from ...core.arrays import Array
 from ...core.weights import log_sum_exp
-from ._assignment import best_assignments
+from ._branching import followed
 from ._clusters import Whole, clusters
 from .gate import Pairs
 
 Bools = NDArray[np.bool_]
 Forest = list["Cluster"]
+WORK = 10**8
+"""Hypotheses times pairs times trees of a cluster at most: what is beyond that is ranked less far."""
 
 
 @dataclass(frozen=True)
@@ -105,34 +107,19 @@ def product(a: Cluster, b: Cluster, most: int) -> Cluster:
 
 def branched(cluster: Cluster, choices: Choices, starts: Whole, most: int) -> Cluster:
     """The hypotheses that follow from each one, as many of each as it has weight."""
-    leaves = np.unique(cluster.leaves[cluster.leaves >= 0])
-    named = np.unique(choices.pairs.columns[ranges(starts, leaves)])
-    shares = np.maximum(np.ceil(most * cluster.weights), 1.0).astype(np.int64)
-    parts = [
-        followers(row, log, int(share), named, choices, starts)
-        for row, log, share in zip(cluster.leaves, cluster.logs, shares, strict=True)
-    ]
-    return Cluster(np.concatenate([part.leaves for part in parts]), np.concatenate([part.logs for part in parts]))
-
-
-def followers(row: Whole, log: float, most: int, named: Whole, choices: Choices, starts: Whole) -> Cluster:
-    """The likeliest hypotheses that follow from one, over these detections."""
-    here = np.flatnonzero(row >= 0)
-    leaves = row[here]
-    places = ranges(starts, leaves)
-    columns = np.searchsorted(named, choices.pairs.columns[places])
-    bounds = np.concatenate([[0], np.cumsum(starts[leaves + 1] - starts[leaves])]).astype(np.int64)
-    costs, chosen = np.zeros(1), np.full((1, len(leaves)), -1)
-    if len(places):
-        costs, chosen = best_assignments(bounds, columns, -choices.odds[places], len(named), most)
-    table = np.full((len(costs), len(row) + len(named)), -1, np.int64)
-    table[:, here] = leaves
-    event, leaf = np.nonzero(chosen >= 0)
-    taken = chosen[event, leaf]
-    table[event, here[leaf]] = choices.pairs.tracks + places[taken]
-    table[:, len(row) :] = choices.new[named]
-    table[event, len(row) + columns[taken]] = -1
-    return Cluster(table, log + choices.missed[leaves].sum() - costs)
+    leaves, pairs, counts = cluster.leaves, choices.pairs, np.diff(starts)
+    named = np.unique(pairs.columns[ranges(starts, np.unique(leaves[leaves >= 0]))])
+    local = np.full(pairs.detections, -1, np.int64)
+    local[named] = np.arange(len(named))
+    width, busy = leaves.shape[1], int(cluster.summed(counts).max())
+    all_there_are = np.exp(np.minimum(cluster.summed(np.log1p(counts)), 40.0))
+    shares = np.ceil(np.minimum(min(most, WORK // max(width * busy, 1)) * cluster.weights, all_there_are))
+    shares = np.maximum(shares, 1.0)
+    logs, table = followed(
+        leaves, cluster.logs, shares.astype(np.int64), starts, pairs.columns, -choices.odds, choices.missed, local,
+        choices.new[named], busy,
+    )  # fmt: skip
+    return Cluster(table, logs)
 
 
 def ranges(starts: Whole, which: Whole) -> Whole:

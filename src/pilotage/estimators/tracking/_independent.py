@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ...models.trace import driver
+from ._doubles import doubled
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -177,28 +177,3 @@ def numbered(scan: Scan, places: Any, fresh: Any) -> Any:
         if j not in scan.ids:
             scan.ids[j] = fresh()
     return np.array([scan.ids[j] for j in places.tolist()], np.int64)
-
-
-def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any:
-    """Which tracks are where a better one is: within the ellipsoid of that probability around it.
-
-    `worse` tells those that give way first; among equals it is the later one.
-    """
-    doubles = np.zeros(len(rows), bool)
-    if twins is None or len(doubles) < 2:
-        return doubles
-    space, mean, cov = targets.moments(rows)
-    pairs = twins.pairs(space, mean, cov, mean)
-    rank = np.argsort(worse, kind="stable").argsort()
-    give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
-    return doubles
-
-
-@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], b1[::1])")
-def give_way(order, rank, starts, columns, doubles):
-    """Tracks in order of their rank: each that stays lets those of its pairs that come later give way."""
-    for i in order:
-        if not doubles[i]:
-            for p in range(starts[i], starts[i + 1]):
-                if rank[columns[p]] > rank[i]:
-                    doubles[columns[p]] = True

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from ...core.settings import Count, Fraction, Interval, settings
+from ._doubles import double_trees
 from ._hypotheses import Choices, Forest, best, decided, grown, parted, pruned, renumbered, used, without
-from ._independent import doubled
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -161,14 +161,10 @@ class TrackTrees:
         return replace(leaves, status=status), self.management.delete(evidence) & ~new
 
     def _doubles(self, leaves: State, forest: Forest, new: Any) -> Any:
-        """The leaves of trees that are where a better one is in the best hypothesis; new ones among themselves."""
-        shown = best(forest)
-        shown = shown[np.lexsort((np.abs(leaves.ids[shown]), leaves.born[shown]))]
-        ends = []
-        for which in (shown[~new[shown]], shown[new[shown]]):
-            double = doubled(self.targets, self.parts.twins, leaves.rows[which], leaves.status[which] == TENTATIVE)
-            ends.append(leaves.ids[which[double]])
-        return np.isin(leaves.ids, np.concatenate(ends))
+        """The leaves of trees that say the same as a better one; the new ones among themselves."""
+        kinds = (new, ~new)
+        old, born = (double_trees(self.targets, self.parts.twins, leaves, forest, which) for which in kinds)
+        return old | born
 
     def tracks(self, state: Trees) -> Tracks:
         shown = best(state.forest)

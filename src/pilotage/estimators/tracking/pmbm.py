@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
+from ._doubles import double_trees
 from ._hypotheses import Choices, Forest, best, grown, masses, parted, pruned, renumbered, used, without
 from ._state import (
     COASTING,
@@ -52,7 +53,7 @@ class PMBM(Hypotheses):
     tracks with an existence above `sure` are confirmed. Numbers are those of the first detections.
 
     The birth of the tracker must be a belief. Management is by existence alone, so that the tracker takes no other.
-    P_D of undetected targets is taken at the means of their beliefs.
+    P_D of undetected targets is taken at the means of their beliefs; `merge` of the tracker acts on new tracks only.
 
     Source: Williams, "Marginal multi-Bernoulli filters: RFS derivation of MHT, JIPDA, and association-based MeMBer",
     IEEE Trans. Aerospace and Electronic Systems 51, 2015; Garcia-Fernandez, Williams, Granstrom and Svensson, "Poisson
@@ -174,6 +175,7 @@ class PoissonBernoulli:
         forest = pruned(forest, nothing, self.settings.least, most)
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
+        weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
         forest = parted(pruned(without(forest, weak, nothing), nothing, 0.0, most))
         kept = used(forest)
         forest = renumbered(forest, kept)
