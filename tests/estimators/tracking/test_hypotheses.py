@@ -55,7 +55,9 @@ def test_a_later_scan_changes_an_earlier_decision() -> None:
 
 
 P_D, CLUTTER, NUMBER, LIFE = 0.7, 0.02, 1.5, 4.0
-ALL = PMBM(rate=1e-13, lifetime=LIFE, undetected=NUMBER, hypotheses=10**9, least=0.0, forget=0.0, faint=1e-10)
+ALL = PMBM(
+    rate=1e-13, lifetime=LIFE, undetected=NUMBER, hypotheses=10**9, depth=None, least=0.0, forget=0.0, faint=1e-10
+)
 """Nothing is left out, and all targets are there from the first scan on."""
 NEAR = Gaussian.of(CAR.state, std={"x": 4.0, "y": 4.0, "vx": 1.0, "vy": 1.0})
 Chain = tuple[tuple[int, int], ...]

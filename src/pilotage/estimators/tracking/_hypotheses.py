@@ -164,6 +164,20 @@ def best_of(cluster: Cluster, bonus: Array, least: float, most: int) -> Cluster:
     return Cluster(leaves[order], logs[order] - logs[order].max())
 
 
+def lengthened(path: Whole, parents: Whole, count: int) -> Whole:
+    """The ancestors of so many new leaves, the first of which come from these parents; see `decided`.
+
+    Args:
+        path: of each leaf before, its place after the last scan and those of its ancestors, -1 for none; ``(L, N)``.
+        parents: places of the parents.
+        count: number of new leaves.
+    """
+    after = np.full((count, path.shape[1]), -1, np.int64)
+    after[: len(parents), 1:] = path[parents, :-1]
+    after[:, :1] = np.arange(count)[:, None]
+    return after
+
+
 def decided(forest: Forest, ancestor: Whole) -> Forest:
     """The clusters with the hypotheses whose leaves come from the same ancestors as those of the best one.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.settings import Count, Fraction, Interval, settings
 from ._doubles import double_trees
-from ._hypotheses import Choices, Forest, best, decided, grown, parted, pruned, renumbered, used, without
+from ._hypotheses import Choices, Forest, best, decided, grown, lengthened, parted, pruned, renumbered, used, without
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -148,10 +148,8 @@ class TrackTrees:
         begins = np.full(len(scan.z), -1, np.int64)
         begins[which] = len(parents) + np.arange(len(which))
         choices = Choices(found.pairs, found.w - missed[found.pairs.rows], missed, begins)
-        path = np.full((len(leaves.ids), self.settings.depth + 1), -1, np.int64)
-        path[: len(parents), 1:] = state.path[parents, :-1]
-        path[:, 0] = np.arange(len(path))
-        return leaves, grown(state.forest, choices, self.settings.hypotheses), path, path[:, 0] >= len(parents)
+        forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
+        return leaves, forest, lengthened(state.path, parents, count), np.arange(count) >= len(parents)
 
     def _managed(self, leaves: State, new: Any) -> tuple[State, Any]:
         """The leaves with their status, and which of them end."""

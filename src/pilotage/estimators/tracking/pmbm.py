@@ -11,7 +11,20 @@ import numpy as np
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
 from ._doubles import double_trees
-from ._hypotheses import Choices, Forest, best, grown, masses, parted, pruned, renumbered, used, without
+from ._hypotheses import (
+    Choices,
+    Forest,
+    best,
+    decided,
+    grown,
+    lengthened,
+    masses,
+    parted,
+    pruned,
+    renumbered,
+    used,
+    without,
+)
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -65,6 +78,8 @@ class PMBM(Hypotheses):
         undetected: expected number of targets at the first scan; None for ``rate * lifetime``.
         sure: existence above which a track is confirmed.
         hypotheses: of each cluster, at most.
+        depth: scans after which an association is decided, as by `MHT`; None for never. Otherwise numbers of tracks
+            change, since it stays open for long which detection was the first.
         least: probability of a hypothesis that is kept.
         forget: existence below which a track goes back to the undetected ones.
         components: beliefs of undetected targets, at most.
@@ -92,6 +107,7 @@ class PMBM(Hypotheses):
     undetected: NonNegative | None = None
     sure: Fraction = 0.5
     hypotheses: Count = 100
+    depth: Annotated[int, Interval(0, ends="[)")] | None = 5
     least: Fraction = 1e-4
     forget: Fraction = 1e-3
     components: Count = 100
@@ -127,12 +143,14 @@ class Bernoullis:
     Attributes:
         leaves: a row for each history; their numbers are those of their tracks.
         forest: the clusters of hypotheses.
+        path: of each history, the places of its ancestors; see `lengthened`.
         poisson: the undetected targets.
         waiting: the tracks that have never been shown; see `numbered`.
     """
 
     leaves: State
     forest: Forest
+    path: Any
     poisson: Undetected
     waiting: Waiting
 
@@ -159,7 +177,8 @@ class PoissonBernoulli:
 
     def none(self, t: float) -> Bernoullis:
         poisson = Undetected.of(self.birth, self.settings.first, True)
-        return Bernoullis(nothing(self.targets, t), Forest(), poisson, {})
+        path = np.zeros((0, 0 if self.settings.depth is None else self.settings.depth + 1), np.int64)
+        return Bernoullis(nothing(self.targets, t), Forest(), path, poisson, {})
 
     def predict(self, state: Bernoullis, t: float) -> Bernoullis:
         dt, life = t - state.t, self.settings.lifetime
@@ -170,9 +189,11 @@ class PoissonBernoulli:
 
     def step(self, state: Bernoullis, scan: Scan, fresh: Any) -> Bernoullis:
         most, before = self.settings.hypotheses, self.predict(state, scan.t)
-        leaves, forest, new = self._grown(before, scan)
+        leaves, forest, path, new = self._grown(before, scan)
         nothing = np.zeros(len(new))
         forest = pruned(forest, nothing, self.settings.least, most)
+        if self.settings.depth is not None:
+            forest = decided(forest, path[:, -1])
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
@@ -181,10 +202,10 @@ class PoissonBernoulli:
         forest = renumbered(forest, kept)
         after, waiting = numbered(leaves[kept], best(forest), new[kept], state.waiting, scan, fresh)
         gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], after.ids)
-        return Bernoullis(replace(after, gone=gone), forest, poisson, waiting)
+        return Bernoullis(replace(after, gone=gone), forest, path[kept], poisson, waiting)
 
-    def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any]:
-        """What histories may become in this scan, the hypotheses over that, and which of them are new."""
+    def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:
+        """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
         parts, before = self.parts, state.leaves
         found = sighted(parts.targets, parts.gate, before.rows, scan)
         pairs, clutter = found.pairs, scan.detector.density(scan.z)
@@ -199,7 +220,8 @@ class PoissonBernoulli:
         missed = np.log1p(-before.existence * found.P)
         odds = found.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
         forest = grown(state.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
-        return self._judged(leaves), forest, np.arange(len(leaves.ids)) >= end
+        path = lengthened(state.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
+        return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
 
     def _poisson(self, before: Undetected, scan: Scan, leaves: State, mass: Any) -> Undetected:
         """The undetected targets after a scan, among them those of histories that are given up, of this mass."""
