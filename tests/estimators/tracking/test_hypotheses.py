@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import crossing as crossings
 from pilotage.core import Gaussian
 from pilotage.core.errors import SettingError
 from pilotage.estimators import KF
@@ -137,3 +138,15 @@ def test_pmbm_needs_a_belief_and_no_management() -> None:
         Tracker(KF(CAR, dt=1.0), Detector(FIX), BIRTH, PMBM(), management=MofN())
     with pytest.raises(SettingError, match="lifetime"):
         PMBM(lifetime=np.inf)
+
+
+@pytest.mark.slow
+def test_several_hypotheses_keep_crossing_targets() -> None:
+    """Over 100 scenarios, MHT and PMBM are nearer to the truth than GNN and JPDA, and MHT swaps less than GNN."""
+    found = crossings.table(100)
+    gospa, swaps = ({name: rows[:, i] for name, rows in found.items()} for i in (0, 2))
+    for rule in ("MHT", "PMBM"):
+        for other in ("GNN", "JPDA"):
+            less = gospa[other] - gospa[rule]
+            assert less.mean() > 1.96 * less.std(ddof=1) / 10.0, (rule, other)
+    assert swaps["MHT"].mean() < swaps["GNN"].mean()
