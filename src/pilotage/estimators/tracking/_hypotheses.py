@@ -129,19 +129,25 @@ def ranges(starts: Whole, which: Whole) -> Whole:
 
 
 def without(forest: Forest, dead: Bools, relief: Array) -> Forest:
-    """The clusters without these leaves, each of which leaves this log-weight to the hypotheses that had it."""
+    """The clusters without these leaves, each of which leaves this log-weight to the hypotheses that had it.
+
+    Hypotheses that are then the same are one.
+    """
     after = Forest()
     for cluster in forest:
         gone = (cluster.leaves >= 0) & dead[cluster.leaves]
         if gone.any():
             logs = cluster.logs + np.where(gone, relief[cluster.leaves], 0.0).sum(1)
-            cluster = Cluster(np.where(gone, -1, cluster.leaves), logs)
+            leaves, same = np.unique(np.where(gone, -1, cluster.leaves), axis=0, return_inverse=True)
+            total = np.full(len(leaves), -np.inf)
+            np.logaddexp.at(total, same.ravel(), logs)
+            cluster = Cluster(leaves, total)
         after.append(cluster)
     return after
 
 
 def pruned(forest: Forest, bonus: Array, least: float, most: int) -> Forest:
-    """The clusters with their likeliest hypotheses, each once, in order; see `Cluster`.
+    """The clusters with their likeliest hypotheses, in order; see `Cluster`.
 
     Args:
         forest: the clusters.
@@ -154,14 +160,11 @@ def pruned(forest: Forest, bonus: Array, least: float, most: int) -> Forest:
 
 def best_of(cluster: Cluster, bonus: Array, least: float, most: int) -> Cluster:
     """`pruned`, of one cluster."""
-    leaves, same = np.unique(cluster.leaves, axis=0, return_inverse=True)
-    logs = np.full(len(leaves), -np.inf)
-    np.logaddexp.at(logs, same.ravel(), cluster.logs)
-    rank = logs + Cluster(leaves, logs).summed(bonus)
+    rank = cluster.logs + cluster.summed(bonus)
     order = np.argsort(-rank, kind="stable")[:most]
     good = rank[order] - log_sum_exp(rank) > (math.log(least) if least > 0.0 else -math.inf)
     order = order[good | (np.arange(len(order)) == 0)]
-    return Cluster(leaves[order], logs[order] - logs[order].max())
+    return Cluster(cluster.leaves[order], cluster.logs[order] - cluster.logs[order].max())
 
 
 def lengthened(path: Whole, parents: Whole, count: int) -> Whole:
