@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.harness import Contest, absolute, row
 from pilotage.core import Gaussian
 from pilotage.estimators import KF
-from pilotage.estimators.tracking import GNN, JPDA, Detector, Pairs, Tracker
+from pilotage.estimators.tracking import GNN, JPDA, MHT, PMBM, Detector, Pairs, Tracker
 from pilotage.models import constant_velocity, position
 
 CAR, STD, DETECTION, SIDE = constant_velocity(density=0.1), 0.5, 0.9, 400.0
@@ -137,6 +137,16 @@ def track_gnn_scan(quick: bool) -> Contest:
 @absolute("track_jpda_scan", limit=1.0, unit="ms", note="20 targets, 50 clutter points a scan: the median scan")
 def track_jpda_scan(quick: bool) -> Contest:
     return scan_of(JPDA())
+
+
+@absolute("track_mht", limit=100.0, unit="ms", note="20 targets, 50 clutter points a scan: the median scan")
+def track_mht(quick: bool) -> Contest:
+    return scan_of(MHT())
+
+
+@absolute("track_pmbm", limit=100.0, unit="ms", note="20 targets, 50 clutter points a scan: the median scan")
+def track_pmbm(quick: bool) -> Contest:
+    return scan_of(PMBM(rate=0.1))
 
 
 def scan_of(association: Any) -> Contest:

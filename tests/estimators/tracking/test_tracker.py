@@ -16,8 +16,9 @@ from pilotage.estimators.tracking import (
     GNN,
     JIPDA,
     JPDA,
+    MHT,
     PDA,
-    Association,
+    PMBM,
     Detector,
     Existence,
     Gate,
@@ -46,13 +47,17 @@ FILTERS: dict[str, Any] = {
     "SquareRootKF": SquareRootKF(CAR, dt=1.0),
     "IMM": TURN,
 }
-ASSOCIATIONS: dict[str, Association] = {
+ASSOCIATIONS: dict[str, Any] = {
     "nearest": NearestNeighbor(),
     "GNN": GNN(),
     "PDA": IndependentPDA(),
     "JPDA": JPDA(),
     "JIPDA": JIPDA(),
+    "MHT": MHT(),
+    "PMBM": PMBM(rate=0.05),
 }
+SEVERAL = ["GNN", "MHT", "PMBM"]
+"""One method that keeps a single hypothesis, and those that keep several."""
 MANAGEMENTS: dict[str, Management] = {"MofN": MofN(), "Existence": Existence(), "ScoreTest": ScoreTest()}
 
 
@@ -67,6 +72,11 @@ def polar(x: Any, c: Any, p: Any, m: Any) -> Any:
 def polar_from(place: Any, std: Any) -> Any:
     """Range and azimuth from a place."""
     return polar(std=std, place=tuple(place))
+
+
+def managed(association: str, management: str) -> Any:
+    """The management, where the method lets one choose."""
+    return None if association == "PMBM" else MANAGEMENTS[management]
 
 
 def birth(filter: Any) -> Any:
@@ -139,7 +149,7 @@ def test_targets_in_clutter_are_found_and_nothing_else(association: str, managem
         given, truth = scene(seed)
         tracker = Tracker(
             KF(CAR, dt=1.0), Detector(FIX, clutter=8e-4), BIRTH, ASSOCIATIONS[association],
-            management=MANAGEMENTS[management],
+            management=managed(association, management),
         )  # fmt: skip
         for k, tracks in enumerate(followed(tracker, given)):
             if k >= 15:
@@ -205,9 +215,10 @@ def test_late_scans_take_their_place(association: str) -> None:
         one.update([], 30.0)
 
 
-def test_numbers_stay_when_a_late_scan_comes() -> None:
+@pytest.mark.parametrize("association", SEVERAL)
+def test_numbers_stay_when_a_late_scan_comes(association: str) -> None:
     """Tracks that began after it keep the numbers that they were shown with."""
-    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, lag=5.0)
+    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association], lag=5.0)
     tracker.update([[0.0, 0.0]], 0.0)
     before = tracker.update([[1.0, 0.0], [50.0, 50.0]], 2.0)
     after = tracker.update([[0.5, 0.0], [-50.0, 50.0]], 1.0)
@@ -216,12 +227,13 @@ def test_numbers_stay_when_a_late_scan_comes() -> None:
     assert after.of(2).belief.mean[:2] == pytest.approx([50.0, 50.0], abs=0.1)
 
 
-def test_two_detectors_at_their_own_times_and_contexts() -> None:
+@pytest.mark.parametrize("association", SEVERAL)
+def test_two_detectors_at_their_own_times_and_contexts(association: str) -> None:
     """A radar in polar coordinates from a place of its own beside fixes, never at the same time."""
     site = np.array([-20.0, 10.0])
     polar = Detector(polar_from(site, std=(0.3, 0.01)), detection=0.95, clutter=1e-2)
     fixes = Detector(FIX, detection=0.95, clutter=1e-4)
-    tracker = Tracker(EKF(CAR, dt=0.5), {"fixes": fixes, "radar": polar}, BIRTH)
+    tracker = Tracker(EKF(CAR, dt=0.5), {"fixes": fixes, "radar": polar}, BIRTH, ASSOCIATIONS[association])
     rng, tracks = np.random.default_rng(0), tracker.tracks
     for k in range(20):
         x = np.array([0.4 * k, 5.0])
@@ -237,11 +249,12 @@ def test_two_detectors_at_their_own_times_and_contexts() -> None:
         tracker.update([], 9.0, detector="sonar")
 
 
-def test_a_track_begins_at_a_polar_detection_from_a_wide_birth() -> None:
+@pytest.mark.parametrize("association", SEVERAL)
+def test_a_track_begins_at_a_polar_detection_from_a_wide_birth(association: str) -> None:
     """The mode of birth and detection, which one linearization at the mean of the birth misses by far."""
     site, x = np.array([10.0, -30.0]), np.array([-60.0, 40.0])
     d = x - site
-    tracker = Tracker(EKF(CAR, dt=1.0), Detector(polar_from(site, std=(0.5, 0.02))), BIRTH)
+    tracker = Tracker(EKF(CAR, dt=1.0), Detector(polar_from(site, std=(0.5, 0.02))), BIRTH, ASSOCIATIONS[association])
     row = tracker.update([[np.hypot(*d), np.arctan2(d[1], d[0])]], 0.0).track(0)
     assert row.belief.mean[:2] == pytest.approx(x, abs=0.2)
     across = 0.02 * np.hypot(*d)
@@ -262,9 +275,12 @@ def test_a_track_out_of_view_is_not_missed() -> None:
                                 [*([[1.0 * k, 0.0]] for k in range(10)), *([[]] * 30)])[-1])  # fmt: skip
 
 
+@pytest.mark.parametrize("association", SEVERAL)
 @pytest.mark.parametrize("management", MANAGEMENTS)
-def test_a_track_begins_tentative_is_confirmed_coasts_and_ends(management: str) -> None:
-    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, management=MANAGEMENTS[management], history=5)
+def test_a_track_begins_tentative_is_confirmed_coasts_and_ends(management: str, association: str) -> None:
+    tracker = Tracker(
+        KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association], management=managed(association, management), history=5
+    )
     seen = [tracker.update([[1.0 * k, 0.0]], float(k)).track(0).status for k in range(8)]
     assert seen[0] is TrackStatus.TENTATIVE and seen[-1] is TrackStatus.CONFIRMED
     tracks = tracker.update([], 8.0)
@@ -304,8 +320,9 @@ def test_existence_is_that_of_integrated_association() -> None:
     assert tracks.existence == pytest.approx(exists / total, rel=1e-9)
 
 
-def test_scans_that_hold_nothing_or_too_much() -> None:
-    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, JPDA())
+@pytest.mark.parametrize("association", SEVERAL)
+def test_scans_that_hold_nothing_or_too_much(association: str) -> None:
+    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association])
     assert len(tracker.update([], 0.0).ids) == 0
     assert len(tracker.update(np.full((3, 2), np.nan), 0.0).ids) == 0
     point = np.zeros((1000, 2))
@@ -367,10 +384,11 @@ def test_clutter_and_detection_may_depend_on_the_place() -> None:
     assert tracks.existence[0] > 0.999 > 0.99 > tracks.existence[1]
 
 
-def test_a_run_over_scans_is_the_loop() -> None:
+@pytest.mark.parametrize("association", SEVERAL)
+def test_a_run_over_scans_is_the_loop(association: str) -> None:
     given, _ = scene(5)
     for filter in (KF(CAR, dt=1.0), TURN):
-        one, other = (Tracker(filter, RADAR, birth(filter)) for _ in range(2))
+        one, other = (Tracker(filter, RADAR, birth(filter), ASSOCIATIONS[association]) for _ in range(2))
         table = one.run(Scans(FIX, given, np.arange(40.0)))
         last = followed(other, given)[-1]
         np.testing.assert_array_equal(table.at(39.0).x, last.mean)
@@ -378,9 +396,10 @@ def test_a_run_over_scans_is_the_loop() -> None:
     assert not len(Tracker(KF(CAR, dt=1.0), RADAR, BIRTH).run(Scans(FIX, [[], []], [0.0, 1.0])).t)
 
 
-def test_a_tracker_is_saved_and_goes_on() -> None:
+@pytest.mark.parametrize("association", SEVERAL)
+def test_a_tracker_is_saved_and_goes_on(association: str) -> None:
     given, _ = scene(6)
-    tracker = Tracker(TURN, RADAR, TURN.first(std=STD), JPDA(), history=3)
+    tracker = Tracker(TURN, RADAR, TURN.first(std=STD), ASSOCIATIONS[association], history=3)
     followed(tracker, given[:20])
     other = pickle.loads(pickle.dumps(tracker))
     for k in range(20, 40):
@@ -391,10 +410,13 @@ def test_a_tracker_is_saved_and_goes_on() -> None:
     assert a.ids.tolist() == b.ids.tolist()
 
 
-def test_memory_stays_flat() -> None:
+@pytest.mark.parametrize("association", [SEVERAL[0], *(pytest.param(n, marks=pytest.mark.slow) for n in SEVERAL[1:])])
+def test_memory_stays_flat(association: str) -> None:
     """Births and deaths in clutter: after a warm start, ten minutes at 1 Hz keep nothing."""
     rng = np.random.default_rng(0)
-    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, clutter=2e-3), BIRTH, history=10, lag=2.0)
+    tracker = Tracker(
+        KF(CAR, dt=1.0), Detector(FIX, clutter=2e-3), BIRTH, ASSOCIATIONS[association], history=10, lag=2.0
+    )
     scan = lambda: rng.uniform(-50.0, 50.0, (rng.poisson(20), 2))
     for k in range(100):
         tracker.update(scan(), float(k))

@@ -16,9 +16,11 @@ from .jpda import JPDA as JPDA
 from .m_of_n import MofN as MofN
 from .management import Evidence as Evidence
 from .management import Management as Management
+from .mht import MHT as MHT
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
+from .pmbm import PMBM as PMBM
 from .scenario import Scenario as Scenario
 from .scenarios import births_and_deaths as births_and_deaths
 from .scenarios import crossing as crossing
@@ -35,7 +37,9 @@ __all__ = [
     "GNN",
     "JIPDA",
     "JPDA",
+    "MHT",
     "PDA",
+    "PMBM",
     "Association",
     "Detector",
     "Evidence",

@@ -51,6 +51,12 @@ def best_assignments(starts: Whole, columns: Whole, costs: Array, detections: in
     "i8[:,::1])"
 )
 def best_by_murty(starts, columns, costs, room, whole, given, values, plans, barred, fixed, totals, chosen):
+    """`best_assignments`."""
+    return murty(starts, columns, costs, room, whole, given, values, plans, barred, fixed, totals, chosen)
+
+
+@driver
+def murty(starts, columns, costs, room, whole, given, values, plans, barred, fixed, totals, chosen):
     """`best_assignments`, by Murty's partition: what is not the best is split by the first track that has another pair.
 
     A node is the assignments in which the tracks before ``fixed`` have their pairs, and the next one none of those

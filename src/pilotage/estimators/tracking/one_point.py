@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...core import Gaussian, Mixture, Sensor
 from ...core.arrays import Array
 from ...core.settings import Count, settings
+from ...core.weights import log_sum_exp
 from ._targets import Rows, Targets
 from .initiation import Initiation
 
@@ -48,28 +49,36 @@ class OnePoint(Initiation):
 
     def begin(self, targets: Targets, sensor: Sensor, z: Array, context: Any) -> tuple[Rows, NDArray[np.int64]]:
         """The beliefs of new tracks, one for each detection that the sensor can explain."""
+        rows, which, _ = self.weighed(targets, sensor, z, context)
+        return rows, which
+
+    def weighed(
+        self, targets: Targets, sensor: Sensor, z: Array, context: Any
+    ) -> tuple[Rows, NDArray[np.int64], Array]:
+        """The same, with the log-density of each detection: exact for a linear sensor, else that of Laplace."""
         rows = targets.packed(self.birth)[np.zeros(len(z), np.int64)]
         mounted = targets.mounted(sensor)
         if all(h.linear for h in mounted):
-            _, status = targets.update(rows, sensor, z, context)
+            logs, status = targets.update(rows, sensor, z, context)
             good = np.flatnonzero(status == ACCEPTED)
-            return rows[good], good
+            return rows[good], good, logs[good]
         parts = self.birth.components if isinstance(self.birth, Mixture) else (self.birth,)
         given = context if sensor.context is None or sensor.context.size else None
-        found, good = list[Gaussian](), np.ones(len(z), bool)
-        for part, h in zip(parts, mounted, strict=True):
-            mean, cov, fine = self._mode(part.moments(), h, z, given)
+        found, logs, good = list[Gaussian](), np.zeros((len(z), len(parts))), np.ones(len(z), bool)
+        for j, (part, h) in enumerate(zip(parts, mounted, strict=True)):
+            mean, cov, fine, logs[:, j] = self._mode(part.moments(), h, z, given)
             found.append(Gaussian.trusted(h.state, mean, cov))
             good &= fine
         belief: Any = found[0]
         if isinstance(self.birth, Mixture):
-            logs = np.broadcast_to(self.birth.log_weights, (len(z), len(parts))).copy()
-            belief = Mixture.trusted(tuple(found), logs)
+            logs = logs + self.birth.log_weights
+            belief = Mixture.trusted(tuple(found), logs - log_sum_exp(logs)[:, None])
         kept = np.flatnonzero(good)
-        return targets.pack(belief)[kept] if len(kept) else targets.none(), kept
+        rows = targets.pack(belief)[kept] if len(kept) else targets.none()
+        return rows, kept, log_sum_exp(logs)[kept]
 
-    def _mode(self, birth: Gaussian, h: Any, z: Array, context: Any) -> tuple[Array, Array, Array]:
-        """Mean and covariance of each detection's track ``(K, ...)``, and whether it was found."""
+    def _mode(self, birth: Gaussian, h: Any, z: Array, context: Any) -> tuple[Array, Array, Array, Array]:
+        """Mean and covariance of each detection's track ``(K, ...)``, whether it was found, and its log-density."""
         starts = _starts(birth)
         x = np.broadcast_to(starts[:, None], (len(starts), len(z), birth.space.size)).copy()
         least = np.full(x.shape[:-1], np.inf)
@@ -90,10 +99,14 @@ class OnePoint(Initiation):
                 x = np.asarray(birth.space.plus(best, -step))
             choice = np.where(np.isfinite(least), least, np.inf).argmin(0)
             mean = best[choice, np.arange(len(z))]
-            _, _, A = _cost(birth, information, h, mean, z, context)
+            cost, _, A = _cost(birth, information, h, mean, z, context)
             fine: Any = np.isfinite(A).all((-1, -2)) & np.isfinite(least.min(0))
             A = np.where(fine[:, None, None], A, np.eye(A.shape[-1]))
-        return mean, np.linalg.inv(A), fine
+            R = np.broadcast_to(np.asarray(h.noise(mean, context)), (len(z), z.shape[-1], z.shape[-1]))
+            R = np.where(fine[:, None, None], R, np.eye(z.shape[-1]))
+        volumes = [np.linalg.slogdet(each)[1] for each in (R, birth.cov, A)]
+        logs = -0.5 * (np.where(fine, cost, np.inf) + sum(volumes) + R.shape[-1] * np.log(2.0 * np.pi))
+        return mean, np.linalg.inv(A), fine, logs
 
 
 def _starts(birth: Gaussian) -> Array:

@@ -15,7 +15,8 @@ from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError
 from ...core.settings import Fraction, NonNegative, instance, setting
 from .._clock import AGE
-from ._independent import Independent, Scan, State
+from ._independent import Independent
+from ._state import Hypotheses, Method, Parts, Scan
 from ._targets import Targets
 from .association import Association
 from .detector import Detector
@@ -44,7 +45,7 @@ class Tracker:
         filter: the filter of each track, with dynamics: a Kalman filter, or one of several models. The tracker gates.
         detectors: a `Detector`, or several by name.
         birth: where targets appear and how fast they go, as a belief; or an `Initiation`.
-        association: how detections are shared out.
+        association: how detections are shared out; or `MHT` or `PMBM`, which keep several hypotheses.
         gate: the gate, or its probability.
         management: when tracks are confirmed and end; a `ScoreTest` by default.
         threshold: a track begins at a detection that comes from others with less than this probability.
@@ -81,7 +82,7 @@ class Tracker:
         filter: Any,
         detectors: Detector | Mapping[str, Detector],
         birth: Gaussian | Mixture | Initiation,
-        association: Association | None = None,
+        association: Association | Hypotheses | None = None,
         *,
         gate: Gate | float = Gate(),  # noqa: B008  # frozen
         management: Management | None = None,
@@ -95,19 +96,19 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
-        self._method = Independent(
+        parts = Parts(
             Targets(ungated(filter)),
-            instance(GNN() if association is None else association, Association, "Tracker"),
             gate if isinstance(gate, Gate) else Gate(gate),
-            instance(ScoreTest() if management is None else management, Management, "Tracker"),
+            None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            setting(threshold, Fraction, "threshold of Tracker"),
             Gate(merge) if setting(merge, Fraction, "merge of Tracker") > 0.0 else None,
         )
+        threshold = setting(threshold, Fraction, "threshold of Tracker")
+        self._method = method(GNN() if association is None else association, parts, threshold)
         self.lag = setting(lag, NonNegative, "lag of Tracker")
-        self._state: State | None = None
+        self._state: Any = None
         self._numbers = itertools.count(1)
-        self._past = deque[tuple[State | None, Scan]]()
+        self._past = deque[tuple[Any, Scan]]()
         self._shown = deque[Tracks](maxlen=history or None) if history else None
         for each in self.detectors.values():
             self._method.targets.mounted(each.sensor)
@@ -248,6 +249,15 @@ class Tracker:
 
     def __repr__(self) -> str:
         return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"
+
+
+def method(association: Any, parts: Parts, threshold: float) -> Method:
+    """How a tracker with these parts takes in scans."""
+    if isinstance(association, Hypotheses):
+        return association.method(parts)
+    rule = instance(association, Association, "Tracker")
+    management = parts.management or ScoreTest()
+    return Independent(parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins)
 
 
 def table(tracks: list[Tracks], space: Space) -> TrackTable:

@@ -1,0 +1,47 @@
+"""Tracks that say the same, of which only the better one goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...models.trace import driver
+from ._hypotheses import Forest, best
+from ._state import TENTATIVE, State
+from ._targets import Rows, Targets
+from .gate import Gate
+
+
+def double_trees(targets: Targets, twins: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:
+    """The leaves of trees, of those in the mask `which`, that are where a better one is in the best hypothesis."""
+    shown = best(forest)
+    shown = shown[which[shown]]
+    shown = shown[np.lexsort((np.abs(leaves.ids[shown]), leaves.born[shown]))]
+    double = doubled(targets, twins, leaves.rows[shown], leaves.status[shown] == TENTATIVE)
+    return np.isin(leaves.ids, leaves.ids[shown[double]])
+
+
+def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any:
+    """Which tracks are where a better one is: within the ellipsoid of that probability around it.
+
+    `worse` tells those that give way first; among equals it is the later one.
+    """
+    doubles = np.zeros(len(rows), bool)
+    if twins is None or len(doubles) < 2:
+        return doubles
+    space, mean, cov = targets.moments(rows)
+    pairs = twins.pairs(space, mean, cov, mean)
+    rank = np.argsort(worse, kind="stable").argsort()
+    give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
+    return doubles
+
+
+@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], b1[::1])")
+def give_way(order, rank, starts, columns, doubles):
+    """Tracks in order of their rank: each that stays lets those of its pairs that come later give way."""
+    for i in order:
+        if not doubles[i]:
+            for p in range(starts[i], starts[i + 1]):
+                if rank[columns[p]] > rank[i]:
+                    doubles[columns[p]] = True

@@ -1,0 +1,259 @@
+"""What a tracker knows of its tracks, and the step of a scan that all methods share: gate and update."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...core.arrays import Array
+from .._rows import NO_READING
+from ._targets import Rows, Targets
+from .detector import Detector
+from .gate import Gate, Pairs
+from .initiation import Initiation
+from .management import Evidence, Management
+from .tracks import Tracks, TrackStatus
+
+SURE = 1.0 - 1e-12
+"""Existence at most: what is 1 to rounding would stay so for ever."""
+TENTATIVE, CONFIRMED, COASTING = (int(TrackStatus[name]) for name in ("TENTATIVE", "CONFIRMED", "COASTING"))
+
+
+@dataclass(frozen=True)
+class State:
+    """What a tracker knows, a row for each track; no array of it ever changes.
+
+    Attributes:
+        t: time [s].
+        rows: beliefs.
+        ids, status, existence, born, seen, source, gone: as those of `Tracks`.
+        score, best, hits, scans: as those of `Evidence`.
+    """
+
+    t: float
+    rows: Rows
+    ids: Any
+    status: Any
+    existence: Array
+    born: Array
+    seen: Array
+    source: Any
+    score: Array
+    best: Array
+    hits: Any
+    scans: Any
+    gone: Any
+
+    def __getitem__(self, which: Any) -> State:
+        """The tracks in these places."""
+        return replace(self, rows=self.rows[which], **{name: getattr(self, name)[which] for name in ROWS})
+
+    def joined(self, other: State) -> State:
+        """These tracks, and the others behind them."""
+        both = {name: np.concatenate((getattr(self, name), getattr(other, name))) for name in ROWS}
+        return replace(self, rows=self.rows.joined(other.rows), **both)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What speaks for the tracks."""
+        confirmed = (self.status == CONFIRMED) | (self.status == COASTING)
+        return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed)
+
+    def shown(self, targets: Targets) -> Tracks:
+        """What users see."""
+        return Tracks(
+            targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
+            self.gone,
+        )  # fmt: skip
+
+
+ROWS = ("ids", "status", "existence", "born", "seen", "source", "score", "best", "hits", "scans")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan that was checked: its time, detector, detections ``(K, k)``, their places in what was given, context."""
+
+    t: float
+    detector: Detector
+    z: Array
+    places: Any
+    context: Any
+    ids: dict[int, int]
+    """Numbers of the tracks that began at its detections, by place: the same again when it is processed again."""
+
+
+class Method(Protocol):
+    """A method of tracking, as `Tracker` holds it: states that never change, and the steps between them."""
+
+    @property
+    def targets(self) -> Targets: ...
+
+    def none(self, t: float) -> Any:
+        """The state before the first scan."""
+        ...
+
+    def predict(self, state: Any, t: float) -> Any:
+        """The state at a later time."""
+        ...
+
+    def step(self, state: Any, scan: Scan, fresh: Any) -> Any:
+        """The state after a scan; `fresh` gives numbers to new tracks."""
+        ...
+
+    def tracks(self, state: Any) -> Tracks:
+        """What users see."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a tracker that methods of several hypotheses work with; see `Tracker`."""
+
+    targets: Targets
+    gate: Gate
+    management: Management | None
+    initiation: Initiation
+    twins: Gate | None
+
+
+class Hypotheses(ABC):
+    """Base of the settings of methods that keep several hypotheses about which detections come from which track."""
+
+    @abstractmethod
+    def method(self, parts: Parts) -> Method:
+        """The method, with these parts."""
+
+
+def nothing(targets: Targets, t: float) -> State:
+    """No tracks."""
+    whole, real = np.zeros(0, np.int64), np.zeros(0)
+    bits = np.zeros(0, np.uint64)
+    return State(t, targets.none(), whole, whole, real, real, real, whole, real, real, bits, whole, whole)
+
+
+def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
+    """The tracks at a later time, with targets of that mean life."""
+    dt = t - state.t
+    if dt == 0.0 or not len(state.ids):
+        return replace(state, t=t)
+    rows = state.rows.copy()
+    targets.predict(rows, dt)
+    return replace(state, t=t, rows=rows, existence=state.existence * float(np.exp(-dt / lifetime)))
+
+
+def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any) -> State:
+    """Tracks that begin at the detections in these places."""
+    count = len(rows)
+    zero, time = np.zeros(count), np.full(count, t)
+    existence = np.broadcast_to(existence, count).astype(np.float64)
+    return State(
+        t, rows, ids, np.full(count, TENTATIVE), existence, time, time, places, zero, zero, np.ones(count, np.uint64),
+        np.ones(count, np.int64), np.zeros(0, np.int64),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Tracks and the detections in their gates.
+
+    Attributes:
+        pairs: of a track and a detection.
+        each: the belief of the track of each pair, updated with its detection.
+        w: ``log(P_D N(z (-) h(x); 0, S) / lambda)`` of each pair.
+        seen: P_D of each track, 0 where it cannot be seen.
+        P: P_D P_G.
+    """
+
+    pairs: Pairs
+    each: Rows
+    w: Array
+    seen: Array
+    P: Array
+
+    def only(self, good: Any) -> Sighting:
+        """The pairs of this mask."""
+        if good.all():
+            return self
+        keep = np.flatnonzero(good)
+        return replace(self, pairs=self.pairs.only(keep), each=self.each[keep], w=self.w[keep])
+
+
+def sighted(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> Sighting:
+    """Which detections are in the gates of tracks, and what each of them says."""
+    detector, sensor = scan.detector, scan.detector.sensor
+    if not len(rows):
+        whole, real = np.zeros(0, np.int64), np.zeros(0)
+        return Sighting(Pairs(whole, whole, real, 0, len(scan.z)), rows, real, real, real)
+    expected, S, known = targets.expect(rows, sensor, scan.context)
+    seen = detector.seen(targets.means(rows), scan.context) * known
+    pairs = gate.pairs(targets.mounted(sensor)[0].reading, expected, S, scan.z)
+    each = rows[pairs.rows]
+    logs, status = targets.update(each, sensor, scan.z[pairs.columns], scan.context)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        w = logs + np.log(seen)[pairs.rows] - np.log(detector.density(scan.z))[pairs.columns]
+    found = Sighting(pairs, each, w, seen, seen * gate.probability)
+    return found.only((status < NO_READING) & np.isfinite(w))
+
+
+Waiting = dict[int, tuple[dict[int, int], int]]
+"""Of each tree that has never been shown: the numbers of the scan in which it began, and its place there."""
+
+
+def numbered(leaves: State, shown: Any, new: Any, waiting: Waiting, scan: Scan, fresh: Any) -> tuple[State, Waiting]:
+    """Leaves whose trees have numbers as soon as they are shown; until then they have keys below 0.
+
+    Args:
+        leaves: the leaves.
+        shown: those that are shown.
+        new: whether each is of a tree that begins in this scan.
+        waiting: the trees that have never been shown before this scan.
+        scan: the scan.
+        fresh: gives numbers.
+    """
+    waiting = waiting | {int(leaves.ids[i]): (scan.ids, int(leaves.source[i])) for i in np.flatnonzero(new)}
+    ids = leaves.ids.copy()
+    for key in sorted(set(ids[shown][ids[shown] < 0].tolist()), reverse=True):
+        given, place = waiting[key]
+        if place not in given:
+            given[place] = fresh()
+        ids[leaves.ids == key] = given[place]
+    left = set(ids[ids < 0].tolist())
+    return replace(leaves, ids=ids), {key: value for key, value in waiting.items() if key in left}
+
+
+def children(state: State, found: Sighting, scan: Scan, new: State) -> State:
+    """What becomes of tracks: all as they were missed, then those of each pair, then those that begin."""
+    visible, bits = found.seen > 0.0, state.hits << np.uint64(1)
+    fell = np.where(visible, np.log1p(-found.P), 0.0)
+    missed = replace(
+        state,
+        existence=existing(state.existence, fell),
+        score=state.score + fell,
+        hits=np.where(visible, bits, state.hits),
+        scans=state.scans + visible,
+        source=np.full(len(fell), -1),
+    )
+    rows = found.pairs.rows
+    score = state.score[rows] + found.w
+    detected = replace(
+        state[rows],
+        rows=found.each,
+        existence=existing(state.existence[rows], found.w),
+        score=score,
+        best=np.maximum(state.best[rows], score),
+        hits=bits[rows] | np.uint64(1),
+        scans=state.scans[rows] + 1,
+        seen=np.full(len(rows), scan.t),
+        source=scan.places[found.pairs.columns],
+    )
+    return missed.joined(detected).joined(new)
+
+
+def existing(r: Array, ratio: Array) -> Array:
+    """Existence after evidence of this log-likelihood ratio."""
+    with np.errstate(over="ignore", divide="ignore"):
+        return np.clip(1.0 / (1.0 + (1.0 - r) / r * np.exp(-ratio)), 0.0, SURE)

@@ -1,0 +1,169 @@
+"""Multiple hypothesis tracking: decisions about associations are put off until later scans have made them clear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+
+from ...core.settings import Count, Fraction, Interval, settings
+from ._doubles import double_trees
+from ._hypotheses import Choices, Forest, best, decided, grown, lengthened, parted, pruned, renumbered, used, without
+from ._state import (
+    COASTING,
+    CONFIRMED,
+    TENTATIVE,
+    Hypotheses,
+    Parts,
+    Scan,
+    State,
+    Waiting,
+    children,
+    moved,
+    newborn,
+    nothing,
+    numbered,
+    sighted,
+)
+from .management import Management
+from .score_test import ScoreTest
+from .tracks import Tracks
+
+
+@settings
+class MHT(Hypotheses):
+    """Track-oriented multiple hypothesis tracking, in place of an association of `Tracker`.
+
+    Each detection may be the next one of any track in whose gate it is, a new track, or false, and each track may have
+    been missed. So a track is a tree, whose leaves are its histories, each with a belief of its own. A global
+    hypothesis takes leaves that use no detection twice; its score is the sum of theirs::
+
+        s   <-  s + log(1 - P_D P_G)                        missed
+        s   <-  s + log(P_D N(z (-) h(x); 0, S) / lambda)   detected
+        P(hypothesis)  ~  exp(sum s)
+
+    The likeliest hypotheses are kept for each cluster of trees that share detections, found by Murty's ranked
+    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. What it says about
+    detections `depth` scans ago is taken for decided (N-scan pruning). The management of the tracker confirms and
+    deletes leaves by their own scores; a tentative leaf with a score below 0 counts as a false detection.
+
+    With one hypothesis it is `GNN`.
+
+    Source: Reid, "An algorithm for tracking multiple targets", IEEE Trans. Automatic Control 24, 1979; Kurien, "Issues
+    in the design of practical multitarget tracking algorithms", in Bar-Shalom (ed.), 1990; Blackman, "Multiple
+    hypothesis tracking for multiple target tracking", IEEE Aerospace and Electronic Systems Magazine 19, 2004.
+
+    Args:
+        hypotheses: of each cluster, at most.
+        depth: N, the scans after which an association is decided.
+        least: probability of a hypothesis that is kept.
+
+    Example:
+        >>> from pilotage.core import Gaussian
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.estimators.tracking import Detector, Tracker
+        >>> from pilotage.models import constant_velocity, position
+        >>> car = constant_velocity(density=0.1)
+        >>> birth = Gaussian.of(car.state, std={"x": 100.0, "y": 100.0, "vx": 3.0, "vy": 3.0})
+        >>> tracker = Tracker(KF(car, dt=1.0), Detector(position(std=0.5)), birth, MHT(depth=4))
+        >>> for t in range(6):
+        ...     tracks = tracker.update([[1.0 * t, 0.1], [20.0 - t, 5.0]], t=float(t))
+        >>> tracks.mean.round(0)[:, :2].tolist()
+        [[5.0, 0.0], [15.0, 5.0]]
+    """
+
+    hypotheses: Count = 50
+    depth: Annotated[int, Interval(0, ends="[)")] = 5
+    least: Fraction = 1e-3
+
+    def method(self, parts: Parts) -> TrackTrees:
+        """The method of a tracker."""
+        return TrackTrees(self, parts, parts.management or ScoreTest())
+
+
+@dataclass(frozen=True)
+class Trees:
+    """What the tracker knows: the leaves of all trees, and the hypotheses over them.
+
+    Attributes:
+        leaves: a row for each; their numbers are those of their trees.
+        forest: the clusters of hypotheses.
+        path: of each leaf, the places of its ancestors after this scan and those before, -1 before its tree began;
+            ``(L, N + 1)``.
+        waiting: the trees that have never been shown; see `numbered`.
+    """
+
+    leaves: State
+    forest: Forest
+    path: Any
+    waiting: Waiting
+
+    @property
+    def t(self) -> float:
+        return self.leaves.t
+
+
+@dataclass(frozen=True)
+class TrackTrees:
+    """The step of multiple hypothesis tracking."""
+
+    settings: MHT
+    parts: Parts
+    management: Management
+
+    @property
+    def targets(self) -> Any:
+        return self.parts.targets
+
+    def none(self, t: float) -> Trees:
+        return Trees(nothing(self.targets, t), Forest(), np.zeros((0, self.settings.depth + 1), np.int64), {})
+
+    def predict(self, state: Trees, t: float) -> Trees:
+        return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
+
+    def step(self, state: Trees, scan: Scan, fresh: Any) -> Trees:
+        leaves, forest, path, new = self._grown(self.predict(state, scan.t), scan)
+        leaves, ends = self._managed(leaves, new)
+        relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score, 0.0), 0.0)
+        forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
+        forest = parted(decided(forest, path[:, -1]))
+        if (doubles := self._doubles(leaves, forest, new)).any():
+            forest = parted(pruned(without(forest, doubles, relief), relief, 0.0, self.settings.hypotheses))
+        kept = used(forest)
+        forest, begun = renumbered(forest, kept), new[kept]
+        after, waiting = numbered(leaves[kept], best(forest), begun, state.waiting, scan, fresh)
+        gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], after.ids)
+        return Trees(replace(after, gone=gone), forest, path[kept], waiting)
+
+    def _grown(self, state: Trees, scan: Scan) -> tuple[State, Forest, Any, Any]:
+        """What leaves may become in this scan, the hypotheses over that, their paths, and which of them are new."""
+        parts, before = self.parts, state.leaves
+        found = sighted(parts.targets, parts.gate, before.rows, scan)
+        rows, which = parts.initiation.begin(parts.targets, scan.detector.sensor, scan.z, scan.context)
+        keys = before.ids.min(initial=0) - 1 - which
+        leaves = children(before, found, scan, newborn(rows, scan.places[which], keys, scan.t, self.management.start))
+        missed = np.where(found.seen > 0.0, np.log1p(-found.P), 0.0)
+        parents = np.concatenate([np.arange(len(missed)), found.pairs.rows])
+        begins = np.full(len(scan.z), -1, np.int64)
+        begins[which] = len(parents) + np.arange(len(which))
+        choices = Choices(found.pairs, found.w - missed[found.pairs.rows], missed, begins)
+        forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
+        return leaves, forest, lengthened(state.path, parents, count), np.arange(count) >= len(parents)
+
+    def _managed(self, leaves: State, new: Any) -> tuple[State, Any]:
+        """The leaves with their status, and which of them end."""
+        evidence = leaves.evidence
+        confirmed = evidence.confirmed | self.management.confirm(evidence)
+        status = np.where(confirmed, np.where(leaves.source >= 0, CONFIRMED, COASTING), TENTATIVE)
+        return replace(leaves, status=status), self.management.delete(evidence) & ~new
+
+    def _doubles(self, leaves: State, forest: Forest, new: Any) -> Any:
+        """The leaves of trees that say the same as a better one; the new ones among themselves."""
+        kinds = (new, ~new)
+        old, born = (double_trees(self.targets, self.parts.twins, leaves, forest, which) for which in kinds)
+        return old | born
+
+    def tracks(self, state: Trees) -> Tracks:
+        shown = best(state.forest)
+        return state.leaves[shown[np.argsort(state.leaves.ids[shown], kind="stable")]].shown(self.targets)

@@ -1,0 +1,240 @@
+"""The Poisson multi-Bernoulli mixture filter: all there is to know about targets, some of which were never detected."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+
+from ...core.errors import SettingError
+from ...core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
+from ._doubles import double_trees
+from ._hypotheses import (
+    Choices,
+    Forest,
+    best,
+    decided,
+    grown,
+    lengthened,
+    masses,
+    parted,
+    pruned,
+    renumbered,
+    used,
+    without,
+)
+from ._state import (
+    COASTING,
+    CONFIRMED,
+    SURE,
+    TENTATIVE,
+    Hypotheses,
+    Parts,
+    Scan,
+    State,
+    Waiting,
+    children,
+    moved,
+    newborn,
+    nothing,
+    numbered,
+    sighted,
+)
+from ._undetected import Undetected
+from .one_point import OnePoint
+from .tracks import Tracks
+
+
+@settings
+class PMBM(Hypotheses):
+    """Poisson multi-Bernoulli mixture filter, in place of an association of `Tracker`.
+
+    Targets that were never detected are a Poisson process of intensity D(x); each detection may be the first of one::
+
+        D   <-  exp(-dt / lifetime) D moved on + births,        D  <-  (1 - P_D) D    after a scan
+        rho_j  =  integral of P_D N(z_j (-) h(x); 0, R) D(x)
+        w   =  lambda + rho_j,    r = rho_j / (lambda + rho_j)                  new track
+        w   =  1 - r P,           r <- r (1 - P) / (1 - r P),    P = P_D P_G    missed
+        w   =  r P_D N(z_j (-) h(x); 0, S),    r <- 1                           detected
+
+    A global hypothesis takes for each track one of its histories, with a belief and a probability of existence r, so
+    that every detection is used once; its weight is the product of the w. For linear models the posterior is exact, as
+    long as nothing is left out. The likeliest hypotheses are kept for each cluster of tracks that share detections,
+    found by Murty's ranked assignments, from each earlier one in proportion to its weight. The best is shown; its
+    tracks with an existence above `sure` are confirmed. Numbers are those of the first detections.
+
+    The birth of the tracker must be a belief. Management is by existence alone, so that the tracker takes no other.
+    P_D of undetected targets is taken at the means of their beliefs; `merge` of the tracker acts on new tracks only.
+
+    Source: Williams, "Marginal multi-Bernoulli filters: RFS derivation of MHT, JIPDA, and association-based MeMBer",
+    IEEE Trans. Aerospace and Electronic Systems 51, 2015; Garcia-Fernandez, Williams, Granstrom and Svensson, "Poisson
+    multi-Bernoulli mixture filter: direct derivation and implementation", the same 54, 2018.
+
+    Args:
+        rate: births [1/s].
+        lifetime: mean life of a target [s].
+        undetected: expected number of targets at the first scan; None for ``rate * lifetime``.
+        sure: existence above which a track is confirmed.
+        hypotheses: of each cluster, at most.
+        depth: scans after which an association is decided, as by `MHT`; None for never. Otherwise numbers of tracks
+            change, since it stays open for long which detection was the first.
+        least: probability of a hypothesis that is kept.
+        forget: existence below which a track goes back to the undetected ones.
+        components: beliefs of undetected targets, at most.
+        faint: expected number of targets below which such a belief is left out.
+
+    Example:
+        >>> from pilotage.core import Gaussian
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.estimators.tracking import Detector, Tracker
+        >>> from pilotage.models import constant_velocity, position
+        >>> car = constant_velocity(density=0.1)
+        >>> birth = Gaussian.of(car.state, std={"x": 100.0, "y": 100.0, "vx": 3.0, "vy": 3.0})
+        >>> radar = Detector(position(std=0.5), clutter=1e-4)
+        >>> tracker = Tracker(KF(car, dt=1.0), radar, birth, PMBM(rate=0.1))
+        >>> for t in range(6):
+        ...     tracks = tracker.update([[1.0 * t, 0.1], [20.0 - t, 5.0]], t=float(t))
+        >>> tracks.mean.round(0)[:, :2].tolist()
+        [[5.0, 0.0], [15.0, 5.0]]
+        >>> bool(tracks.existence.min() > 0.999)
+        True
+    """
+
+    rate: Positive = 0.02
+    lifetime: Annotated[float, Interval(0.0, math.inf, "(]")] = 100.0
+    undetected: NonNegative | None = None
+    sure: Fraction = 0.5
+    hypotheses: Count = 100
+    depth: Annotated[int, Interval(0, ends="[)")] | None = 5
+    least: Fraction = 1e-4
+    forget: Fraction = 1e-3
+    components: Count = 100
+    faint: NonNegative = 1e-5
+
+    def __post_init__(self) -> None:
+        if math.isinf(self.lifetime) and self.undetected is None:
+            raise SettingError("lifetime of PMBM is infinite; give the number of undetected targets at the first scan")
+
+    @property
+    def first(self) -> float:
+        """The expected number of undetected targets at the first scan."""
+        return self.rate * self.lifetime if self.undetected is None else self.undetected
+
+    def method(self, parts: Parts) -> PoissonBernoulli:
+        """The method of a tracker."""
+        if not isinstance(parts.initiation, OnePoint):
+            raise SettingError(
+                f"birth of Tracker is a {type(parts.initiation).__name__}; PMBM needs a belief: give one"
+            )
+        if parts.management is not None:
+            raise SettingError(
+                f"management of Tracker is a {type(parts.management).__name__}; PMBM confirms and deletes by "
+                "existence: leave it out"
+            )
+        return PoissonBernoulli(self, parts, parts.initiation)
+
+
+@dataclass(frozen=True)
+class Bernoullis:
+    """What the tracker knows: the histories of all tracks, the hypotheses over them, and the undetected targets.
+
+    Attributes:
+        leaves: a row for each history; their numbers are those of their tracks.
+        forest: the clusters of hypotheses.
+        path: of each history, the places of its ancestors; see `lengthened`.
+        poisson: the undetected targets.
+        waiting: the tracks that have never been shown; see `numbered`.
+    """
+
+    leaves: State
+    forest: Forest
+    path: Any
+    poisson: Undetected
+    waiting: Waiting
+
+    @property
+    def t(self) -> float:
+        return self.leaves.t
+
+
+@dataclass(frozen=True)
+class PoissonBernoulli:
+    """The step of the Poisson multi-Bernoulli mixture filter."""
+
+    settings: PMBM
+    parts: Parts
+    initiation: OnePoint
+
+    @property
+    def targets(self) -> Any:
+        return self.parts.targets
+
+    @property
+    def birth(self) -> Any:
+        return self.targets.packed(self.initiation.birth)
+
+    def none(self, t: float) -> Bernoullis:
+        poisson = Undetected.of(self.birth, self.settings.first, True)
+        path = np.zeros((0, 0 if self.settings.depth is None else self.settings.depth + 1), np.int64)
+        return Bernoullis(nothing(self.targets, t), Forest(), path, poisson, {})
+
+    def predict(self, state: Bernoullis, t: float) -> Bernoullis:
+        dt, life = t - state.t, self.settings.lifetime
+        if dt == 0.0:
+            return state
+        poisson = state.poisson.moved(self.targets, self.birth, dt, self.settings.rate, life)
+        return replace(state, leaves=moved(self.targets, state.leaves, t, life), poisson=poisson)
+
+    def step(self, state: Bernoullis, scan: Scan, fresh: Any) -> Bernoullis:
+        most, before = self.settings.hypotheses, self.predict(state, scan.t)
+        leaves, forest, path, new = self._grown(before, scan)
+        nothing = np.zeros(len(new))
+        forest = pruned(forest, nothing, self.settings.least, most)
+        if self.settings.depth is not None:
+            forest = decided(forest, path[:, -1])
+        weak = leaves.existence < self.settings.forget
+        poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
+        weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
+        forest = parted(pruned(without(forest, weak, nothing), nothing, 0.0, most))
+        kept = used(forest)
+        forest = renumbered(forest, kept)
+        after, waiting = numbered(leaves[kept], best(forest), new[kept], state.waiting, scan, fresh)
+        gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], after.ids)
+        return Bernoullis(replace(after, gone=gone), forest, path[kept], poisson, waiting)
+
+    def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:
+        """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
+        parts, before = self.parts, state.leaves
+        found = sighted(parts.targets, parts.gate, before.rows, scan)
+        pairs, clutter = found.pairs, scan.detector.density(scan.z)
+        rows, which, density = state.poisson.detected(parts.targets, parts.gate, scan)
+        r = np.minimum(density / (clutter[which] + density), SURE)
+        keys = before.ids.min(initial=0) - 1 - which
+        leaves = children(before, found, scan, newborn(rows, scan.places[which], keys, scan.t, r))
+        old, end = len(before.ids), len(before.ids) + len(found.w)
+        leaves.existence[old:end] = SURE
+        begins, other = np.full(len(clutter), -1, np.int64), np.zeros(len(clutter))
+        begins[which], other[which] = end + np.arange(len(which)), np.log1p(density / clutter[which])
+        missed = np.log1p(-before.existence * found.P)
+        odds = found.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
+        forest = grown(state.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
+        path = lengthened(state.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
+        return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
+
+    def _poisson(self, before: Undetected, scan: Scan, leaves: State, mass: Any) -> Undetected:
+        """The undetected targets after a scan, among them those of histories that are given up, of this mass."""
+        which = np.flatnonzero(mass > 0.0)
+        weak = Undetected.of(leaves.rows[which], mass[which] * leaves.existence[which], False)
+        after = before.missed(self.targets, scan).joined(weak)
+        return after.kept(self.targets, self.settings.faint, self.settings.components)
+
+    def _judged(self, leaves: State) -> State:
+        """The histories with their status."""
+        found = np.where(leaves.source >= 0, CONFIRMED, COASTING)
+        return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
+
+    def tracks(self, state: Bernoullis) -> Tracks:
+        shown = best(state.forest)
+        return state.leaves[shown[np.argsort(state.leaves.ids[shown], kind="stable")]].shown(self.targets)
