@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import SettingError, ShapeError, TrackTable
+from pilotage.core import ModelError, SettingError, ShapeError, TrackTable
 from pilotage.estimators.tracking import (
     Scenario,
     births_and_deaths,
@@ -135,9 +135,31 @@ def test_no_targets_and_no_scans() -> None:
         ({"us": np.zeros((2, 3, 1))}, ShapeError, "us"),
         ({"field": [[0, 0], [0, 5]]}, ShapeError, "field"),
         ({"hidden": [[0, 0], [0, 5]]}, ShapeError, "hidden"),
+        ({"hidden": lambda x: np.ones(7, dtype=bool)}, ModelError, "7"),
+        ({"hidden": lambda x: "yes"}, ModelError, "hidden"),
+        ({"contexts": [None]}, ShapeError, "1 contexts"),
         ({"rng": "a"}, SettingError, "rng"),
     ],
 )
 def test_other_settings_are_refused(settings: dict[str, Any], error: type[Exception], named: str) -> None:
     with pytest.raises(error, match=named):
         scene(**{"steps": 10, **settings})
+
+
+@pytest.mark.parametrize("stock", STOCK)
+@pytest.mark.parametrize("settings", [{"n": "a"}, {"steps": "a"}, {"dt": "a"}, {"dt": 0.0}])
+def test_stock_scenarios_refuse_other_settings(stock: Callable[..., Scenario], settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=next(iter(settings))):
+        stock(**settings)
+
+
+def test_an_angle_is_a_number() -> None:
+    with pytest.raises(SettingError, match="angle"):
+        crossing(angle=np.nan)
+    with pytest.raises(SettingError, match="turn"):
+        manoeuvring(turn=np.inf)
+
+
+def test_times_have_one_axis() -> None:
+    with pytest.raises(ShapeError, match=r"\(1, 2\)"):
+        Scenario.observed(scene(steps=2).truth, position(), ts=[[0.0, 0.5]])

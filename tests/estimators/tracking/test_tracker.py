@@ -359,8 +359,17 @@ def test_bad_times_and_settings() -> None:
     for t in (4.0, np.nan, np.inf, 1.7e12):
         with pytest.raises(PilotageError, match=f"{t:g}"[:3]):
             tracker.update([], t)
+        with pytest.raises(PilotageError, match=f"{t:g}"[:3]):
+            tracker.predicted(t)
+    with pytest.raises(SettingError, match="soon"):
+        tracker.predicted("soon")  # type: ignore[arg-type]
+    with pytest.raises(PilotageError, match="sonar"):
+        tracker.update([], 6.0, detector=["sonar"])  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="filter"):
         Tracker("KF", RADAR, BIRTH)
+    for name, value in (("history", -1), ("history", 2.5), ("merge", 1.0), ("threshold", 2.0), ("lag", -1.0)):
+        with pytest.raises(SettingError, match=f"{name} of Tracker is {value}"):
+            Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="Detector"):
         Tracker(KF(CAR, dt=1.0), FIX, BIRTH)  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="misses"):
@@ -394,6 +403,15 @@ def test_a_run_over_scans_is_the_loop(association: str) -> None:
         np.testing.assert_array_equal(table.at(39.0).x, last.mean)
         np.testing.assert_array_equal(table.at(39.0).id, last.ids[last.confirmed])
     assert not len(Tracker(KF(CAR, dt=1.0), RADAR, BIRTH).run(Scans(FIX, [[], []], [0.0, 1.0])).t)
+
+
+def test_scans_of_another_sensor_are_refused() -> None:
+    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH)
+    assert len(tracker.run(Scans(position(std=9.0), [[[0.0, 0.0]]], [0.0])).t) == 0  # detections alike
+    with pytest.raises(PilotageError, match="polar"):
+        tracker.run(Scans(polar_from([0.0, 0.0], std=(0.5, 0.02)), [[[3.0, 0.1]]], [1.0]))
+    with pytest.raises(SettingError, match="Scans"):
+        tracker.run([[[0.0, 0.0]]])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("association", SEVERAL)

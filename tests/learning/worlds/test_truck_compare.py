@@ -138,3 +138,16 @@ def test_controllers_are_compared_under_one_protocol() -> None:
 def test_walls_have_a_larger_budget() -> None:
     assert TruckOptions(distribution="E3").protocol.budget == 300
     assert TruckOptions(distribution="E3", budget=7).protocol.budget == 7
+
+
+def test_laws_of_the_open_yard_steer_to_the_dock_wherever_it_is() -> None:
+    for make in (compare.Linearization, lambda: compare.Oracle(shape=(24, 16, 24, 9))):
+        here, there = (make().act([20.0, y, 0.2, 0.1, dock]).u for y, dock in ((1.0, 0.0), (4.0, 3.0)))
+        np.testing.assert_allclose(here, there, atol=1e-12)
+
+
+def test_between_walls_the_dock_is_in_the_middle() -> None:
+    with pytest.raises(SettingError, match="wall"):
+        compared("lqr", TruckOptions(distribution="E3", goal="wall", starts=1))
+    with pytest.raises(SettingError, match="dock is 2"):
+        compare.Oracle(walls=True, shape=(12, 6, 12, 7)).act([20.0, 0.0, 0.0, 0.0, 2.0])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from pilotage.core import FormatError, ShapeError
+from pilotage.core import FormatError, SettingError, ShapeError
 from pilotage.core.confidence import wilson
 from pilotage.envs.truck import TruckBackerUpper
 from pilotage.envs.truck.yard import kinematics
+from pilotage.learning.networks import MLP
 from pilotage.learning.worlds.truck import (
     EmulatorSettings,
     TruckEmulator,
@@ -325,11 +327,35 @@ def test_damaged_weights_and_other_architectures_are_refused(tmp_path):
         TruckPolicy.load(tmp_path / "n")
     TruckPolicy.new(hidden=(8,), inputs="state").save(tmp_path / "s")
     config = tmp_path / "s" / "config.json"
-    for other in ("directions", "pixels"):
+    for other, named in (("directions", r"\(8, 1\)"), ("pixels", "pixels")):
         config.write_text(config.read_text().replace('"inputs": "state"', f'"inputs": "{other}"'))
-        with pytest.raises(FormatError, match=other):
+        with pytest.raises(FormatError, match=named):
             TruckPolicy.load(tmp_path / "s")
         config.write_text(config.read_text().replace(f'"inputs": "{other}"', '"inputs": "state"'))
     learn_emulator(EmulatorSettings(steps=2, drives=4), tmp_path / "e")
     with pytest.raises(FormatError):
         TruckPolicy.load(tmp_path / "e")
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: TruckPolicy(MLP(3, 1)), "3"),
+        (lambda: TruckPolicy(torch.nn.Linear(8, 1)), "MLP"),  # type: ignore[arg-type]
+        (lambda: TruckPolicy.new(inputs="pixels"), "pixels"),  # type: ignore[arg-type]
+        (lambda: TruckPolicy.new(bounded="no"), "no"),  # type: ignore[arg-type]
+    ],
+)
+def test_networks_and_settings_that_do_not_fit_are_refused(make, named):
+    with pytest.raises(SettingError, match=named):
+        make()
+
+
+@pytest.mark.parametrize(("name", "value"), [("bounded", "no"), ("inputs", ["state"]), ("metrics", [1, 2])])
+def test_a_config_with_values_of_other_types_is_refused(tmp_path, name, value):
+    steady().save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["extra"][name] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(FormatError, match=tmp_path.name):
+        TruckPolicy.load(tmp_path)

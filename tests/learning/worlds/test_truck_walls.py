@@ -103,7 +103,11 @@ def test_a_saved_policy_is_the_same_and_a_damaged_one_is_refused(tmp_path: Path)
 
 
 def test_a_network_of_another_size_is_refused(tmp_path: Path):
-    WallsPolicy(MLP(16, 9)).save(tmp_path)
+    with pytest.raises(SettingError, match="9"):
+        WallsPolicy(MLP(16, 9))
+    policy = WallsPolicy.load()
+    policy.network = MLP(16, 9)
+    policy.save(tmp_path)
     with pytest.raises(FormatError, match="9"):
         WallsPolicy.load(tmp_path)
 

@@ -27,7 +27,7 @@ from ._state import (
     sighted,
 )
 from .management import Management
-from .score_test import ScoreTest
+from .sprt import ScoreTest
 from .tracks import Tracks
 
 

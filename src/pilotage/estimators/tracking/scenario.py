@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import Dynamics, Rng, Scans, Sensor, ShapeError, TrackTable
+from ...core import Dynamics, ModelError, Rng, Scans, Sensor, ShapeError, TrackTable
 from ...core.arrays import Array, frozen, numbers
 from ...core.covariances import scattered
 from ...core.settings import Count, Fraction, NonNegative, Positive, instance, setting, shown
@@ -98,13 +98,14 @@ class Scenario:
             raise ShapeError(
                 f"target {int(np.argmax(died < born)) + 1} dies before it is born; check births and deaths"
             )
-        actions = np.zeros((len(x), max(count - 1, 0), dynamics.action.size)) if us is None else numbers(us, "us")
-        if actions.shape != (len(x), max(count - 1, 0), dynamics.action.size):
-            raise ShapeError(f"us has shape {actions.shape}; expected {(len(x), count - 1, dynamics.action.size)}")
+        shape = len(x), count - 1, dynamics.action.size
+        actions = np.zeros(shape) if us is None else numbers(us, "us")
+        if actions.shape != shape:
+            raise ShapeError(f"us has shape {actions.shape}; expected {shape}")
         moves, others = gen.spawn(2)
         truth = _moved(dynamics, x, actions, step, np.stack([born, np.minimum(died, count)]), moves if noisy else None)
         found = cls.observed(truth, sensor, ts=step * np.arange(count), rng=others, **detector)
-        return cls(**{**found.__dict__, "dynamics": dynamics, "seed": seed})
+        return replace(found, dynamics=dynamics, seed=seed)
 
     @classmethod
     def observed(
@@ -152,8 +153,12 @@ class Scenario:
         mean = setting(clutter, NonNegative, "clutter")
         sensor = instance(sensor, Sensor, "Scenario").on(instance(truth, TrackTable, "Scenario").space)
         times = truth.times if ts is None else numbers(ts, "times of scans")
+        if times.ndim != 1:
+            raise ShapeError(f"times of scans have shape {times.shape}; expected (T,)")
         streams = gen.spawn(4)
-        context = [None] * len(times) if contexts is None else [contexts[k] for k in range(len(times))]
+        context = [None] * len(times) if contexts is None else [*contexts]
+        if len(context) != len(times):
+            raise ShapeError(f"there are {len(context)} contexts for {len(times)} scans; give one for each scan")
         seen = [truth.at(float(t)) for t in times]
         low, high = _field(field, _readings(sensor, seen, context), sensor)
         scans, causes = list[Array](), list[Integers]()
@@ -261,7 +266,12 @@ def _hidden(hidden: Any, x: Array, z: Array) -> NDArray[np.bool_]:
     if hidden is None:
         return np.zeros(len(z), dtype=bool)
     if callable(hidden):
-        return np.broadcast_to(np.asarray(hidden(x), dtype=bool), len(z)) if len(z) else np.zeros(0, dtype=bool)
+        found = np.asarray(hidden(x) if len(z) else False)
+        if found.dtype != bool or found.shape not in ((), (len(z),)):
+            raise ModelError(
+                f"`hidden` answers with {found.dtype} {found.shape} for {len(z)} states; expected one bool for each"
+            )
+        return np.broadcast_to(found, len(z))
     boxes = numbers(hidden, "hidden regions")
     if boxes.ndim != 3 or boxes.shape[1:] != (2, z.shape[1]):
         raise ShapeError(f"hidden regions have shape {boxes.shape}; expected (H, 2, {z.shape[1]}): lowest, highest")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...core import Dynamics, Rng, TrackTable
-from ...core.settings import Count, Positive, setting
+from ...core.settings import Count, Finite, Positive, setting
 from ...core.streams import seeded
 from ...models import constant_turn, constant_velocity, position
 from .scenario import Scenario
@@ -43,7 +44,8 @@ def crossing(
         >>> crossing(rng=1).truth
         TrackTable(80 rows of 2 targets at 40 instants, 0 to 39 s)
     """
-    course = angle * (np.arange(setting(n, Count, "n")) - 0.5 * (n - 1))
+    n, steps, dt = _sizes(n, steps, dt)
+    course = setting(angle, Finite, "angle") * (np.arange(n) - 0.5 * (n - 1))
     v = setting(speed, Positive, "speed") * np.stack([np.cos(course), np.sin(course)], -1)
     starts = np.concatenate([-0.5 * (steps - 1) * dt * v, v], 1)
     return _straight(starts, steps, dt, std, detection=detection, clutter=clutter, rng=rng)
@@ -78,7 +80,8 @@ def parallel(
         >>> parallel(3, gap=5.0, rng=1).truth.at(0.0).x[:, 1].tolist()
         [-5.0, 0.0, 5.0]
     """
-    y = setting(gap, Positive, "gap") * (np.arange(setting(n, Count, "n")) - 0.5 * (n - 1))
+    n, steps, dt = _sizes(n, steps, dt)
+    y = setting(gap, Positive, "gap") * (np.arange(n) - 0.5 * (n - 1))
     starts = np.stack([np.zeros(n), y, np.full(n, setting(speed, Positive, "speed")), np.zeros(n)], -1)
     return _straight(starts, steps, dt, std, detection=detection, clutter=clutter, rng=rng)
 
@@ -114,19 +117,20 @@ def manoeuvring(
         >>> manoeuvring(rng=1).truth.space.names
         ('x', 'y', 'vx', 'vy', 'yaw_rate')
     """
+    n, steps, dt = _sizes(n, steps, dt)
     gen, seed = seeded(rng)
     draw = gen.spawn(1)[0]
-    v, p = _scattered(setting(n, Count, "n"), setting(speed, Positive, "speed"), spread, draw)
-    side = np.where(draw.random(n) < 0.5, -turn, turn)
+    v, p = _scattered(n, setting(speed, Positive, "speed"), spread, draw)
+    side = np.where(draw.random(n) < 0.5, -1.0, 1.0) * setting(turn, Finite, "turn")
     model, states = constant_turn(), [np.concatenate([p, v, np.zeros((n, 1))], 1)]
-    for k in range(1, setting(steps, Count, "steps")):
+    for k in range(1, steps):
         x = states[-1].copy()
         x[:, 4] = side if steps <= 3 * k < 2 * steps else 0.0
         states.append(np.asarray(model.step(x, np.zeros((n, 0)), dt)))
     t, ids = np.repeat(dt * np.arange(steps), n), np.tile(np.arange(1, n + 1), steps)
     truth = TrackTable(t, ids, np.concatenate(states), space=model.state)
     found = Scenario.observed(truth, position(std=std), detection=detection, clutter=clutter, rng=gen)
-    return Scenario(**{**found.__dict__, "dynamics": model, "seed": seed})
+    return replace(found, dynamics=model, seed=seed)
 
 
 def births_and_deaths(
@@ -160,10 +164,11 @@ def births_and_deaths(
         >>> len(births_and_deaths(5, rng=1).truth.ids)
         5
     """
+    n, steps, dt = _sizes(n, steps, dt)
     gen, seed = seeded(rng)
     draw = gen.spawn(1)[0]
-    v, p = _scattered(setting(n, Count, "n"), setting(speed, Positive, "speed"), spread, draw)
-    born = draw.integers(0, setting(steps, Count, "steps"), n)
+    v, p = _scattered(n, setting(speed, Positive, "speed"), spread, draw)
+    born = draw.integers(0, steps, n)
     lives = np.ceil(draw.exponential(setting(life, Positive, "life"), n) / dt)
     settings: dict[str, Any] = {"births": born, "deaths": born + np.maximum(lives, 1.0), "rng": gen}
     return _straight(
@@ -204,13 +209,19 @@ def occlusion(
         >>> sorted(Counter(seen.tolist()).values())                     # of 40 scans; 8 are behind the wall
         [32, 32]
     """
+    n, steps, dt = _sizes(n, steps, dt)
     middle = 0.5 * (steps - 1) * dt * setting(speed, Positive, "speed")
     half = 0.5 * setting(width, Positive, "width")
-    y = setting(gap, Positive, "gap") * (np.arange(setting(n, Count, "n")) - 0.5 * (n - 1))
+    y = setting(gap, Positive, "gap") * (np.arange(n) - 0.5 * (n - 1))
     starts = np.stack([np.zeros(n), y, np.full(n, speed), np.zeros(n)], -1)
     model = constant_velocity()
     hidden = lambda x: np.abs(x[:, 0] - middle) < half
     return _straight(starts, steps, dt, std, model, detection=detection, clutter=clutter, hidden=hidden, rng=rng)
+
+
+def _sizes(n: int, steps: int, dt: float) -> tuple[int, int, float]:
+    """Numbers of targets and of scans, and the time between scans."""
+    return setting(n, Count, "n"), setting(steps, Count, "steps"), setting(dt, Positive, "dt")
 
 
 def _scattered(n: int, speed: float, spread: float, draw: np.random.Generator) -> Any:
@@ -226,4 +237,4 @@ def _straight(
     """Targets of constant velocity seen by a detector of positions; with the seed that drew their starts, if any."""
     motion = constant_velocity() if model is None else model
     found = Scenario.of(motion, position(std=std), starts, dt=dt, steps=steps, **settings)
-    return found if seed is None else Scenario(**{**found.__dict__, "seed": seed})
+    return found if seed is None else replace(found, seed=seed)

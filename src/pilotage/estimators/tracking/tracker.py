@@ -7,13 +7,13 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError
-from ...core.settings import Fraction, NonNegative, instance, setting
+from ...core.settings import Fraction, Interval, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
 from ._independent import Independent
 from ._state import Hypotheses, Method, Parts, Scan
@@ -27,6 +27,8 @@ from .management import Management
 from .one_point import OnePoint
 from .sprt import ScoreTest
 from .tracks import Tracks
+
+Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
 
 class Tracker:
@@ -101,7 +103,7 @@ class Tracker:
             gate if isinstance(gate, Gate) else Gate(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            Gate(merge) if setting(merge, Fraction, "merge of Tracker") > 0.0 else None,
+            Gate(merge) if setting(merge, Merge, "merge of Tracker") > 0.0 else None,
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
         self._method = method(GNN() if association is None else association, parts, threshold)
@@ -109,7 +111,8 @@ class Tracker:
         self._state: Any = None
         self._numbers = itertools.count(1)
         self._past = deque[tuple[Any, Scan]]()
-        self._shown = deque[Tracks](maxlen=history or None) if history else None
+        kept = setting(history, Natural, "history of Tracker")
+        self._shown = deque[Tracks](maxlen=kept) if kept else None
         for each in self.detectors.values():
             self._method.targets.mounted(each.sensor)
 
@@ -159,10 +162,11 @@ class Tracker:
 
     def predicted(self, t: float) -> Tracks:
         """The tracks at a later time, without taking in a scan."""
+        t = self._age(t)
         state = self._method.none(t) if self._state is None else self._state
-        if not t >= state.t:
+        if t < state.t:
             raise PilotageError(f"t is {t}; the tracks are at {state.t:g} s, and are predicted to later times")
-        return self._method.tracks(self._method.predict(state, float(t)))
+        return self._method.tracks(self._method.predict(state, t))
 
     def adopt(self, beliefs: Mapping[int, Gaussian], t: float) -> None:
         """Replace beliefs of tracks by better ones, such as those of a `TrackFuser`; numbers without a track are left.
@@ -175,8 +179,10 @@ class Tracker:
             PilotageError: when they are of another time, or the tracker has a lag or a filter of several models.
         """
         targets, state = self._method.targets, self._state
-        if not targets.alone or self.lag > 0.0:
-            raise PilotageError("a tracker with a filter of several models, or with a lag, takes no beliefs of others")
+        if not targets.alone or self.lag > 0.0 or not isinstance(self._method, Independent):
+            raise PilotageError(
+                "a tracker of several hypotheses, with a filter of several models or with a lag takes no beliefs of others"
+            )
         if state is None or t != state.t:
             raise PilotageError(f"beliefs are at t = {t:g} s, the tracks at {self.t:g} s; give those of the same time")
         rows = state.rows.copy()
@@ -206,10 +212,11 @@ class Tracker:
             >>> len(tracker.run(scene.scans).ids)
             2
         """
-        events = [(float(t), i, k) for i, one in enumerate(scans) for k, t in enumerate(one.ts)]
+        given = instances(scans, Scans, "Tracker.run")
+        events = [(float(t), i, k) for i, one in enumerate(given) for k, t in enumerate(one.ts)]
         found = list[Tracks]()
         for t, i, k in sorted(events, key=lambda event: event[0]):
-            one = scans[i]
+            one = given[i]
             context = None if one.contexts is None else one.contexts[k]
             found.append(self.update(one[k], t, detector=self._name(one.sensor), context=context))
         return table(found, self._method.targets.shared)
@@ -220,26 +227,33 @@ class Tracker:
         for name, one in self.detectors.items():
             if one.sensor is sensor:
                 return name
-        if len(self.detectors) == 1:
+        if len(self.detectors) == 1 and self._detector(None).sensor.reading == sensor.reading:
             return next(iter(self.detectors))
         raise PilotageError(f"no detector has the sensor {sensor!r}; give its name, one of {list(self.detectors)}")
 
     def _detector(self, name: str | None) -> Detector:
         if name is None and len(self.detectors) == 1:
             return next(iter(self.detectors.values()))
-        if name not in self.detectors:
-            raise PilotageError(f"there is no detector {name!r}; there are {', '.join(self.detectors)}")
+        if not isinstance(name, str) or name not in self.detectors:
+            names = ", ".join(self.detectors) or "none with names; leave it out"
+            raise PilotageError(f"there is no detector {name!r}; there are {names}")
         return self.detectors[name]
 
     def _time(self, t: float) -> float:
-        t = setting(t, float, "t")
-        if not math.isfinite(t):
-            raise PilotageError(f"t is {t}; a scan has a finite time, in seconds")
+        """The time of a scan that is not too late."""
+        t = self._age(t)
         if self._state is not None and t < self._state.t - self.lag:
             raise PilotageError(
                 f"t is {t:g} s, earlier than the latest scan at {self._state.t:g} s by more than the lag of "
                 f"{self.lag:g} s; sort the scans, or give the tracker a longer lag"
             )
+        return t
+
+    def _age(self, t: float) -> float:
+        """A finite time that is not centuries after the latest scan."""
+        t = setting(t, float, "t")
+        if not math.isfinite(t):
+            raise PilotageError(f"t is {t}; expected a finite time, in seconds")
         if self._state is not None and t - self._state.t > AGE:
             raise PilotageError(f"t is {t:g} s, 300 years after the latest scan; times are in seconds")
         return t

@@ -11,14 +11,16 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ....core import Action, ActionStatus
+from ....core import Action, ActionStatus, SettingError
 from ....core.arrays import Array
+from ....core.settings import instance
 from ....core.states import state_of
 from ....envs.truck.yard import controls, space
 from ....models.trace.sensor import TracedSensor
 from ...border import array
 from ...networks import MLP
 from ...policy import FUNCTIONS
+from ...scaling import Scaling
 from .kinematics import HOLD, STRIDE
 
 
@@ -55,15 +57,24 @@ class Steering(ABC):
 
 
 class SteeringPolicy(Steering):
-    """A controller whose network chooses the steering angle.
+    """A controller whose network chooses the steering angle; `scaling` has the sizes that the network needs.
 
     Args:
         network: the network, which is evaluated by numpy.
         metrics: results of training and evaluation, which are saved with the weights.
+
+    Raises:
+        SettingError: if the network has other sizes.
     """
+
+    scaling: Scaling
 
     def __init__(self, network: MLP, metrics: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        given = instance(network, MLP, type(self).__name__).settings
+        sizes = given["inputs"], given["outputs"]
+        if sizes != self.scaling.widths:
+            raise SettingError(f"the network has (inputs, outputs) {sizes}; expected {self.scaling.widths}")
         self.network, self.metrics = network, dict(metrics or {})
         self.refresh()
 

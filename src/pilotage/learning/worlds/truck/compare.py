@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ....control import TrailerBacking
+from ....core import SettingError
 from ....core.arrays import Array
 from ....models import truck
 from ..._threads import threads_for
@@ -43,7 +44,7 @@ class Linearization(Steering):
         self.law = TrailerBacking(truck(), [0.0, 0.0, 0.0], length=length, approach=approach, dt=self.dt)
 
     def decide(self, x: Array) -> Array:
-        return self.law.act(x[:4]).u[1:]
+        return self.law.act(relative(x)).u[1:]
 
 
 class Oracle(Steering):
@@ -56,11 +57,23 @@ class Oracle(Steering):
 
     def __init__(self, walls: bool = False, **settings: Any) -> None:
         super().__init__()
-        self.oracle = TruckOracle(walls=walls, **settings)
+        self.walls, self.oracle = walls, TruckOracle(walls=walls, **settings)
         self.value = self.oracle.solve()
 
     def decide(self, x: Array) -> Array:
-        return np.array([self.oracle.act(self.value, x[:4])[0]])
+        if self.walls and x[4] != 0.0:
+            raise SettingError(f"dock is {x[4]:g}; expected 0: between the walls, the oracle knows no other dock")
+        return np.array([self.oracle.act(self.value, relative(x))[0]])
+
+
+def relative(x: Array) -> Array:
+    """The state ``(4,)`` whose y is relative to the dock, for a state ``(5,)`` of the environment.
+
+    Example:
+        >>> relative(np.array([20.0, 3.0, 0.1, 0.2, 1.0])).tolist()
+        [20.0, 2.0, 0.1, 0.2]
+    """
+    return np.array([x[0], x[1] - x[4], x[2], x[3]])
 
 
 def policy(walls: bool) -> Steering:
@@ -112,11 +125,16 @@ class Comparison(NamedTuple):
 def compared(name: Name, options: TruckOptions) -> Comparison:
     """The result of a controller of `CONTROLLERS` from the starts of the options, one truck after the other.
 
+    Raises:
+        SettingError: if the dock moves between walls.
+
     Example:
         >>> compared("limited-lqr", TruckOptions(starts=5)).rate.successes
         5
     """
     walls = options.distribution == "E3"
+    if walls and options.goal != "dock":
+        raise SettingError(f"goal is {options.goal!r}; expected 'dock': with E3, controllers know the walls around it")
     driver = CONTROLLERS[name](walls)
     ends, seconds = [], []
     with threads_for(0):

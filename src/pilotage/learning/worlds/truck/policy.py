@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ....core import FormatError
 from ....core.arrays import Array
-from ...checkpoint import load, save
+from ....core.settings import setting
+from ...checkpoint import fitting, load, save
 from ...networks import MLP
 from ...scaling import Scaling
 from ._steering import SteeringPolicy
@@ -58,6 +58,9 @@ class TruckPolicy(SteeringPolicy):
         inputs: "directions", or "state" as in 1990: then the hitch angle is the network's to find, and the steering
             jumps where an angle does.
 
+    Raises:
+        SettingError: if the network has other sizes than the features need, or a setting is wrong.
+
     Source: Nguyen and Widrow, "The truck backer-upper", IJCNN 1989; Jenkins and Yuhas, "A simplified neural network
     solution through problem decomposition", 1993, for a network of two hidden units.
 
@@ -75,8 +78,8 @@ class TruckPolicy(SteeringPolicy):
         bounded: bool = True,
         inputs: Inputs = "directions",
     ) -> None:
-        self.bounded = bounded
-        self.inputs: Inputs = inputs
+        self.bounded = setting(bounded, bool, "bounded")
+        self.inputs: Inputs = setting(inputs, Inputs, "inputs")
         self.scaling = Scaling.none(FEATURES[inputs], 1)
         super().__init__(network, metrics)
 
@@ -90,7 +93,8 @@ class TruckPolicy(SteeringPolicy):
         seed: int = 0,
     ) -> TruckPolicy:
         """A policy that does not steer yet."""
-        return cls(MLP(FEATURES[inputs], 1, hidden=hidden, seed=seed), bounded=bounded, inputs=inputs)
+        known: Inputs = setting(inputs, Inputs, "inputs")
+        return cls(MLP(FEATURES[known], 1, hidden=hidden, seed=seed), bounded=bounded, inputs=inputs)
 
     def __call__(self, x: torch.Tensor, turned: torch.Tensor | None = None) -> torch.Tensor:
         """The steering angles ``(...)`` [rad] in states ``(..., 4)`` whose y is relative to the dock.
@@ -136,12 +140,8 @@ class TruckPolicy(SteeringPolicy):
         """
         kept = load(folder, "truck policy", entries={"metrics": None, "bounded": True, "inputs": "directions"})
         network: Any = kept.network
-        inputs: Any = kept.extra["inputs"]
-        sizes = network.settings["inputs"], network.settings["outputs"]
-        if inputs not in FEATURES or sizes != (FEATURES[inputs], 1):
-            wanted = ", ".join(f"{form!r} with {(count, 1)}" for form, count in FEATURES.items())
-            raise FormatError(f"the network in {folder} has the inputs {inputs!r} and sizes {sizes}; expected {wanted}")
-        return cls(network, kept.extra["metrics"], bounded=bool(kept.extra["bounded"]), inputs=inputs)
+        with fitting(folder):
+            return cls(network, **kept.extra)
 
 
 def _features(form: Inputs, x: torch.Tensor, turned: torch.Tensor | None) -> torch.Tensor:

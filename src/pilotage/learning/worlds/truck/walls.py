@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....core import FormatError, SettingError
+from ....core import SettingError
 from ....core.arrays import Array
-from ...checkpoint import load, save
+from ...checkpoint import fitting, load, save
 from ...networks import MLP
 from ...scaling import Scaling
 from ._grid import FINE
@@ -47,6 +47,9 @@ class WallsPolicy(SteeringPolicy):
     Args:
         network: an `MLP` from 16 features to 33 numbers.
         metrics: results of training and evaluation, which are saved with the weights.
+
+    Raises:
+        SettingError: if the network has other sizes.
 
     Example:
         >>> policy = WallsPolicy.load()
@@ -99,10 +102,8 @@ class WallsPolicy(SteeringPolicy):
         """
         kept = load(folder, "truck walls", entries={"metrics": ...})
         network: Any = kept.network
-        sizes = network.settings["inputs"], network.settings["outputs"]
-        if sizes != (FEATURES, CHOICES):
-            raise FormatError(f"the network in {folder} has (inputs, outputs) {sizes}; expected {(FEATURES, CHOICES)}")
-        return cls(network, kept.extra["metrics"])
+        with fitting(folder):
+            return cls(network, **kept.extra)
 
 
 def located(x: Any, m: Any) -> tuple[Any, Any, Any, Any]:
