@@ -193,8 +193,8 @@ class Tracker:
         return table(found, self._method.targets.shared)
 
     def _name(self, sensor: Any) -> str:
-        if isinstance(sensor, str):
-            return sensor
+        if isinstance(sensor, str):  # a detector without a name takes scans of any, such as those of a file
+            return next(iter(self.detectors)) if "" in self.detectors else sensor
         for name, one in self.detectors.items():
             if one.sensor is sensor:
                 return name
@@ -206,7 +206,8 @@ class Tracker:
         if name is None and len(self.detectors) == 1:
             return next(iter(self.detectors.values()))
         if name not in self.detectors:
-            raise PilotageError(f"there is no detector {name!r}; there are {', '.join(self.detectors)}")
+            names = ", ".join(self.detectors) or "none with a name; give Tracker a mapping of names"
+            raise PilotageError(f"there is no detector {name!r}; there are {names}")
         return self.detectors[name]
 
     def _time(self, t: float) -> float:
