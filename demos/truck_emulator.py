@@ -22,7 +22,6 @@ from pilotage.core.arrays import Array
 from pilotage.io import write_atomic
 from pilotage.learning.worlds import TruckPolicy
 from pilotage.learning.worlds.truck import EmulatorSettings, TruckEmulator, learn_emulator
-from pilotage.learning.worlds.truck.compare import WEIGHTS
 from pilotage.learning.worlds.truck.emulator import Form
 from pilotage.learning.worlds.truck.evaluate import TruckOptions
 from pilotage.learning.worlds.truck.kinematics import STEERING, backed, rear, running
@@ -99,7 +98,7 @@ def main(*, seed: int = 0, out: Path = Path("pilotage-demo")) -> int:
         seed: Seed of the emulators and of the drives.
         out: Folder for the picture.
     """
-    truth, policy = open_loop(backed, seed), TruckPolicy.load(WEIGHTS / "seed-1")
+    truth, policy = open_loop(backed, seed), TruckPolicy.load()
     emulators = {form: learned(form, seed) for form in FORMS}
     errors = {form: np.linalg.norm(open_loop(model, seed) - truth, axis=-1) for form, model in emulators.items()}
     print("median error     " + "".join(f"{DECISION * k:>9.1f} m" for k in (1, 10, STEPS)))

@@ -217,6 +217,11 @@ def test_recorded_drives_teach_a_policy() -> None:
     ):
         with pytest.raises(ShapeError, match="expected"):
             imitate(wrong, CART, HOME, few, rng=0)
+    for name in ("xs", "plans"):
+        gap = Demonstrations(xs.copy(), np.zeros((300, 0)), us[:, None].copy())
+        getattr(gap, name)[7] = np.nan
+        with pytest.raises(ShapeError, match=f"{name} of the demonstrations"):
+            imitate(gap, CART, HOME, few, rng=0)
 
 
 def test_a_function_is_told_how_to_teach() -> None:
@@ -295,7 +300,7 @@ def test_a_glitch_in_the_data_is_named() -> None:
     fit(ResidualDynamics(SWING), xs, us, DT, epochs=1, rng=0)  # nothing is left but rounding errors
     jump = np.concatenate(xs), np.concatenate([us[0], [[0.0]], us[1]])  # two trials, joined end to end
     xs[1][7:, 1] += 1e4
-    with pytest.warns(RuntimeWarning, match="transition 36 of 60 changes theta_rate by 1e.05"):
+    with pytest.warns(RuntimeWarning, match="transition 6 of 30 in episode 1 changes theta_rate by 1e.05"):
         fit(model, xs, us, DT, epochs=1, rng=0)
     jump[0][31:, 1] += 1e3
     with pytest.warns(RuntimeWarning, match="transition 30 of 61 changes theta_rate.*jump to another start"):

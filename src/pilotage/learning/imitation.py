@@ -108,7 +108,12 @@ def imitate(
 def _checked(
     given: Demonstrations, state: Space, action: Space, stage: Space, like: NetworkPolicy | None
 ) -> Demonstrations:
-    """The demonstrations as arrays of the right shapes; they may be recordings."""
+    """The demonstrations as arrays of the right shapes; they may be recordings.
+
+    Raises:
+        ShapeError: if shapes do not match, or numbers are not finite.
+        PilotageError: if there are fewer than two.
+    """
     arrays = [numbers(getattr(given, name), f"{name} of the demonstrations") for name in ("xs", "rows", "plans")]
     xs, rows, plans = (each.shape for each in arrays)
     n, steps = xs[0] if xs else 0, plans[1] if len(plans) == 3 else 1
@@ -121,6 +126,8 @@ def _checked(
         raise ShapeError(f"the plans have {steps} actions; expected {like.steps}, as the policy `like` has")
     if n < 2:
         raise PilotageError(f"the teacher gave {n} usable plans; two at least are needed")
+    for each, space, name in zip(arrays, (state, stage, action), ("xs", "rows", "plans"), strict=True):
+        space.check(each, f"{name} of the demonstrations")
     return Demonstrations(*arrays)
 
 

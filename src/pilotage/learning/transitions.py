@@ -94,6 +94,7 @@ def velocities(
     A `RuntimeWarning` names a transition that is larger than all others together, as after a glitch of a sensor.
     """
     x, u, y = steps_of(model, states, actions)
+    ends = np.cumsum([math.prod(us.shape[:-1]) for us in actions]) if _episodes(states) else np.array([len(x)])
     with np.errstate(over="ignore", invalid="ignore"):
         v = np.asarray(model.state.minus(y, model.prior.step(x, u, dt)) / dt)
     for n in np.flatnonzero(~np.isfinite(v).all(-1))[:1]:
@@ -101,12 +102,15 @@ def velocities(
             f"the velocity of transition {n}, from {x[n].tolist()} to {y[n].tolist()} in {dt:g} s, is not finite; "
             "check the units of states and actions, and the prior"
         )
-    _warn_of_glitches(v, model.state.minus(y, x) / dt, model.state.tangent_names)
+    _warn_of_glitches(v, model.state.minus(y, x) / dt, model.state.tangent_names, ends)
     return tensor(x), tensor(u), tensor(v)
 
 
-def _warn_of_glitches(v: Array, motion: Array, names: Sequence[str]) -> None:
-    """A warning if one row of `v` has most of the square of a component, and is no rounding error of the motion."""
+def _warn_of_glitches(v: Array, motion: Array, names: Sequence[str], ends: Array) -> None:
+    """A warning if one row of `v` has most of the square of a component, and is no rounding error of the motion.
+
+    `ends` are the numbers of rows up to the end of each episode.
+    """
     if len(v) < ENOUGH:
         return
     with np.errstate(over="ignore", invalid="ignore"):
@@ -116,12 +120,21 @@ def _warn_of_glitches(v: Array, motion: Array, names: Sequence[str]) -> None:
     for j in np.flatnonzero((top > DOMINANT * (top + rest)) & (top > 1e-6 * size) & (top < np.inf)).tolist():
         times = math.sqrt(top[j] * (len(v) - 1) / max(rest[j], 1e-300))
         warnings.warn(
-            f"transition {k[j]} of {len(v)} changes {names[j]} by {v[k[j], j]:.3g} per second beyond the prior, "
+            f"{_place(int(k[j]), ends)} changes {names[j]} by {v[k[j], j]:.3g} per second beyond the prior, "
             f"{times:.2g} times as much as others; the network learns little else. If it is a glitch, or the jump to "
-            "another start, remove it",
+            "another start, cut the episode there in two",
             RuntimeWarning,
             stacklevel=5,
         )
+
+
+def _place(row: int, ends: Array) -> str:
+    """The words for a transition: its number, in its episode if there are several."""
+    if len(ends) == 1:
+        return f"transition {row} of {ends[0]}"
+    k = int(np.searchsorted(ends, row, side="right"))
+    first = int(ends[k - 1]) if k else 0
+    return f"transition {row - first} of {int(ends[k]) - first} in episode {k}"
 
 
 def steps_of(model: Dynamics, states: Any, actions: Any) -> tuple[Array, Array, Array]:

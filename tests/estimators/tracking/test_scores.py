@@ -430,3 +430,13 @@ def test_a_crowd_at_one_point() -> None:
     crowd = TrackTable(np.zeros(n), np.arange(n), np.zeros((n, 2)), space=PLANE)
     found = scored((crowd, crowd))
     assert found["CLEAR MOTA"] == 1.0 and found["GOSPA GOSPA"] == 0.0
+
+
+def test_times_that_never_agree_are_told() -> None:
+    """All scores are 0 if a clock is off by more than the tolerance, and no number says why."""
+    space = Space("x y [m]")
+    truth = TrackTable([0.0, 1.0], [1, 1], [[0.0, 0.0], [1.0, 0.0]], space=space)
+    late = TrackTable([0.1, 1.1], [1, 1], [[0.0, 0.0], [1.0, 0.0]], space=space)
+    with pytest.warns(RuntimeWarning, match="no instant in common"):
+        compare(truth, late, cutoff=4.0)
+    assert len(compare(truth, late, cutoff=4.0, tolerance=0.2).row) == 2

@@ -454,3 +454,13 @@ def test_a_gate_of_the_filter_is_left_to_the_tracker() -> None:
     given, _ = scene(7)
     one, other = (Tracker(f, RADAR, BIRTH, gate=Gate(0.99)) for f in (KF(CAR, dt=1.0, gate=0.1), KF(CAR, dt=1.0)))
     np.testing.assert_array_equal(followed(one, given)[-1].mean, followed(other, given)[-1].mean)
+
+
+def test_scans_of_a_file_have_the_name_of_no_detector() -> None:
+    """`read_radar_csv` calls the sensor "radar": a tracker of one detector without a name takes such scans."""
+    scans = Scans("radar", [[[0.0, 0.0]], [[0.1, 0.0]], [[0.2, 0.0]]], ts=[0.0, 1.0, 2.0])
+    found = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH).run(scans)
+    named = Tracker(KF(CAR, dt=1.0), {"radar": RADAR}, BIRTH).run(scans)
+    assert found.ids.tolist() == named.ids.tolist()
+    with pytest.raises(PilotageError, match="'radar'.*sonar"):
+        Tracker(KF(CAR, dt=1.0), {"sonar": RADAR}, BIRTH).run(scans)

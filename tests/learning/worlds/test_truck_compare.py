@@ -20,6 +20,7 @@ from pilotage.learning.worlds.truck.bending import GAIN, NUMBERS, bending, bent
 from pilotage.learning.worlds.truck.compare import CONTROLLERS, compared, table
 from pilotage.learning.worlds.truck.evaluate import Name
 from pilotage.learning.worlds.truck.line_regulator import LineRegulator
+from pilotage.learning.worlds.truck.policy import WEIGHTS
 from pilotage.learning.worlds.truck.predictive import ilqr, mppi
 from pilotage.learning.worlds.truck.trailer_pursuit import TrailerPursuit, Way
 
@@ -132,7 +133,7 @@ def test_controllers_are_compared_under_one_protocol() -> None:
     lines = list(table((each.controller, compared(each.controller, each)) for each in options))
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
     with pytest.raises(SettingError, match="limited-lqr"):
-        TruckWorld().evaluate(compare.WEIGHTS, options[0])
+        TruckWorld().evaluate(WEIGHTS, options[0])
 
 
 def test_walls_have_a_larger_budget() -> None:

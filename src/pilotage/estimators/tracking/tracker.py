@@ -181,7 +181,7 @@ class Tracker:
         targets, state = self._method.targets, self._state
         if not targets.alone or self.lag > 0.0 or not isinstance(self._method, Independent):
             raise PilotageError(
-                "a tracker of several hypotheses, with a filter of several models or with a lag takes no beliefs of others"
+                "a tracker of several hypotheses, with a filter of several models or a lag takes no beliefs of others"
             )
         if state is None or t != state.t:
             raise PilotageError(f"beliefs are at t = {t:g} s, the tracks at {self.t:g} s; give those of the same time")
@@ -222,8 +222,8 @@ class Tracker:
         return table(found, self._method.targets.shared)
 
     def _name(self, sensor: Any) -> str:
-        if isinstance(sensor, str):
-            return sensor
+        if isinstance(sensor, str):  # a detector without a name takes scans of any, such as those of a file
+            return next(iter(self.detectors)) if "" in self.detectors else sensor
         for name, one in self.detectors.items():
             if one.sensor is sensor:
                 return name
@@ -235,7 +235,7 @@ class Tracker:
         if name is None and len(self.detectors) == 1:
             return next(iter(self.detectors.values()))
         if not isinstance(name, str) or name not in self.detectors:
-            names = ", ".join(self.detectors) or "none with names; leave it out"
+            names = ", ".join(self.detectors) or "none with a name; give Tracker a mapping of names"
             raise PilotageError(f"there is no detector {name!r}; there are {names}")
         return self.detectors[name]
 

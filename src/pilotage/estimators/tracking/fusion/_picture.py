@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core import Gaussian
 from ....core.arrays import Array
-from .._independent import give_way
+from .._doubles import give_way
 from .._targets import Rows, Targets
 from ..gate import Gate
 from ..tracks import Tracks, TrackStatus

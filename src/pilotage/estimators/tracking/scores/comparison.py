@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -141,6 +142,9 @@ def compare(
         SettingError: if the cutoff is missing or not positive.
         SpaceError: if the spaces share no position and no distance is given.
 
+    Warns:
+        RuntimeWarning: if truth and tracks have no instant in common.
+
     Example:
         >>> from pilotage.core import Space
         >>> plane = Space("x y [m]")
@@ -181,6 +185,7 @@ def _compared(truth: TrackTable, tracks: TrackTable, near: Closeness, tolerance:
     for table, rows, name in ((truth, a, "truth"), (tracks, b, "tracks")):
         _refuse_merged(table, rows, name, tolerance)
     first, after = np.searchsorted(b, a), np.searchsorted(b, a, side="right")
+    _warn_of_times(truth, tracks, first, after)
     row, column, s, d = near.pairs(truth.x, tracks.x, first, after)
     return {
         "times": t[order][new],
@@ -193,6 +198,18 @@ def _compared(truth: TrackTable, tracks: TrackTable, near: Closeness, tolerance:
         "similarity": s,
         "distance": d,
     }
+
+
+def _warn_of_times(truth: TrackTable, tracks: TrackTable, first: Integers, after: Integers) -> None:
+    """A warning if no instant of the truth is one of the tracks, as when a clock is off."""
+    if len(truth) and len(tracks) and (after == first).all():
+        warnings.warn(
+            f"truth (from {truth.t[0]:g} to {truth.t[-1]:g} s) and tracks (from {tracks.t[0]:g} to {tracks.t[-1]:g} s) "
+            "have no instant in common, so nothing matches; report tracks at the times of the truth, or give a larger "
+            "tolerance",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _refuse_merged(table: TrackTable, instant: Integers, name: str, tolerance: float) -> None:

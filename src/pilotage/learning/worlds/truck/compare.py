@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +26,6 @@ from .policy import TruckPolicy
 from .predictive import ilqr, mppi
 from .trailer_pursuit import TrailerPursuit
 from .walls import WallsPolicy
-
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 class Linearization(Steering):
@@ -78,7 +75,7 @@ def relative(x: Array) -> Array:
 
 def policy(walls: bool) -> Steering:
     """The policy of the package for these starts."""
-    return WallsPolicy.load() if walls else TruckPolicy.load(WEIGHTS / "seed-1")
+    return WallsPolicy.load() if walls else TruckPolicy.load()
 
 
 CONTROLLERS: Mapping[Name, Callable[[bool], Steering]] = {

@@ -19,6 +19,8 @@ from ._steering import SteeringPolicy
 from .kinematics import STEERING, TRAILER, directions, rear, wrapped
 
 Inputs = Literal["directions", "state"]
+WEIGHTS = Path(__file__).parent / "weights"
+"""The policies in the package, one folder for each training seed."""
 FEATURES: Mapping[Inputs, int] = {"directions": 8, "state": 6}
 MIDDLE, SPREAD = (20.0, 0.0), (20.0, 10.0)
 """Middle and spread of the axle's place [m], to which the features are scaled."""
@@ -131,8 +133,8 @@ class TruckPolicy(SteeringPolicy):
         save(self, "truck policy", folder, {"metrics": self.metrics, "bounded": self.bounded, "inputs": self.inputs})
 
     @classmethod
-    def load(cls, folder: str | Path) -> TruckPolicy:
-        """The policy that `save` wrote.
+    def load(cls, folder: str | Path = WEIGHTS / "seed-1") -> TruckPolicy:
+        """The policy that `save` wrote; default: that of the package.
 
         Raises:
             MissingFile: if there is no policy in the folder.

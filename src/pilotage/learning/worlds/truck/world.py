@@ -21,12 +21,10 @@ from .emulator import EmulatorSettings, Form, learn_emulator
 from .evaluate import TruckOptions, evaluate, examined
 from .kinematics import backed
 from .lessons import Lessons, LessonSettings, Model
-from .policy import TruckPolicy
+from .policy import WEIGHTS, TruckPolicy
 from .recovery import RecoverySettings, recover
 from .walls import WallsPolicy
 
-WEIGHTS = Path(__file__).parent / "weights"
-"""The policies in the package, one folder for each training seed."""
 Through = Literal["emulator", "truth", "hybrid"]
 
 
