@@ -36,10 +36,10 @@ RECIPES: dict[str, Any] = {
 SIDES = np.array([30.0, 70.0])
 
 
-def film(seed: int, targets: int = 6, scans: int = 25, clutter: float = 1.0) -> Any:
+def film(seed: int, targets: int = 6, scans: int = 25, clutter: float = 1.0, side: float = 400.0) -> Any:
     """Boxes, scores and times: targets that walk and are missed at times, clutter, gaps, irregular times."""
     rng = np.random.default_rng(seed)
-    x, v = rng.uniform(0, 400, (targets, 2)), 60 * rng.normal(size=(targets, 2))
+    x, v = rng.uniform(0, side, (targets, 2)), 60 * rng.normal(size=(targets, 2))
     t, found = 0.0, []
     for _ in range(scans):
         dt = float(rng.choice([0.04, 0.08, 0.2]))
@@ -47,7 +47,7 @@ def film(seed: int, targets: int = 6, scans: int = 25, clutter: float = 1.0) -> 
         keep = rng.random(targets) < 0.85
         sides = SIDES * np.exp(0.05 * rng.normal(size=(keep.sum(), 2)))
         boxes = np.concatenate([x[keep] + 2 * rng.normal(size=(keep.sum(), 2)) - sides / 2, sides], 1)
-        false = rng.uniform(0, 400, (rng.poisson(clutter), 2))
+        false = rng.uniform(0, side, (rng.poisson(clutter), 2))
         false = np.concatenate([false, np.tile(SIDES, (len(false), 1))], 1)
         order = rng.permutation(len(boxes) + len(false))
         scores = np.where(rng.random(len(order)) < 0.7, rng.uniform(0.7, 1.0, len(order)), rng.uniform(0.0, 0.7))
@@ -165,6 +165,19 @@ def test_a_tracker_is_the_loop_over_plain_matrices(name: str, seed: int, patienc
             belief = tracks.belief
             np.testing.assert_allclose(belief.mean, [a["x"] for a in wanted], rtol=1e-9, atol=1e-6)
             np.testing.assert_allclose(belief.cov, [a["P"] for a in wanted], rtol=1e-9, atol=1e-6)
+
+
+def test_the_direction_of_motion_decides_in_a_crowd() -> None:
+    """Momentum that outweighs the overlap, in crowds, against the loop; and it makes a difference."""
+    differ = False
+    for seed in range(6):
+        strong, none = (BoxRecipe(stages=(Stage(0.05, momentum=m),)) for m in (3.0, 0.0))
+        tracker, other, plain = BoxTracker(strong), BoxTracker(none), Plain(strong)
+        for boxes, scores, t in film(seed, targets=8, scans=15, side=90.0):
+            tracks, wanted = tracker.update(boxes, t, scores=scores), plain.update(boxes, scores, t)
+            assert tracks.source.tolist() == [-1 if a["j"] is None else a["j"] for a in wanted]
+            differ |= other.update(boxes, t, scores=scores).source.tolist() != tracks.source.tolist()
+    assert differ
 
 
 def test_a_track_is_the_kalman_filter_of_its_models() -> None:
