@@ -50,7 +50,8 @@ class Tracker:
         association: how detections are shared out; or `MHT` or `PMBM`, which keep several hypotheses.
         gate: the gate, or its probability.
         management: when tracks are confirmed and end; a `ScoreTest` by default.
-        threshold: a track begins at a detection that comes from others with less than this probability.
+        threshold: a track begins at a detection that comes from others with less than this probability; for an
+            association, not for several hypotheses.
         merge: of two tracks that say the same, only the better one goes on: where the mean of one is within the
             ellipsoid of this probability around the other, over all components. 0 for never.
         lag: how late scans may arrive [s]: they are put in their place, and later ones processed again.
