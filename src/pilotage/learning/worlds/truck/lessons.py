@@ -147,8 +147,8 @@ def region(
     """Random starts ``(count, 4)`` of a lesson, for a share in (0, 1] of the yard; y is relative to the dock.
 
     The whole region is x in [10, 40], y in [-18, 18] (a dock may be anywhere), any heading, hitch within 45 degrees.
-    A share `near` of the starts is in the `depth` metres that are nearest to the dock, with headings within ``180 turned``
-    degrees of that of the dock.
+    A share `near` of the starts is in the `depth` metres that are nearest to the dock, with headings within
+    ``180 turned`` degrees of that of the dock.
 
     Example:
         >>> bool(np.abs(region(0.1, 100, np.random.default_rng(0))[:, 1]).max() < 1.8)

@@ -34,8 +34,8 @@ STEEPEST = math.radians(83.0)
 OWN, PUSHED = 1024, 100
 """Own decisions in a batch, and the most decisions of turns."""
 CLOSE = (3.0, 0.4)
-"""Depth [m] and headings [180 degrees] of the region from which most of the starts are drawn: there, most trucks have to
-turn away from the dock first."""
+"""Depth [m] and headings [180 degrees] of the region from which most of the starts are drawn: there, most trucks have
+to turn away from the dock first."""
 EMPHASIS = 1.5
 """Share of turns in a batch, relative to that in the examples."""
 Examples = tuple[torch.Tensor, torch.Tensor]
