@@ -116,6 +116,35 @@ def test_training_stops_when_the_score_does_not_improve():
     assert trained.records[-1].step == 20 and trained.best.step == 10 and weight(trainee) == pytest.approx(10.0)
 
 
+COLLAPSING = TrainingSettings(steps=50, rate=1.0, schedule="constant", validate_every=10, save_every=10, collapse=1.0)
+
+
+def test_after_a_collapse_training_goes_on_from_the_best_weights_at_half_the_rate(tmp_path):
+    """A weight that counts steps; 3.5 is a collapse after 2, but 2.9 is none."""
+    scores = [2.0, 3.5, 2.9, float("nan"), 1.0]
+    trainee = Scripted(scores)
+    trained = train(trainee, COLLAPSING, tmp_path)
+    assert [record.rate for record in trained.records] == [1.0, 1.0, 0.5, 0.5, 0.25]
+    assert weight(trainee) == pytest.approx(10.0 + 0.25 * 10.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("stop", [20, 30, 40])
+def test_a_run_that_stopped_after_a_collapse_is_resumed_to_the_same_numbers(stop, tmp_path):
+    scores = [2.0, 3.5, 2.9, float("nan"), 1.0]
+    whole, cut = Scripted(scores), Scripted(scores)
+    reference = train(whole, COLLAPSING)
+
+    def interrupt(record):
+        if record.step == stop + 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, COLLAPSING, tmp_path, progress=interrupt)
+    again = Scripted(scores[stop // 10 :])
+    resumed = train(again, COLLAPSING, tmp_path, resume=True)
+    assert repr(resumed) == repr(reference) and weight(again) == weight(whole)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_ends_with_the_best_weights(bad, tmp_path):
     trainee = Scripted(scores=[2.0, 3.0], factors=[(25, bad)])
@@ -299,7 +328,15 @@ def test_trainees_that_do_not_keep_their_contract(wrong, said):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 0}, {"rate": -1.0}, {"schedule": "step"}, {"patience": 0}, {"clip": 0.0}, {"decay_after": 1.0}],
+    [
+        {"steps": 0},
+        {"rate": -1.0},
+        {"schedule": "step"},
+        {"patience": 0},
+        {"collapse": 0.0},
+        {"clip": 0.0},
+        {"decay_after": 1.0},
+    ],
     ids=str,
 )
 def test_settings_have_a_range(wrong):

@@ -15,7 +15,7 @@ from ..core.settings import shown
 from ._processes import Processes
 from ._streams import stream
 from ._tensors import copied_weights, load_weights
-from .records import Record, Trained, TrainingEnd, best_of
+from .records import Record, Trained, TrainingEnd, best_of, collapses
 from .runs import RunFolder, Snapshot
 from .training_settings import TrainingSettings
 
@@ -63,7 +63,7 @@ class Loop:
     def _step(self, step: int) -> None:
         self._mode(training=True)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate_at(step)
+            group["lr"] = self._rate(step)
         generator = stream(self.settings.seed, step, self.processes.rank)
         self.seed(int(generator.bit_generator.random_raw()))
         self.optimizer.zero_grad()
@@ -103,18 +103,24 @@ class Loop:
                 found = _validated(self.trainee)
         found = self.processes.told(found)
         loss = means.pop("loss")
-        score, rate = found.pop("score", loss), self.settings.rate_at(done - 1)
+        score, rate = found.pop("score", loss), self._rate(done - 1)
         self.snapshot.records.append(Record(done, self.settings.steps, loss, score, rate, {**means, **found}))
         self._judge(done)
         if self.processes.count > 1 and hasattr(self.trainee, "state"):
             self.trainee.restore(self.processes.told(self.trainee.state()))
 
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step: half of that of the schedule after each collapse."""
+        return self.settings.rate_at(step) * 0.5 ** collapses(self.snapshot.records, self.settings.collapse)
+
     def _judge(self, done: int) -> None:
-        """Keep the weights if they are the best, and stop if there were none for long."""
+        """Keep the weights if they are the best, return to those after a collapse, and stop if none were for long."""
         records, patience = self.snapshot.records, self.settings.patience
         best = best_of(records)
         if best == len(records) - 1:
             self.best = copied_weights(self.modules)
+        elif collapses(records, self.settings.collapse) > collapses(records[:-1], self.settings.collapse):
+            load_weights(self.best, self.modules)
         stale = len(records) - 1 - (-1 if best is None else best)
         if done == self.settings.steps:
             self.snapshot.end = TrainingEnd.COMPLETED

@@ -101,3 +101,19 @@ def best_of(records: Sequence[Record]) -> int | None:
     """
     finite = [i for i, record in enumerate(records) if math.isfinite(record.score)]
     return min(finite, key=lambda i: records[i].score) if finite else None
+
+
+def collapses(records: Sequence[Record], limit: float | None) -> int:
+    """The number of records whose score exceeds the best one before by more than a limit; 0 without a limit.
+
+    Example:
+        >>> collapses([Record(i, 3, loss=0.0, score=s, rate=0.1) for i, s in enumerate([0.5, 0.2, 0.6, 0.3])], 0.2)
+        1
+    """
+    if limit is None:
+        return 0
+    best, count = math.inf, 0
+    for record in records:
+        count += not record.score <= best + limit
+        best = min(best, record.score) if math.isfinite(record.score) else best
+    return count

@@ -34,6 +34,8 @@ class TrainingSettings:
         precision: "full", or "mixed" for products of float32 networks in bfloat16 on a GPU.
         device: device to which the modules are moved, such as "cpu", "cuda" or "auto" (a GPU if there is one); None if
             they stay where they are.
+        collapse: amount by which the score of a validation may exceed the best one; beyond it, training goes on from
+            the best weights, at half the rate. None for no limit.
         validate_every: number of steps between validations.
         save_every: number of steps between checkpoints, if there is a folder.
         seed: seed of what is random.
@@ -55,6 +57,7 @@ class TrainingSettings:
     weight_decay: NonNegative = 0.0
     clip: Positive | None = 1.0
     patience: Count | None = None
+    collapse: Positive | None = None
     precision: Literal["full", "mixed"] = "full"
     device: str | None = None
     validate_every: Count = 100

@@ -58,6 +58,8 @@ class LessonSettings(TrainingSettings):
     steps: Count = 1000
     rate: Positive = 3e-3
     schedule: Literal["constant", "cosine", "decay"] = "decay"
+    collapse: Positive | None = 0.15
+    validate_every: Count = 50
     save_every: Count = 100
     hidden: tuple[Count, ...] = (64, 64)
     inputs: Inputs = "directions"
@@ -67,8 +69,8 @@ class LessonSettings(TrainingSettings):
     last_lesson: Annotated[float, Interval(0.0, 1.0, "(]")] = 0.75
     horizon: Count = BUDGET
     barrier: NonNegative = 1.0
-    bent: Positive = math.pi / 3.0
-    near: Fraction = 0.0
+    bent: Positive = math.radians(80.0)
+    near: Fraction = 0.3
     bounded: bool = True
     freeze: bool = True
     adjoint: Positive | None = 3.0
@@ -139,19 +141,24 @@ class Lessons:
         self.lesson, self.docked = int(state["lesson"]), state["docked"]
 
 
-def region(share: float, count: int, rng: np.random.Generator, near: float = 0.0) -> Array:
+def region(
+    share: float, count: int, rng: np.random.Generator, near: float = 0.0, depth: float = 6.0, turned: float = 1.0
+) -> Array:
     """Random starts ``(count, 4)`` of a lesson, for a share in (0, 1] of the yard; y is relative to the dock.
 
     The whole region is x in [10, 40], y in [-18, 18] (a dock may be anywhere), any heading, hitch within 45 degrees.
-    A share `near` of the starts is in the 6 m that are nearest to the dock.
+    A share `near` of the starts is in the `depth` metres that are nearest to the dock, with headings within
+    ``180 turned`` degrees of that of the dock.
 
     Example:
         >>> bool(np.abs(region(0.1, 100, np.random.default_rng(0))[:, 1]).max() < 1.8)
         True
     """
     x = rng.uniform(6.0 + 4.0 * share, 10.0 + 30.0 * share, count)
-    x = np.where(rng.random(count) < near, 6.0 + 4.0 * share + 6.0 * rng.random(count), x)
+    close = rng.random(count) < near
+    x = np.where(close, 6.0 + 4.0 * share + depth * rng.random(count), x)
     y, trailer, hitch = (share * high * rng.uniform(-1.0, 1.0, count) for high in (18.0, math.pi, 0.25 * math.pi))
+    trailer = np.where(close, turned * trailer, trailer)
     return np.column_stack([x, y, trailer + hitch, trailer])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,10 @@ STEEPEST = math.radians(83.0)
 """Largest hitch angle in a turn [rad]."""
 OWN, PUSHED = 1024, 100
 """Own decisions in a batch, and the most decisions of turns."""
-EMPHASIS = 3.0
+CLOSE = (3.0, 0.4)
+"""Depth [m] and headings [180 degrees] of the region from which most of the starts are drawn: there, most trucks have
+to turn away from the dock first."""
+EMPHASIS = 1.5
 """Share of turns in a batch, relative to that in the examples."""
 Examples = tuple[torch.Tensor, torch.Tensor]
 """States ``(M, 4)`` and steering angles ``(M,)``."""
@@ -44,22 +48,23 @@ class RecoverySettings(TrainingSettings):
 
     Attributes:
         steps: number of gradient steps in a round.
+        rate: learning rate, which is halved after a round that does harm.
         rounds: number of rounds; 0 for none.
         starts: number of starts that are driven in a round.
         horizon: largest number of decisions in an episode.
 
     Example:
         >>> RecoverySettings().rounds
-        8
+        10
     """
 
-    steps: Count = 500
-    rate: Positive = 1e-4
+    steps: Count = 300
+    rate: Positive = 3e-4
     warm_up: Natural = 20
     clip: Positive | None = None
-    validate_every: Count = 50
-    rounds: Natural = 8
-    starts: Count = 4000
+    validate_every: Count = 100
+    rounds: Natural = 10
+    starts: Count = 3000
     horizon: Count = BUDGET
 
 
@@ -167,7 +172,7 @@ class Recovery:
 
         loss = (sum over 1024 own decisions + sum over some decisions of turns of  (policy(x) - steer)^2) / 1024
 
-    The turns weigh little, three times their share in all decisions: a push suffices, after which the policy itself
+    The turns weigh little, 1.5 times their share in all decisions: a push suffices, after which the policy itself
     turns and docks; exact copies of the turns blur what it does elsewhere. The weights with the fewest failures in the
     model are kept.
 
@@ -216,7 +221,7 @@ class Recovery:
         return own, (found.xs, found.steers)
 
     def _starts(self, near: float, seed: tuple[int, int], count: int) -> torch.Tensor:
-        return torch.as_tensor(region(1.0, count, np.random.default_rng([*seed, 2]), near)).to(self.kind)
+        return torch.as_tensor(region(1.0, count, np.random.default_rng([*seed, 2]), near, *CLOSE)).to(self.kind)
 
     def _error(self, examples: Examples, count: int, generator: np.random.Generator) -> torch.Tensor:
         """The sum of squared errors on some of the examples."""
@@ -230,7 +235,7 @@ class Recovery:
 def recover(
     policy: TruckPolicy, model: Model, settings: RecoverySettings, folder: Path | None = None, **more: Any
 ) -> list[Trained]:
-    """Rounds of recovery; a round after which the policy fails more often than before is undone.
+    """Rounds of recovery; a round after which the policy fails more often is undone, and the rate halved.
 
     Args:
         policy: the policy, which is trained in place.
@@ -240,14 +245,17 @@ def recover(
         more: the arguments `resume` and `progress` of `train`.
     """
     done: list[Trained] = []
-    least, kept = math.inf, copy.deepcopy(policy.network.state_dict())
+    least, kept, rate = math.inf, copy.deepcopy(policy.network.state_dict()), settings.rate
     for number in range(1, settings.rounds + 1):
         trainee = Recovery(policy, model, settings.horizon, (settings.seed, number), settings.starts)
         if number == 1:
             with torch.no_grad():
                 least = trainee.validate()["score"]
-        done.append(train(trainee, settings, None if folder is None else folder / f"round-{number}", **more))
+        place = None if folder is None else folder / f"round-{number}"
+        done.append(train(trainee, replace(settings, rate=rate), place, **more))
         if done[-1].best.score < least:
             least, kept = done[-1].best.score, copy.deepcopy(policy.network.state_dict())
+        else:
+            rate *= 0.5
         policy.network.load_state_dict(kept)
     return done

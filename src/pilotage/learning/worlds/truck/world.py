@@ -61,7 +61,7 @@ class TruckSettings(LessonSettings):
     through: Through = "emulator"
     form: Form = "residual"
     emulator_steps: Count = 4000
-    rounds: Natural = 8
+    rounds: Natural = 10
 
 
 class TruckWorld:
