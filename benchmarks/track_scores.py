@@ -48,7 +48,8 @@ def framed(truth: TrackTable, tracks: TrackTable) -> tuple[Any, Any]:
     def side(table: TrackTable) -> Any:
         ends = np.searchsorted(table.t, np.append(times, np.inf))
         corners = np.concatenate([table.x[:, :2], table.x[:, :2] + table.x[:, 2:]], 1)
-        return Frames(ids=np.split(table.id, ends[1:-1]), boxes=np.split(corners, ends[1:-1]))
+        ids: Any = np.split(table.id, ends[1:-1])
+        return Frames(ids=ids, boxes=np.split(corners, ends[1:-1]))
 
     return side(truth), side(tracks)
 

@@ -6,6 +6,7 @@ from .emulator import EmulatorSettings as EmulatorSettings
 from .emulator import TruckEmulator as TruckEmulator
 from .emulator import learn_emulator as learn_emulator
 from .lessons import LessonSettings as LessonSettings
+from .open_loop import OpenLoopOracle as OpenLoopOracle
 from .oracle import Outcome as Outcome
 from .oracle import TruckOracle as TruckOracle
 from .policy import TruckPolicy as TruckPolicy
@@ -22,6 +23,7 @@ from .world import TruckWorld as TruckWorld
 __all__ = [
     "EmulatorSettings",
     "LessonSettings",
+    "OpenLoopOracle",
     "Outcome",
     "RecoverySettings",
     "TruckEmulator",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....control import dlqr
@@ -65,8 +67,8 @@ class LineRegulator(Steering):
         wanted = self.wanted(y, a) if self.limited else -(ky * y + ka * a) / kh
         return np.array([NUMBERS.clip(-kh * (h - wanted), -STEERING, STEERING)])
 
-    def wanted(self, y: float, a: float) -> float:
-        """The wanted hitch angle [rad] for a lateral error [m] and a heading of the trailer [rad]."""
+    def wanted(self, y: Any, a: Any, m: Any = NUMBERS) -> Any:
+        """The wanted hitch angle [rad] for a lateral error [m] and a heading of the trailer [rad]; m has `clip`."""
         ky, ka, kh = self.gain
-        aim = NUMBERS.clip(-ky / ka * y, -self.approach, self.approach)
-        return NUMBERS.clip(-ka / kh * (a - aim), -self.bend, self.bend)
+        aim = m.clip(-ky / ka * y, -self.approach, self.approach)
+        return m.clip(-ka / kh * (a - aim), -self.bend, self.bend)
