@@ -85,7 +85,7 @@ DAMAGED: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
     "stage": (("policy",), {"extra": {"stage": 3}}, "fit together"),
     "form": (("emulator",), {"extra": {"form": "relative"}}, "form .*'relative'"),
     "another form": (("emulator",), {"extra": {"form": "absolute"}}, r"\(7, 4\)"),
-    "inputs of the truck": (("truck",), {"extra": {"inputs": "state"}}, "'state'"),
+    "inputs of the truck": (("truck",), {"extra": {"inputs": "state"}}, r"\(6, 1\)"),
 }
 
 

@@ -219,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with progress():
             code = application(words)(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()  # here, where a reader that has left is no error
     except BrokenPipeError:  # the reader, such as `head`, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
         return 0

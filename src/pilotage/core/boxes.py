@@ -70,8 +70,8 @@ def overlaps(a: Array, b: Array) -> Array:
     """The intersection over union ``(...)`` of boxes ``(..., 4)`` with boxes ``(..., 4)``.
 
     Example:
-        >>> overlaps(np.array([0.0, 0.0, 2.0, 2.0]), np.array([0.0, 0.0, 2.0, 1.0]))
-        array(0.5)
+        >>> overlaps(np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[0.0, 0.0, 2.0, 1.0]]))
+        array([0.5])
     """
     return np.minimum(_share(*_areas(a, b)), 1.0)  # rounding
 

@@ -58,4 +58,4 @@ def test_new_weights_are_taken_over_by_refresh() -> None:
 
 def test_other_features_are_refused() -> None:
     with pytest.raises(ModelError, match="6 inputs"):
-        TruckPolicy(MLP(6, 1, hidden=(8,))).traced()
+        TruckPolicy(MLP(6, 1, hidden=(8,)), inputs="state").traced()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from ....models.trace import driver
-from .._assignment import assign
+from .._assignment import assign_pairs
 
 COV, BORN, SEEN, SCORE, KEPT, PAST, COUNT = 8, 20, 21, 22, 23, 43, 59
 NARROW, WIDE = 23, 60
@@ -41,7 +41,7 @@ def step_boxes(t, dt, p, stages, rows, whole, boxes, scores, new, entire, z, roo
         new, entire: the tracks after, room for N + K.
         z: room ``(K, 4)``.
         room, places: room ``(2, K)``, ``(4, K)``, for the assignment.
-        costs: room for N K pairs.
+        costs: room for N K pairs, and N more.
         links: room ``(6, more than N K and N and K)``: columns of pairs, starts, choices, boxes of tracks, grades of
             boxes, and numbers of the tracks that end.
         counts: number of the next track, scans so far, and, as a result, how many tracks ended.
@@ -61,7 +61,10 @@ def step_boxes(t, dt, p, stages, rows, whole, boxes, scores, new, entire, z, roo
         match[i] = -1
     for s in range(stages.shape[0]):
         pair_boxes(stages[s], new, entire, n, z, scores, grade, match, links, costs)
-        assign(links[1, : n + 1], links[0], costs, room, places, links[2, :n])
+        none = costs[costs.shape[0] - n :]
+        for i in range(n):
+            none[i] = 0.0
+        assign_pairs(links[1, : n + 1], links[0], costs, none, room, places, links[2, :n])
         for i in range(n):
             if links[2, i] >= 0:
                 match[i] = links[0, links[2, i]]
