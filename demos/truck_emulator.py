@@ -80,7 +80,7 @@ def growth(ax: Axes, errors: dict[str, Array]) -> None:
 
 def ways(ax: Axes, truth: list[Array], emulated: list[Array]) -> None:
     """The ways of the same trucks in truth and emulator, with the dock on the left."""
-    fit_axes(ax, (-2.0, -16.0), (42.0, 16.0))
+    fit_axes(ax, (-2.0, -18.0), (42.0, 20.0))
     for kind, paths, color, width in (("truth", truth, TRUTH, 3.5), ("emulator", emulated, CYCLE[1], 1.2)):
         for i, path in enumerate(paths):
             ax.plot(

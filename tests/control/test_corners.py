@@ -30,7 +30,7 @@ def driven(drive: Any, model: Any, ticks: int = 350) -> tuple[np.ndarray, Any]:
     return np.array(xs), action
 
 
-def arrives(drive: Any, model: Any, path: list[list[float]]) -> None:
+def assert_arrives(drive: Any, model: Any, path: list[list[float]]) -> None:
     xs, action = driven(drive, model)
     assert action.status is ActionStatus.DONE
     assert np.hypot(*(xs[-1, :2] - path[-1])) < 0.2
@@ -42,7 +42,7 @@ def arrives(drive: Any, model: Any, path: list[list[float]]) -> None:
 def test_mppi_drives_on_after_a_corner(name: str, turn_rate: float | None) -> None:
     for seed in range(4):
         task = follow(PATHS[name], speed=0.5, turn_rate=turn_rate)
-        arrives(MPPI(ROBOT, task, samples=512, std=(0.25, 0.5), rng=seed), ROBOT, PATHS[name])
+        assert_arrives(MPPI(ROBOT, task, samples=512, std=(0.25, 0.5), rng=seed), ROBOT, PATHS[name])
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -90,13 +90,13 @@ def test_a_plan_may_drive_on_at_its_end(name: str) -> None:
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize(("model", "turn_rate"), [(ROBOT, 1.0), (ROBOT, None), (CAR, None)])
 def test_ilqr_drives_on_after_a_corner(name: str, model: Any, turn_rate: float | None) -> None:
-    arrives(ILQR(model, follow(PATHS[name], speed=0.6, turn_rate=turn_rate), iterations=20), model, PATHS[name])
+    assert_arrives(ILQR(model, follow(PATHS[name], speed=0.6, turn_rate=turn_rate), iterations=20), model, PATHS[name])
 
 
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("model", [ROBOT, CAR], ids=repr)
 def test_pursuit_drives_on_after_a_corner(name: str, model: Any) -> None:
-    arrives(PurePursuit(model, PATHS[name], speed=0.5), model, PATHS[name])
+    assert_arrives(PurePursuit(model, PATHS[name], speed=0.5), model, PATHS[name])
 
 
 @pytest.mark.parametrize("kind", ["MPPI", "PurePursuit"])

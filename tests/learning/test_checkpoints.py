@@ -43,17 +43,18 @@ KINDS: dict[str, tuple[Callable[[], Any], Callable[[Path], Any]]] = {
 }
 
 
-def altered(kind: str, folder: Path, change: dict[str, Any]) -> None:
-    """Save a model, change its settings, and load it; an entry `...` is left out."""
+def altered(kind: str, folder: Path, change: dict[str, Any]) -> tuple[Any, Any]:
+    """Save a model, change its settings, and load it, with what was saved; an entry `...` is left out."""
     make, load = KINDS[kind]
-    make().save(folder)
+    made = make()
+    made.save(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text())
     if isinstance(change.get("extra"), dict):
         change = {**change, "extra": {**config["extra"], **change["extra"]}}
     config = {**config, **change}
     path.write_text(json.dumps({name: value for name, value in config.items() if value is not ...}))
-    load(folder)
+    return made, load(folder)
 
 
 NETWORK = {"kind": "MLP", "inputs": 4, "outputs": 2, "hidden": [64, 64]}
@@ -102,9 +103,12 @@ def test_damaged_settings_are_refused(kind: str, change: Any, said: str, tmp_pat
 @pytest.mark.parametrize("kind", KINDS)
 def test_models_without_a_change_come_back(kind: str, tmp_path: Path) -> None:
     """And a model of version 0.1.0, which kept fewer entries."""
-    altered(kind, tmp_path, {})
-    if kind in ("learned", "residual"):
-        altered(kind, tmp_path, {"extra": ...})
+    changes: list[dict[str, Any]] = [{}, {"extra": ...}] if kind in ("learned", "residual") else [{}]
+    for change in changes:
+        made, found = altered(kind, tmp_path, change)
+        kept, loaded = made.network.state_dict(), found.network.state_dict()
+        assert type(found) is type(made) and list(loaded) == list(kept)
+        assert all(torch.equal(loaded[name], value) for name, value in kept.items())
 
 
 @pytest.mark.parametrize("kind", KINDS)

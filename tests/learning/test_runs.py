@@ -41,7 +41,7 @@ def content(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def refused(kind, said, folder, given, resume=True, width=8):
+def assert_refused(kind, said, folder, given, resume=True, width=8):
     """The run is refused, and neither its files nor the modules have changed."""
     trainee = Curriculum(width=width)
     files, weights = content(folder), {k: v.clone() for k, v in trainee.modules["head"].state_dict().items()}
@@ -70,7 +70,7 @@ def test_a_folder_holds_three_files(run):
 
 def test_a_run_is_not_overwritten(run):
     folder, given = run
-    refused(SettingError, "holds a run at step 20; resume=True continues it", folder, given, resume=False)
+    assert_refused(SettingError, "holds a run at step 20; resume=True continues it", folder, given, resume=False)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,9 @@ def test_other_settings_are_refused(other, run):
     folder, given = run
     values = {name: getattr(given, name) for name in given.__dataclass_fields__}
     name = next(iter(other))
-    refused(SettingError, f"{name} is .*but the run .*begun with .*{name}=", folder, Wider(**{**values, **other}))
+    assert_refused(
+        SettingError, f"{name} is .*but the run .*begun with .*{name}=", folder, Wider(**{**values, **other})
+    )
 
 
 @pytest.mark.parametrize("free", [{"save_every": 3}, {"device": "cpu"}], ids=str)
@@ -94,7 +96,7 @@ def test_settings_that_change_no_number_may_differ(free, run):
 def test_another_architecture_is_refused(run):
     folder, given = run
     said = r"another architecture: body\.0\.weight has shape \(8, 2\) there, and shape \(9, 2\) here"
-    refused(FormatError, said, folder, given, width=9)
+    assert_refused(FormatError, said, folder, given, width=9)
     with pytest.raises(FormatError, match=said):
         load_best(folder, Curriculum(width=9).modules)
     with pytest.raises(FormatError, match=r"head\.bias has shape \(1,\) there, and no such weights here"):
@@ -108,9 +110,9 @@ def test_tensors_that_are_cut_off_or_missing(kind, run):
     whole = file.read_bytes()
     for other in (whole[: len(whole) // 2], b"", whole[:-1] + b"!"):
         file.write_bytes(other)
-        refused(FormatError, rf"{kind}-.*is damaged: its content does not match", folder, given)
+        assert_refused(FormatError, rf"{kind}-.*is damaged: its content does not match", folder, given)
     file.unlink()
-    refused(MissingFile, rf"{kind}-.* is missing", folder, given)
+    assert_refused(MissingFile, rf"{kind}-.* is missing", folder, given)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +135,14 @@ def test_tensors_that_are_cut_off_or_missing(kind, run):
 def test_a_damaged_description_is_refused(entries, said, run):
     folder, given = run
     changed(folder, **entries)
-    refused(FormatError, said, folder, given)
+    assert_refused(FormatError, said, folder, given)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\xff"])
 def test_a_description_that_is_cut_off(text, run):
     folder, given = run
     (folder / "run.json").write_bytes(text.encode("latin-1"))
-    refused(FormatError, r"run\.json", folder, given)
+    assert_refused(FormatError, r"run\.json", folder, given)
 
 
 def test_there_is_no_run(tmp_path):

@@ -55,7 +55,7 @@ class World:
         self.eyes = Eyes(benchmark, seed) if estimator == "estimate" else None
 
     def perceive(self, k: int) -> Any:
-        """What the controller is told at tick k."""
+        """The state or the belief that the controller is told at tick k."""
         return self.x.copy() if self.eyes is None else self.eyes.look(k, self.x, self.dt)
 
     def tick(self, k: int, pieces: Pieces) -> Tick:

@@ -69,5 +69,5 @@ def finite(problem: Horizon, x: Array, us: Array, rows: Array) -> int:
 
 
 def _asked(method: Callable[..., Any], *values: Array, rows: Array) -> Any:
-    """What a task answers, which gets references only if it has any."""
+    """The answer of a task, which gets references only if it has any."""
     return method(*values, *((rows,) if rows.shape[1] else ()))

@@ -116,7 +116,7 @@ def test_pmbm_is_the_sum_over_all_partitions(seed: int) -> None:
     radar = Detector(FIX, detection=P_D, clutter=CLUTTER)
     tracker = Tracker(KF(CAR, dt=1.0), radar, NEAR, ALL, gate=Gate(1.0 - 1e-13), merge=0.0)
     followed(tracker, scans)
-    state = tracker._state
+    state = tracker._state.histories
     mass = np.zeros(len(state.leaves.ids) + 1)
     for cluster in state.forest:
         np.add.at(mass, cluster.leaves, cluster.weights[:, None])
@@ -130,7 +130,7 @@ def test_pmbm_is_the_sum_over_all_partitions(seed: int) -> None:
     np.testing.assert_allclose(means[order], at[other], atol=1e-7)
     np.testing.assert_allclose(found[order], expected[other], rtol=1e-6, atol=1e-9)
     left = NUMBER * (1.0 - P_D) ** 3 * np.exp(-2.0 / LIFE)
-    assert state.poisson.weights.sum() == pytest.approx(left, rel=1e-9)
+    assert tracker._state.poisson.weights.sum() == pytest.approx(left, rel=1e-9)
 
 
 def test_pmbm_needs_a_belief_and_no_management() -> None:

@@ -76,7 +76,7 @@ class Headway:
 
 
 def headway(speed: float, tolerance: float, turn_rate: float | None, references: Pace | None = None) -> Headway:
-    """What is expected of a robot that drives at that speed [m/s]."""
+    """The progress to expect of a robot that drives at that speed [m/s]."""
     turns = references is not None and len(references.progress.path.parts) > len(references.progress.path.legs)
     rate = ARC_RATE if turn_rate is None and turns else turn_rate
     turning = 0.0 if rate is None else math.pi / rate

@@ -61,7 +61,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a scan lets leaves become. The new leaves are those that were missed, those of pairs, and those that begin.
+    """The ways in which a scan may continue leaves. New leaves are: those missed, those of pairs, those that begin.
 
     Args:
         pairs: of a leaf and a detection, L leaves and K detections.

@@ -1,4 +1,4 @@
-"""What a tracker knows of its tracks, and the step of a scan that all methods share: gate and update."""
+"""The state of tracks, a row for each, and the step of a scan that all methods share: gate and update."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TENTATIVE, CONFIRMED, COASTING = (int(TrackStatus[name]) for name in ("TENTATIVE
 
 @dataclass(frozen=True)
 class State:
-    """What a tracker knows, a row for each track; no array of it ever changes.
+    """The state of tracks, a row for each; no array of it ever changes.
 
     Attributes:
         t: time [s].
@@ -58,12 +58,12 @@ class State:
 
     @property
     def evidence(self) -> Evidence:
-        """What speaks for the tracks."""
+        """The evidence for the tracks, for a `Management`."""
         confirmed = (self.status == CONFIRMED) | (self.status == COASTING)
         return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed)
 
     def shown(self, targets: Targets) -> Tracks:
-        """What users see."""
+        """The tracks as users see them."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
             self.gone,
@@ -105,7 +105,7 @@ class Method(Protocol):
         ...
 
     def tracks(self, state: Any) -> Tracks:
-        """What users see."""
+        """The tracks as users see them."""
         ...
 
 
@@ -183,7 +183,7 @@ class Sighting:
 
 
 def sighted(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> Sighting:
-    """Which detections are in the gates of tracks, and what each of them says."""
+    """The pairs of tracks and detections in their gates, with the beliefs and likelihoods of each."""
     detector, sensor = scan.detector, scan.detector.sensor
     if not len(rows):
         whole, real = np.zeros(0, np.int64), np.zeros(0)
@@ -199,34 +199,8 @@ def sighted(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> Sighting:
     return found.only((status < NO_READING) & np.isfinite(w))
 
 
-Waiting = dict[int, tuple[dict[int, int], int]]
-"""Of each tree that has never been shown: the numbers of the scan in which it began, and its place there."""
-
-
-def numbered(leaves: State, shown: Any, new: Any, waiting: Waiting, scan: Scan, fresh: Any) -> tuple[State, Waiting]:
-    """Leaves whose trees have numbers as soon as they are shown; until then they have keys below 0.
-
-    Args:
-        leaves: the leaves.
-        shown: those that are shown.
-        new: whether each is of a tree that begins in this scan.
-        waiting: the trees that have never been shown before this scan.
-        scan: the scan.
-        fresh: gives numbers.
-    """
-    waiting = waiting | {int(leaves.ids[i]): (scan.ids, int(leaves.source[i])) for i in np.flatnonzero(new)}
-    ids = leaves.ids.copy()
-    for key in sorted(set(ids[shown][ids[shown] < 0].tolist()), reverse=True):
-        given, place = waiting[key]
-        if place not in given:
-            given[place] = fresh()
-        ids[leaves.ids == key] = given[place]
-    left = set(ids[ids < 0].tolist())
-    return replace(leaves, ids=ids), {key: value for key, value in waiting.items() if key in left}
-
-
 def children(state: State, found: Sighting, scan: Scan, new: State) -> State:
-    """What becomes of tracks: all as they were missed, then those of each pair, then those that begin."""
+    """The tracks after a scan: all as they were missed, then those of each pair, then those that begin."""
     visible, bits = found.seen > 0.0, state.hits << np.uint64(1)
     fell = np.where(visible, np.log1p(-found.P), 0.0)
     missed = replace(

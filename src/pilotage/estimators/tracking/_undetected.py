@@ -20,7 +20,7 @@ WIDE = 6
 
 @dataclass(frozen=True)
 class Undetected:
-    """Where targets are that no track stands for.
+    """The intensity of targets that no track stands for, as weighted beliefs.
 
     Attributes:
         rows: beliefs.

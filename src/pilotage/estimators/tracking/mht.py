@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core.settings import Count, Fraction, Interval, settings
 from ._doubles import double_trees
-from ._hypotheses import Choices, Forest, best, decided, grown, lengthened, parted, pruned, renumbered, used, without
+from ._histories import Histories
+from ._hypotheses import Choices, Forest, decided, grown, lengthened, parted, pruned, without
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -18,12 +19,10 @@ from ._state import (
     Parts,
     Scan,
     State,
-    Waiting,
     children,
     moved,
     newborn,
     nothing,
-    numbered,
     sighted,
 )
 from .management import Management
@@ -83,28 +82,6 @@ class MHT(Hypotheses):
 
 
 @dataclass(frozen=True)
-class Trees:
-    """What the tracker knows: the leaves of all trees, and the hypotheses over them.
-
-    Attributes:
-        leaves: a row for each; their numbers are those of their trees.
-        forest: the clusters of hypotheses.
-        path: of each leaf, the places of its ancestors after this scan and those before, -1 before its tree began;
-            ``(L, N + 1)``.
-        waiting: the trees that have never been shown; see `numbered`.
-    """
-
-    leaves: State
-    forest: Forest
-    path: Any
-    waiting: Waiting
-
-    @property
-    def t(self) -> float:
-        return self.leaves.t
-
-
-@dataclass(frozen=True)
 class TrackTrees:
     """The step of multiple hypothesis tracking."""
 
@@ -116,13 +93,13 @@ class TrackTrees:
     def targets(self) -> Any:
         return self.parts.targets
 
-    def none(self, t: float) -> Trees:
-        return Trees(nothing(self.targets, t), Forest(), np.zeros((0, self.settings.depth + 1), np.int64), {})
+    def none(self, t: float) -> Histories:
+        return Histories(nothing(self.targets, t), Forest(), np.zeros((0, self.settings.depth + 1), np.int64), {})
 
-    def predict(self, state: Trees, t: float) -> Trees:
+    def predict(self, state: Histories, t: float) -> Histories:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
 
-    def step(self, state: Trees, scan: Scan, fresh: Any) -> Trees:
+    def step(self, state: Histories, scan: Scan, fresh: Any) -> Histories:
         leaves, forest, path, new = self._grown(self.predict(state, scan.t), scan)
         leaves, ends = self._managed(leaves, new)
         relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score, 0.0), 0.0)
@@ -130,13 +107,9 @@ class TrackTrees:
         forest = parted(decided(forest, path[:, -1]))
         if (doubles := self._doubles(leaves, forest, new)).any():
             forest = parted(pruned(without(forest, doubles, relief), relief, 0.0, self.settings.hypotheses))
-        kept = used(forest)
-        forest, begun = renumbered(forest, kept), new[kept]
-        after, waiting = numbered(leaves[kept], best(forest), begun, state.waiting, scan, fresh)
-        gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], after.ids)
-        return Trees(replace(after, gone=gone), forest, path[kept], waiting)
+        return state.settled(leaves, forest, path, new, scan, fresh)
 
-    def _grown(self, state: Trees, scan: Scan) -> tuple[State, Forest, Any, Any]:
+    def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any]:
         """What leaves may become in this scan, the hypotheses over that, their paths, and which of them are new."""
         parts, before = self.parts, state.leaves
         found = sighted(parts.targets, parts.gate, before.rows, scan)
@@ -164,6 +137,5 @@ class TrackTrees:
         old, born = (double_trees(self.targets, self.parts.twins, leaves, forest, which) for which in kinds)
         return old | born
 
-    def tracks(self, state: Trees) -> Tracks:
-        shown = best(state.forest)
-        return state.leaves[shown[np.argsort(state.leaves.ids[shown], kind="stable")]].shown(self.targets)
+    def tracks(self, state: Histories) -> Tracks:
+        return state.shown(self.targets)

@@ -11,18 +11,16 @@ import numpy as np
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
 from ._doubles import double_trees
+from ._histories import Histories
 from ._hypotheses import (
     Choices,
     Forest,
-    best,
     decided,
     grown,
     lengthened,
     masses,
     parted,
     pruned,
-    renumbered,
-    used,
     without,
 )
 from ._state import (
@@ -34,12 +32,10 @@ from ._state import (
     Parts,
     Scan,
     State,
-    Waiting,
     children,
     moved,
     newborn,
     nothing,
-    numbered,
     sighted,
 )
 from ._undetected import Undetected
@@ -138,25 +134,19 @@ class PMBM(Hypotheses):
 
 @dataclass(frozen=True)
 class Bernoullis:
-    """What the tracker knows: the histories of all tracks, the hypotheses over them, and the undetected targets.
+    """The histories of all tracks, each a Bernoulli, and the undetected targets.
 
     Attributes:
-        leaves: a row for each history; their numbers are those of their tracks.
-        forest: the clusters of hypotheses.
-        path: of each history, the places of its ancestors; see `lengthened`.
+        histories: of the tracks.
         poisson: the undetected targets.
-        waiting: the tracks that have never been shown; see `numbered`.
     """
 
-    leaves: State
-    forest: Forest
-    path: Any
+    histories: Histories
     poisson: Undetected
-    waiting: Waiting
 
     @property
     def t(self) -> float:
-        return self.leaves.t
+        return self.histories.t
 
 
 @dataclass(frozen=True)
@@ -178,14 +168,15 @@ class PoissonBernoulli:
     def none(self, t: float) -> Bernoullis:
         poisson = Undetected.of(self.birth, self.settings.first, True)
         path = np.zeros((0, 0 if self.settings.depth is None else self.settings.depth + 1), np.int64)
-        return Bernoullis(nothing(self.targets, t), Forest(), path, poisson, {})
+        return Bernoullis(Histories(nothing(self.targets, t), Forest(), path, {}), poisson)
 
     def predict(self, state: Bernoullis, t: float) -> Bernoullis:
         dt, life = t - state.t, self.settings.lifetime
         if dt == 0.0:
             return state
         poisson = state.poisson.moved(self.targets, self.birth, dt, self.settings.rate, life)
-        return replace(state, leaves=moved(self.targets, state.leaves, t, life), poisson=poisson)
+        leaves = moved(self.targets, state.histories.leaves, t, life)
+        return Bernoullis(replace(state.histories, leaves=leaves), poisson)
 
     def step(self, state: Bernoullis, scan: Scan, fresh: Any) -> Bernoullis:
         most, before = self.settings.hypotheses, self.predict(state, scan.t)
@@ -198,15 +189,11 @@ class PoissonBernoulli:
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
         forest = parted(pruned(without(forest, weak, nothing), nothing, 0.0, most))
-        kept = used(forest)
-        forest = renumbered(forest, kept)
-        after, waiting = numbered(leaves[kept], best(forest), new[kept], state.waiting, scan, fresh)
-        gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], after.ids)
-        return Bernoullis(replace(after, gone=gone), forest, path[kept], poisson, waiting)
+        return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 
     def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:
         """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
-        parts, before = self.parts, state.leaves
+        parts, before = self.parts, state.histories.leaves
         found = sighted(parts.targets, parts.gate, before.rows, scan)
         pairs, clutter = found.pairs, scan.detector.density(scan.z)
         rows, which, density = state.poisson.detected(parts.targets, parts.gate, scan)
@@ -219,8 +206,8 @@ class PoissonBernoulli:
         begins[which], other[which] = end + np.arange(len(which)), np.log1p(density / clutter[which])
         missed = np.log1p(-before.existence * found.P)
         odds = found.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
-        forest = grown(state.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
-        path = lengthened(state.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
+        forest = grown(state.histories.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
+        path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
         return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
 
     def _poisson(self, before: Undetected, scan: Scan, leaves: State, mass: Any) -> Undetected:
@@ -236,5 +223,4 @@ class PoissonBernoulli:
         return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
 
     def tracks(self, state: Bernoullis) -> Tracks:
-        shown = best(state.forest)
-        return state.leaves[shown[np.argsort(state.leaves.ids[shown], kind="stable")]].shown(self.targets)
+        return state.histories.shown(self.targets)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Dynamics, Rng, TrackTable
+from ...core import Rng, TrackTable
+from ...core.arrays import Array
 from ...core.settings import Count, Finite, Positive, setting
 from ...core.streams import seeded
 from ...models import constant_turn, constant_velocity, position
@@ -81,9 +82,7 @@ def parallel(
         [-5.0, 0.0, 5.0]
     """
     n, steps, dt = _sizes(n, steps, dt)
-    y = setting(gap, Positive, "gap") * (np.arange(n) - 0.5 * (n - 1))
-    starts = np.stack([np.zeros(n), y, np.full(n, setting(speed, Positive, "speed")), np.zeros(n)], -1)
-    return _straight(starts, steps, dt, std, detection=detection, clutter=clutter, rng=rng)
+    return _straight(_abreast(n, gap, speed), steps, dt, std, detection=detection, clutter=clutter, rng=rng)
 
 
 def manoeuvring(
@@ -212,16 +211,20 @@ def occlusion(
     n, steps, dt = _sizes(n, steps, dt)
     middle = 0.5 * (steps - 1) * dt * setting(speed, Positive, "speed")
     half = 0.5 * setting(width, Positive, "width")
-    y = setting(gap, Positive, "gap") * (np.arange(n) - 0.5 * (n - 1))
-    starts = np.stack([np.zeros(n), y, np.full(n, speed), np.zeros(n)], -1)
-    model = constant_velocity()
     hidden = lambda x: np.abs(x[:, 0] - middle) < half
-    return _straight(starts, steps, dt, std, model, detection=detection, clutter=clutter, hidden=hidden, rng=rng)
+    starts = _abreast(n, gap, speed)
+    return _straight(starts, steps, dt, std, detection=detection, clutter=clutter, hidden=hidden, rng=rng)
 
 
 def _sizes(n: int, steps: int, dt: float) -> tuple[int, int, float]:
     """Numbers of targets and of scans, and the time between scans."""
     return setting(n, Count, "n"), setting(steps, Count, "steps"), setting(dt, Positive, "dt")
+
+
+def _abreast(n: int, gap: float, speed: float) -> Array:
+    """Starts ``(N, 4)`` side by side, at x = 0, in the direction of x."""
+    y = setting(gap, Positive, "gap") * (np.arange(n) - 0.5 * (n - 1))
+    return np.stack([np.zeros(n), y, np.full(n, setting(speed, Positive, "speed")), np.zeros(n)], -1)
 
 
 def _scattered(n: int, speed: float, spread: float, draw: np.random.Generator) -> Any:
@@ -231,10 +234,7 @@ def _scattered(n: int, speed: float, spread: float, draw: np.random.Generator) -
     return speed * np.stack([np.cos(course), np.sin(course)], -1), places
 
 
-def _straight(
-    starts: Any, steps: int, dt: float, std: float, model: Dynamics | None = None, *, seed: Any = None, **settings: Any
-) -> Scenario:
+def _straight(starts: Any, steps: int, dt: float, std: float, *, seed: Any = None, **settings: Any) -> Scenario:
     """Targets of constant velocity seen by a detector of positions; with the seed that drew their starts, if any."""
-    motion = constant_velocity() if model is None else model
-    found = Scenario.of(motion, position(std=std), starts, dt=dt, steps=steps, **settings)
+    found = Scenario.of(constant_velocity(), position(std=std), starts, dt=dt, steps=steps, **settings)
     return found if seed is None else replace(found, seed=seed)

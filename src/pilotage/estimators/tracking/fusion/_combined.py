@@ -74,7 +74,7 @@ def spread(T: Array, values: Array) -> Array:
 
 
 def least(slope: Callable[[Array], Array], batch: tuple[int, ...]) -> Array:
-    """Where a convex function of one number in [0, 1] is least, by bisection on its slope, for each of a batch."""
+    """The least point of a convex function of one number in [0, 1], by bisection on its slope, for each of a batch."""
     low, high = np.zeros(batch), np.ones(batch)
     for _ in range(53):
         middle = 0.5 * (low + high)
@@ -88,6 +88,12 @@ def measure(criterion: str, T: Array) -> Array | None:
     if criterion not in ("determinant", "trace"):
         raise SettingError(f"criterion is {criterion!r}; expected 'determinant' or 'trace'")
     return None if criterion == "determinant" else np.square(T).sum(-2)
+
+
+def decrease(change: Array, information: Array, size: Array | None) -> Array:
+    """The derivative ``(...)`` of a `measure` of the covariance ``diag(1 / information)``, with the sign changed."""
+    each = change / information
+    return (each if size is None else size * each / information).sum(-1)
 
 
 def symmetric(P: Any) -> Array:

@@ -23,7 +23,7 @@ WHOLE = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class Channel:
-    """What the last messages between the fuser and a source said, a row for each target.
+    """The beliefs in the last messages between the fuser and a source, a row for each target.
 
     Attributes:
         t: time of the beliefs [s].
@@ -49,7 +49,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a fuser knows, a row for each track; no array of it ever changes. Attributes as those of `Tracks`."""
+    """The state of a fuser, a row for each track; no array of it ever changes. Attributes as those of `Tracks`."""
 
     t: float
     rows: Rows
@@ -129,7 +129,7 @@ class Fusing:
         return rows
 
     def _channel(self, picture: Picture, message: Message) -> Channel:
-        """What is known in common with the source, at the time of its message."""
+        """The beliefs that the fuser has in common with the source, at the time of its message."""
         kept = picture.channels.get(message.name)
         if kept is None:
             return Channel(message.t, WHOLE, WHOLE, np.zeros(0), np.zeros(0, bool), self.targets.none())
@@ -260,7 +260,7 @@ class Fusing:
         return self.targets.unpack(rows)
 
     def tracks(self, picture: Picture) -> Tracks:
-        """What users see."""
+        """The tracks as users see them."""
         return Tracks(
             self.targets, picture.rows, picture.t, picture.ids, picture.status, picture.existence, picture.born,
             picture.seen, picture.source, picture.gone,

@@ -9,7 +9,7 @@ import numpy as np
 from ....core import Gaussian
 from ....core.arrays import Array
 from ....core.settings import settings
-from ._combined import axes, combined, least, measure, on_axes, spread
+from ._combined import axes, combined, decrease, least, measure, on_axes, spread
 from .fusion import Fusion
 
 Criterion = Literal["determinant", "trace"]
@@ -59,9 +59,7 @@ def _weight(variances: Array, size: Array | None) -> Array:
     of = 1.0 / variances
 
     def slope(w: Array) -> Array:
-        information = w + (1.0 - w) * of
-        each = (of - 1.0) / information
-        return (each if size is None else size * each / information).sum(-1)
+        return decrease(of - 1.0, w + (1.0 - w) * of, size)
 
     return least(slope, variances.shape[:-1])
 

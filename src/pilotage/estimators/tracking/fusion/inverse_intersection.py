@@ -7,7 +7,7 @@ import numpy as np
 from ....core import Gaussian
 from ....core.arrays import Array
 from ....core.settings import settings
-from ._combined import axes, combined, least, measure, on_axes, spread
+from ._combined import axes, combined, decrease, least, measure, on_axes, spread
 from .covariance_intersection import Criterion
 from .fusion import Fusion
 
@@ -61,9 +61,7 @@ def _weight(variances: Array, size: Array | None) -> Array:
 
     def slope(w: Array) -> Array:
         common = 1.0 / (w + (1.0 - w) * variances)
-        information = 1.0 + 1.0 / variances - common
-        each = (variances - 1.0) * common**2 / information
-        return (each if size is None else size * each / information).sum(-1)
+        return decrease((variances - 1.0) * common**2, 1.0 + 1.0 / variances - common, size)
 
     return least(slope, variances.shape[:-1])
 
