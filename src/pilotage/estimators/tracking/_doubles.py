@@ -10,7 +10,7 @@ from ...models.trace import driver
 from ._hypotheses import Forest, best
 from ._state import TENTATIVE, State
 from ._targets import Rows, Targets
-from .gate import Gate
+from .gate import SINGULAR, UNKNOWN, Gate, beyond, difference, distance, factorized, working
 
 
 def double_trees(targets: Targets, twins: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:
@@ -31,17 +31,20 @@ def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any
     if twins is None or len(doubles) < 2:
         return doubles
     space, mean, cov = targets.moments(rows)
-    pairs = twins.pairs(space, mean, cov, mean)
-    rank = np.argsort(worse, kind="stable").argsort()
-    give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
+    order, limit = np.argsort(worse, kind="stable"), twins.limit(space.dim)
+    give_way.compiled(difference(space), mean, cov, limit, working(space), order, doubles)
     return doubles
 
 
-@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], b1[::1])")
-def give_way(order, rank, starts, columns, doubles):
-    """Tracks in order of their rank: each that stays lets those of its pairs that come later give way."""
-    for i in order:
-        if not doubles[i]:
-            for p in range(starts[i], starts[i + 1]):
-                if rank[columns[p]] > rank[i]:
-                    doubles[columns[p]] = True
+@driver("void(i8, f8[:,::1], f8[:,:,::1], f8, f8[::1], i8[::1], b1[::1])")
+def give_way(minus, mean, cov, limit, room, order, doubles):
+    """Tracks in order of their rank: each that stays lets those around it that come later give way."""
+    for rank in range(order.shape[0]):
+        i, known = order[rank], UNKNOWN
+        if doubles[i]:
+            continue
+        for j in order[rank + 1 :]:
+            if known == SINGULAR or doubles[j] or (minus == 0 and beyond(mean[j], mean[i], cov[i], limit)):
+                continue
+            known = factorized(known, cov[i], room)
+            doubles[j] = distance(minus, mean[j], mean[i], cov.shape[1], room, known) <= limit

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...core.arrays import Array
 from ._doubles import doubled
-from ._state import (
-    COASTING,
-    CONFIRMED,
-    SURE,
-    TENTATIVE,
-    Scan,
-    State,
-    existing,
-    moved,
-    newborn,
-    nothing,
-    sighted,
-)
+from ._evidence import heard
+from ._state import COASTING, CONFIRMED, TENTATIVE, Scan, State, moved, newborn, nothing, sighted
 from ._targets import Rows, Targets
 from .association import Association, Shares
 from .gate import Gate, Pairs
@@ -67,31 +56,11 @@ class Independent:
         with np.errstate(divide="ignore", invalid="ignore"):
             real = np.log(r) - np.log1p(-r * P)
         found = found.only(np.isfinite(found.w + real[found.pairs.rows]))
-        pairs, w = found.pairs, found.w
-        odds = w + real[pairs.rows]
+        pairs = found.pairs
+        odds = found.w + real[pairs.rows]
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(N))
-        beta, missed = shares.beta, shares.missed
-        rows = self._updated(state.rows, found.each, pairs, beta, missed)
-        source = self._sources(pairs, beta, len(scan.z))
-        detected = source >= 0
-        taken = np.asarray(np.bincount(pairs.columns, beta, len(scan.z)), np.float64)
-        ratio = self._ratio(pairs, shares, w, P)
-        existence = self._existing(state.existence, shares, ratio, P)
-        visible = found.seen > 0.0
-        hits = np.where(visible, (state.hits << np.uint64(1)) | detected.astype(np.uint64), state.hits)
-        score = state.score + np.where(visible, ratio, 0.0)
-        new = replace(
-            state,
-            rows=rows,
-            existence=existence,
-            score=score,
-            best=np.maximum(state.best, score),
-            hits=hits,
-            scans=state.scans + visible,
-            seen=np.where(detected, scan.t, state.seen),
-            source=np.where(detected, np.append(scan.places, -1)[source], -1),
-        )
-        return new, taken
+        rows = self._updated(state.rows, found.each, pairs, shares.beta, shares.missed)
+        return heard(state.changed(rows=rows), found, shares, scan, self.association.existing)
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""
@@ -108,49 +77,17 @@ class Independent:
         shares /= np.add.reduceat(shares, starts[:-1])[owners[order]]
         return self.targets.merge(prior.joined(each[taken])[order], starts, shares)
 
-    def _sources(self, pairs: Pairs, beta: Array, detections: int) -> Any:
-        """The detection that each track was detected by, -1 for none: the one of its largest share, if no other track
-        has more of it. So of two tracks on one target one is missed."""
-        source = np.full(pairs.tracks, -1, np.int64)
-        strongest = np.lexsort((-pairs.rows, beta))  # the last one written stays: the largest share, the oldest track
-        winner = np.full(detections, -1, np.int64)
-        winner[pairs.columns[strongest]] = pairs.rows[strongest]
-        source[pairs.rows[strongest]] = pairs.columns[strongest]
-        mine = winner[source] == np.arange(pairs.tracks) if detections else np.zeros(pairs.tracks, bool)
-        lead = np.zeros(pairs.tracks)
-        lead[pairs.rows[strongest]] = beta[strongest]
-        return np.where((lead > 0.5) & mine, source, -1)
-
-    def _ratio(self, pairs: Pairs, shares: Shares, w: Array, P: Array) -> Array:
-        """Log-likelihood ratio of the scan for each track: of a target there against none."""
-        hard = ((shares.beta == 0.0) | (shares.beta == 1.0)).all()
-        with np.errstate(divide="ignore"):
-            none = np.log1p(-P)
-            if not hard:
-                return none - np.log(np.maximum(shares.missed, 1e-300))
-            found = none.copy()
-            taken = shares.beta == 1.0
-            found[pairs.rows[taken]] = w[taken]
-        return found
-
-    def _existing(self, r: Array, shares: Shares, ratio: Array, P: Array) -> Array:
-        """Existence after the scan."""
-        if self.association.existing:
-            after = shares.missed * r * (1.0 - P) / (1.0 - r * P) + 1.0 - shares.missed
-            return np.clip(after, 0.0, SURE)
-        return existing(r, ratio)
-
     def _managed(self, state: State) -> State:
         """The tracks that go on, with their status."""
         if not len(state.ids):
-            return replace(state, gone=state.ids)
+            return state.changed(gone=state.ids)
         evidence = state.evidence
         doubles = doubled(self.targets, self.twins, state.rows, state.status == TENTATIVE)
         ends = self.management.delete(evidence) | doubles
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         now = (state.hits & np.uint64(1)) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
-        state = replace(state, status=status, gone=state.ids[ends])
+        state = state.changed(status=status, gone=state.ids[ends])
         if not ends.any():
             return state
         return state[np.flatnonzero(~ends)]
@@ -165,7 +102,7 @@ class Independent:
         places = scan.places[free[which]]
         new = newborn(rows, places, numbered(scan, places, fresh), scan.t, self.management.start)
         status = np.where(self.management.confirm(new.evidence), CONFIRMED, TENTATIVE)
-        return state.joined(replace(new, status=status))
+        return state.joined(new.changed(status=status))
 
     def tracks(self, state: State) -> Tracks:
         return state.shown(self.targets)

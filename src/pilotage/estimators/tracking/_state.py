@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -49,12 +50,20 @@ class State:
 
     def __getitem__(self, which: Any) -> State:
         """The tracks in these places."""
-        return replace(self, rows=self.rows[which], **{name: getattr(self, name)[which] for name in ROWS})
+        now = vars(self)
+        return self.changed(rows=self.rows[which], **{name: now[name][which] for name in ROWS})
+
+    def changed(self, **fields: Any) -> State:
+        """The tracks with these fields in place of their own; `replace` takes five times as long."""
+        new = object.__new__(State)
+        vars(new).update(vars(self), **fields)
+        return new
 
     def joined(self, other: State) -> State:
         """These tracks, and the others behind them."""
-        both = {name: np.concatenate((getattr(self, name), getattr(other, name))) for name in ROWS}
-        return replace(self, rows=self.rows.joined(other.rows), **both)
+        now, more = vars(self), vars(other)
+        both = {name: np.concatenate((now[name], more[name])) for name in ROWS}
+        return self.changed(rows=self.rows.joined(other.rows), **both)
 
     @property
     def evidence(self) -> Evidence:
@@ -139,10 +148,10 @@ def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
     """The tracks at a later time, with targets of that mean life."""
     dt = t - state.t
     if dt == 0.0 or not len(state.ids):
-        return replace(state, t=t)
+        return state.changed(t=t)
     rows = state.rows.copy()
     targets.predict(rows, dt)
-    return replace(state, t=t, rows=rows, existence=state.existence * float(np.exp(-dt / lifetime)))
+    return state.changed(t=t, rows=rows, existence=state.existence * math.exp(-dt / lifetime))
 
 
 def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any) -> State:
@@ -203,8 +212,7 @@ def children(state: State, found: Sighting, scan: Scan, new: State) -> State:
     """The tracks after a scan: all as they were missed, then those of each pair, then those that begin."""
     visible, bits = found.seen > 0.0, state.hits << np.uint64(1)
     fell = np.where(visible, np.log1p(-found.P), 0.0)
-    missed = replace(
-        state,
+    missed = state.changed(
         existence=existing(state.existence, fell),
         score=state.score + fell,
         hits=np.where(visible, bits, state.hits),
@@ -213,8 +221,7 @@ def children(state: State, found: Sighting, scan: Scan, new: State) -> State:
     )
     rows = found.pairs.rows
     score = state.score[rows] + found.w
-    detected = replace(
-        state[rows],
+    detected = state[rows].changed(
         rows=found.each,
         existence=existing(state.existence[rows], found.w),
         score=score,

@@ -78,6 +78,7 @@ class Targets:
         self._merging = [Merging(each, model) for each, model in modes.components]
         self._mounted: dict[int, tuple[Sensor, list[Any]]] = {}
         self._packed: tuple[Any, Rows] | None = None
+        self._iterated = any(hasattr(each, "iterations") for each, _ in modes.components)
         self._idle = np.zeros(modes.models[0].action.size)
 
     def __reduce__(self) -> Any:
@@ -161,9 +162,10 @@ class Targets:
         """Expected readings ``(N, k)``, their covariances ``(N, m, m)``, and whether each is known, ``(N,)``."""
         copy, mounted = rows.copy(), self.mounted(sensor)
         reading = mounted[0].reading
-        z = np.broadcast_to(reading.identity(), (len(rows), reading.size)).copy()
+        z = np.empty((len(rows), reading.size))
+        z[:] = reading.identity()
         z, S, good = self._expected(copy, mounted, z, context)
-        if any(hasattr(filter, "iterations") for filter, _ in self.modes.components):  # it linearizes at the reading
+        if self._iterated:  # it linearizes at the reading
             z, S, good = self._expected(rows.copy(), mounted, z, context)
         return np.ascontiguousarray(z), np.ascontiguousarray(S), good
 
@@ -184,7 +186,7 @@ class Targets:
 
     def moments(self, rows: Rows) -> tuple[Any, Array, Array]:
         """The space that all models share, and means and covariances on it."""
-        found = self.unpack(rows).moments()
+        found = self._engine.mixture(rows.tables, rows.weights, (len(rows),)).moments()
         return found.space, np.array(found.mean), np.array(found.cov)
 
     def merge(self, rows: Rows, starts: Any, shares: Array) -> Rows:
