@@ -82,7 +82,7 @@ class Work:
         self._at: dict[bool, tuple[int, int, np.ndarray]] = {}
 
     def ready(self, steps: Timeline, many: bool) -> tuple[int, int, np.ndarray]:
-        """Addresses of the job for one lane, of that for a block where there are `many` rows, and of sensors of each."""
+        """Addresses of the job for one lane, of that for a block if rows are `many`, and of the sensors of each."""
         if many not in self._at:
             (one, models), (block, others) = self._width(steps, False), self._width(steps, many)
             sensors = [(a.at, b.at) for a, b in zip(models[1:], others[1:], strict=True)]

@@ -260,8 +260,9 @@ class ModeRows(Engine):
         """Take back the rows in which a component failed; without codes all, since a model raised an error."""
         if before is None:
             return
-        failed = slice(None) if codes is None else (codes > NO_READING).any(1)
-        if codes is None or failed.any():
+        if codes is None:
+            self._take_back(tables, weights, before, slice(None))
+        elif (failed := (codes > NO_READING).any(1)).any():
             self._take_back(tables, weights, before, failed)
 
     def _take_back(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, which: Any) -> None:

@@ -30,21 +30,21 @@ def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any
     doubles = np.zeros(len(rows), bool)
     if twins is None or len(doubles) < 2:
         return doubles
-    space, mean, cov = targets.moments(rows)
-    order, limit = np.argsort(worse, kind="stable"), twins.limit(space.dim)
-    give_way.compiled(difference(space), mean, cov, limit, working(space), order, doubles)
+    order = np.argsort(worse, kind="stable")
+    space, mean, cov = targets.moments(rows[order])
+    later = np.zeros(len(order), bool)
+    give_way.compiled(difference(space), mean, cov, twins.limit(space.dim), working(space), later)
+    doubles[order] = later
     return doubles
 
 
-@driver("void(i8, f8[:,::1], f8[:,:,::1], f8, f8[::1], i8[::1], b1[::1])")
-def give_way(minus, mean, cov, limit, room, order, doubles):
-    """Tracks in order of their rank: each that stays lets those around it that come later give way."""
-    for rank in range(order.shape[0]):
-        i, known = order[rank], UNKNOWN
-        if doubles[i]:
-            continue
-        for j in order[rank + 1 :]:
-            if known == SINGULAR or doubles[j] or (minus == 0 and beyond(mean[j], mean[i], cov[i], limit)):
+@driver("void(i8, f8[:,::1], f8[:,:,::1], f8, f8[::1], b1[::1])")
+def give_way(minus, mean, cov, limit, room, doubles):
+    """Each track that stays lets those around it that come later give way."""
+    for i in range(mean.shape[0]):
+        known = SINGULAR if doubles[i] else UNKNOWN
+        for j in range(i + 1, mean.shape[0]):
+            if (minus == 0 and beyond(mean, j, mean, i, cov, limit)) or doubles[j] or known == SINGULAR:
                 continue
             known = factorized(known, cov[i], room)
             doubles[j] = distance(minus, mean[j], mean[i], cov.shape[1], room, known) <= limit

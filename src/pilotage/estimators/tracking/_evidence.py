@@ -9,23 +9,24 @@ import numpy as np
 from ...core.arrays import Array
 from ...models.trace import driver
 from ._state import SURE, Scan, Sighting, State
-from .association import Shares
 
 
-def heard(state: State, found: Sighting, shares: Shares, scan: Scan, integrated: bool) -> tuple[State, Array]:
+def heard(
+    state: State, found: Sighting, beta: Array, missed: Array, scan: Scan, integrated: bool
+) -> tuple[State, Array]:
     """The tracks after a scan but for their beliefs, and the probability that each detection comes from one of them.
 
     Args:
         state, found: the tracks before, and the detections in their gates.
-        shares: how these are shared out.
+        beta, missed: how these are shared out; see `Shares`.
         scan: the scan.
-        integrated: whether `shares` count that a track may not exist.
+        integrated: whether shares count that a track may not exist.
     """
     taken, count = np.zeros(len(scan.z)), len(state.ids)
     source, hits, scans = np.empty(count, np.int64), state.hits.copy(), state.scans.copy()
     numbers = np.empty((4, count))
     collect.compiled(
-        found.pairs.rows, found.pairs.columns, *(np.ascontiguousarray(each, np.float64) for each in (shares.beta, shares.missed)), found.w, found.seen, found.P, scan.places,
+        found.pairs.rows, found.pairs.columns, beta, missed, found.w, found.seen, found.P, scan.places,
         scan.t, integrated, state.existence, state.score, state.best, state.seen, np.empty(len(scan.z), np.int64),
         np.empty(count, np.int64), taken, numbers, hits, scans, source,
     )  # fmt: skip

@@ -59,8 +59,9 @@ class Independent:
         pairs = found.pairs
         odds = found.w + real[pairs.rows]
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(N))
-        rows = self._updated(state.rows, found.each, pairs, shares.beta, shares.missed)
-        return heard(state.changed(rows=rows), found, shares, scan, self.association.existing)
+        beta, missed = (np.ascontiguousarray(each, np.float64) for each in (shares.beta, shares.missed))
+        rows = self._updated(state.rows, found.each, pairs, beta, missed)
+        return heard(state.changed(rows=rows), found, beta, missed, scan, self.association.existing)
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""

@@ -158,10 +158,9 @@ def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any) -> Stat
     """Tracks that begin at the detections in these places."""
     count = len(rows)
     zero, time = np.zeros(count), np.full(count, t)
-    existence = np.broadcast_to(existence, count).astype(np.float64)
     return State(
-        t, rows, ids, np.full(count, TENTATIVE), existence, time, time, places, zero, zero, np.ones(count, np.uint64),
-        np.ones(count, np.int64), np.zeros(0, np.int64),
+        t, rows, ids, np.full(count, TENTATIVE), np.full(count, existence, np.float64), time, time, places, zero, zero,
+        np.ones(count, np.uint64), np.ones(count, np.int64), np.zeros(0, np.int64),
     )  # fmt: skip
 
 

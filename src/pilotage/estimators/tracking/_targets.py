@@ -76,7 +76,7 @@ class Targets:
         self.modes = modes
         self._engine = ModeRows(modes, (1,), modes.spread(modes.first(std=1.0)), alone=self.alone)
         self._merging = [Merging(each, model) for each, model in modes.components]
-        self._mounted: dict[int, tuple[Sensor, list[Any]]] = {}
+        self._mounted: dict[int, tuple[Sensor, list[Any], Array]] = {}
         self._packed: tuple[Any, Rows] | None = None
         self._iterated = any(hasattr(each, "iterations") for each, _ in modes.components)
         self._idle = np.zeros(modes.models[0].action.size)
@@ -119,7 +119,8 @@ class Targets:
         """The sensor on the state of each model."""
         kept = self._mounted.get(id(sensor))
         if kept is None:
-            kept = sensor, [sensor.on(model.state) for _, model in self.modes.components]
+            mounted = [sensor.on(model.state) for _, model in self.modes.components]
+            kept = sensor, mounted, mounted[0].reading.identity()[None]
             for (filter, _), h in zip(self.modes.components, kept[1], strict=True):
                 filter.check_sensor(h)
             self._mounted[id(sensor)] = kept
@@ -161,9 +162,7 @@ class Targets:
     def expect(self, rows: Rows, sensor: Sensor, context: Any) -> tuple[Array, Array, Any]:
         """Expected readings ``(N, k)``, their covariances ``(N, m, m)``, and whether each is known, ``(N,)``."""
         copy, mounted = rows.copy(), self.mounted(sensor)
-        reading = mounted[0].reading
-        z = np.empty((len(rows), reading.size))
-        z[:] = reading.identity()
+        z = np.repeat(self._mounted[id(sensor)][2], len(rows), axis=0)
         z, S, good = self._expected(copy, mounted, z, context)
         if self._iterated:  # it linearizes at the reading
             z, S, good = self._expected(rows.copy(), mounted, z, context)

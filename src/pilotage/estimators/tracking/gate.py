@@ -119,7 +119,7 @@ def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
     for i in range(expected.shape[0]):
         known = UNKNOWN
         for j in range(z.shape[0]):
-            if known == SINGULAR or (minus == 0 and beyond(z[j], expected[i], S[i], limit)):
+            if known == SINGULAR or (minus == 0 and beyond(z, j, expected, i, S, limit)):
                 continue
             known = factorized(known, S[i], room)
             d = distance(minus, z[j], expected[i], S.shape[1], room, known)
@@ -130,13 +130,15 @@ def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
 
 
 @driver
-def beyond(z, x, S, limit):
-    """Whether z is so far from x in one component that it is outside of the ellipsoid."""
-    for a in range(x.shape[0]):
-        y = z[a] - x[a]
-        if y * y > limit * S[a, a]:
-            return True
-    return False
+def beyond(z, j, x, i, S, limit):
+    """Whether point j is so far from point i in one component that it is outside of its ellipsoid."""
+    far = False
+    for a in range(S.shape[1]):
+        y = z[j, a] - x[i, a]
+        far = far or y * y > limit * S[i, a, a]
+        if far:
+            break
+    return far
 
 
 @driver
