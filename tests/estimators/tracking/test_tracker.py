@@ -291,6 +291,10 @@ def test_a_track_begins_tentative_is_confirmed_coasts_and_ends(management: str, 
         gone.append(tracker.update([], 8.0 + len(gone)))
         assert len(gone) < 40
     assert gone[-1].gone.tolist() == [1] and not len(gone[-1])
+    (ended,) = gone[-1].deleted
+    assert (ended.id, ended.status, ended.seen) == (1, TrackStatus.DELETED, 7.0)
+    np.testing.assert_array_equal(ended.belief.mean, gone[-2].of(1).belief.mean)
+    assert not any(tracks.deleted for tracks in gone[:-1]) and not tracker.update([], 99.0).deleted
     again = tracker.update([[30.0, 30.0]], 100.0)
     assert again.ids.tolist() == [2]
 

@@ -26,7 +26,7 @@ from .initiation import Initiation
 from .management import Management
 from .one_point import OnePoint
 from .sprt import ScoreTest
-from .tracks import Tracks
+from .tracks import Tracks, following
 
 Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
@@ -110,6 +110,7 @@ class Tracker:
         self._method = method(GNN() if association is None else association, parts, threshold)
         self.lag = setting(lag, NonNegative, "lag of Tracker")
         self._state: Any = None
+        self._tracks = self._before = self._method.tracks(self._method.none(math.nan))
         self._numbers = itertools.count(1)
         self._past = deque[tuple[Any, Scan]]()
         kept = setting(history, Natural, "history of Tracker")
@@ -125,7 +126,7 @@ class Tracker:
     @property
     def tracks(self) -> Tracks:
         """The tracks after the latest scan."""
-        return self._method.tracks(self._method.none(math.nan) if self._state is None else self._state)
+        return self._tracks
 
     def update(self, detections: Any, t: float, *, detector: str | None = None, context: Any = None) -> Tracks:
         """Take in a scan; the tracks after the latest one.
@@ -156,10 +157,10 @@ class Tracker:
         self._state, self._past = state, deque(past)
         while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
             self._past.popleft()
-        tracks = self._method.tracks(state)
+        self._before, self._tracks = self._tracks, following(self._method.tracks(state), self._tracks)
         if self._shown is not None:
-            self._shown.append(tracks)
-        return tracks
+            self._shown.append(self._tracks)
+        return self._tracks
 
     def predicted(self, t: float) -> Tracks:
         """The tracks at a later time, without taking in a scan."""
@@ -190,7 +191,8 @@ class Tracker:
         for i, id in enumerate(state.ids.tolist()):
             if id in beliefs:
                 rows[[i]] = targets.pack(beliefs[id])
-        self._state = replace(state, rows=rows)
+        self._state = state.changed(rows=rows)
+        self._tracks = following(self._method.tracks(self._state), self._before)
 
     def past(self, id: int) -> list[tuple[float, Any]]:
         """Time and belief of a track after each of the last scans; see `history`."""

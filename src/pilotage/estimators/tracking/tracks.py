@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,7 +30,7 @@ class TrackStatus(enum.IntEnum):
     COASTING = 2
     """It is a target that was not detected in the last scan."""
     DELETED = 3
-    """It is no longer tracked."""
+    """It is no longer tracked; see `Tracks.deleted`."""
 
 
 class Tracks:
@@ -43,7 +44,7 @@ class Tracks:
         born: time of the first detection, ``(N,)`` [s].
         seen: time of the last detection, ``(N,)`` [s].
         source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
-        gone: numbers of the tracks that were deleted at this time.
+        gone: numbers of the tracks that ended in this scan; see `deleted`.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -76,6 +77,18 @@ class Tracks:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
+        self._before: Tracks | None = None
+
+    @property
+    def deleted(self) -> list[Track]:
+        """The tracks that ended in this scan, as they were after the one before, with status ``DELETED``.
+
+        Each comes once. Tentative ones are among them; `gone` are the numbers.
+        """
+        if self._before is None:
+            return []
+        which = np.flatnonzero(np.isin(self._before.ids, self.gone))
+        return [Track(self._before, int(i), TrackStatus.DELETED) for i in which]
 
     @property
     def confirmed(self) -> Any:
@@ -146,9 +159,9 @@ class Track:
         x 1.00 +- 0.50 m, y 2.00 +- 0.50 m, vx 0.0 +- 3.0 m/s, vy 0.0 +- 3.0 m/s
     """
 
-    def __init__(self, tracks: Tracks, row: int) -> None:
+    def __init__(self, tracks: Tracks, row: int, status: TrackStatus | None = None) -> None:
         self._tracks, self._row = tracks, row
-        self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row]))
+        self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row])) if status is None else status
         self.existence, self.seen = float(tracks.existence[row]), float(tracks.seen[row])
         self.age, self.source = float(tracks.t - tracks.born[row]), int(tracks.source[row])
 
@@ -159,3 +172,10 @@ class Track:
 
     def __repr__(self) -> str:
         return f"<Track {self.id}, {self.status.name.lower()}: {self.belief.moments()}>"
+
+
+def following(tracks: Tracks, before: Tracks) -> Tracks:
+    """These tracks, which know those of the scan before."""
+    tracks._before = copy(before)
+    tracks._before._before = None  # so that memory holds no chain of all scans
+    return tracks
