@@ -11,14 +11,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import Array
-from ...core.weights import log_sum_exp
-from ._branching import followed
+from ._branching import followed, survey
 from ._clusters import Whole, clusters
+from ._distinct import distinct
 from .gate import Pairs
 
 Bools = NDArray[np.bool_]
@@ -52,7 +53,7 @@ class Cluster:
     @property
     def weights(self) -> Array:
         """Probabilities of the hypotheses, ``(H,)``."""
-        return np.exp(self.logs - log_sum_exp(self.logs))
+        return np.exp(self.logs - total(self.logs))
 
     def summed(self, values: Array) -> Array:
         """The sum of a value of leaves over each hypothesis, ``(H,)``."""
@@ -107,13 +108,12 @@ def product(a: Cluster, b: Cluster, most: int) -> Cluster:
 
 def branched(cluster: Cluster, choices: Choices, starts: Whole, most: int) -> Cluster:
     """The hypotheses that follow from each one, as many of each as it has weight."""
-    leaves, pairs, counts = cluster.leaves, choices.pairs, np.diff(starts)
-    named = np.unique(pairs.columns[ranges(starts, np.unique(leaves[leaves >= 0]))])
-    local = np.full(pairs.detections, -1, np.int64)
-    local[named] = np.arange(len(named))
-    width, busy = leaves.shape[1], int(cluster.summed(counts).max())
-    all_there_are = np.exp(np.minimum(cluster.summed(np.log1p(counts)), 40.0))
-    shares = np.ceil(np.minimum(min(most, WORK // max(width * busy, 1)) * cluster.weights, all_there_are))
+    leaves, pairs = np.ascontiguousarray(cluster.leaves), choices.pairs
+    local, named = np.full((2, pairs.detections), -1, np.int64)
+    counts, ways = np.empty(len(leaves), np.int64), np.empty(len(leaves))
+    named = named[: survey.compiled(leaves, starts, pairs.columns, local, named, counts, ways)]
+    width, busy = leaves.shape[1], int(counts.max())
+    shares = np.ceil(np.minimum(min(most, WORK // max(width * busy, 1)) * cluster.weights, ways))
     shares = np.maximum(shares, 1.0)
     logs, table = followed(
         leaves, cluster.logs, shares.astype(np.int64), starts, pairs.columns, -choices.odds, choices.missed, local,
@@ -122,10 +122,10 @@ def branched(cluster: Cluster, choices: Choices, starts: Whole, most: int) -> Cl
     return Cluster(table, logs)
 
 
-def ranges(starts: Whole, which: Whole) -> Whole:
-    """The places from ``starts[i]`` to ``starts[i + 1]`` of each i."""
-    counts = starts[which + 1] - starts[which]
-    return np.arange(counts.sum()) + np.repeat(starts[which] - np.cumsum(counts) + counts, counts)
+def total(logs: Array) -> Any:
+    """The logarithm of the sum of these weights, of which one at least is not 0."""
+    top = logs.max()
+    return np.log(np.exp(logs - top).sum()) + top
 
 
 def without(forest: Forest, dead: Bools, relief: Array) -> Forest:
@@ -138,10 +138,7 @@ def without(forest: Forest, dead: Bools, relief: Array) -> Forest:
         gone = (cluster.leaves >= 0) & dead[cluster.leaves]
         if gone.any():
             logs = cluster.logs + np.where(gone, relief[cluster.leaves], 0.0).sum(1)
-            leaves, same = np.unique(np.where(gone, -1, cluster.leaves), axis=0, return_inverse=True)
-            total = np.full(len(leaves), -np.inf)
-            np.logaddexp.at(total, same.ravel(), logs)
-            cluster = Cluster(leaves, total)
+            cluster = Cluster(*distinct(np.where(gone, -1, cluster.leaves), logs))
         after.append(cluster)
     return after
 
@@ -162,7 +159,7 @@ def best_of(cluster: Cluster, bonus: Array, least: float, most: int) -> Cluster:
     """`pruned`, of one cluster."""
     rank = cluster.logs + cluster.summed(bonus)
     order = np.argsort(-rank, kind="stable")[:most]
-    good = rank[order] - log_sum_exp(rank) > (math.log(least) if least > 0.0 else -math.inf)
+    good = rank[order] - total(rank) > (math.log(least) if least > 0.0 else -math.inf)
     order = order[good | (np.arange(len(order)) == 0)]
     return Cluster(cluster.leaves[order], cluster.logs[order] - cluster.logs[order].max())
 
@@ -190,6 +187,9 @@ def decided(forest: Forest, ancestor: Whole) -> Forest:
     """
     after = Forest()
     for cluster in forest:
+        if len(cluster.logs) == 1:
+            after.append(cluster)
+            continue
         old = np.where(cluster.leaves >= 0, ancestor[cluster.leaves], -1)
         keep = (old == old[0]).all(1)
         after.append(cluster if keep.all() else Cluster(cluster.leaves[keep], cluster.logs[keep]))
@@ -212,27 +212,28 @@ def parted(forest: Forest) -> Forest:
 
 def used(forest: Forest) -> Whole:
     """The leaves of all hypotheses, in order."""
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *(cluster.leaves.ravel() for cluster in forest), [-1]]))[1:]
+    leaves = flat(forest)
+    some = np.zeros(leaves.max(initial=-1) + 1, bool)
+    some[leaves[leaves >= 0]] = True
+    return np.flatnonzero(some)
+
+
+def flat(forest: Forest) -> Whole:
+    """The leaves of all hypotheses one after another, -1 for none."""
+    return np.concatenate([np.zeros(0, np.int64), *(cluster.leaves.ravel() for cluster in forest)])
 
 
 def renumbered(forest: Forest, kept: Whole) -> Forest:
     """The clusters over these leaves alone."""
-    certain = np.array([c.leaves[0, 0] for c in forest if c.certain], np.int64)
-    places = iter(np.searchsorted(kept, certain).tolist())
-    return [
-        Cluster.alone(next(places))
-        if c.certain
-        else Cluster(np.where(c.leaves >= 0, np.searchsorted(kept, c.leaves), -1), c.logs)
-        for c in forest
-    ]
+    place = np.full(kept.max(initial=-1) + 2, -1, np.int64)  # the last is that of none
+    place[kept] = np.arange(len(kept))
+    return [Cluster(place[cluster.leaves], cluster.logs) for cluster in forest]
 
 
 def masses(forest: Forest, leaves: int) -> Array:
     """The probability of each leaf over the hypotheses, ``(leaves,)``."""
-    mass = np.zeros(leaves + 1)
-    for cluster in forest:
-        np.add.at(mass, cluster.leaves, cluster.weights[:, None])
-    return mass[:-1]
+    weights = [np.repeat(cluster.weights, cluster.leaves.shape[1]) for cluster in forest]
+    return np.bincount(flat(forest) + 1, np.concatenate([np.zeros(0), *weights]), leaves + 1)[1:]
 
 
 def best(forest: Iterable[Cluster]) -> Whole:
