@@ -7,6 +7,7 @@ whose hypotheses are apart.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,19 +80,17 @@ class Choices:
 
 def grown(forest: Forest, choices: Choices, most: int) -> Forest:
     """The clusters after a scan, with at most so many hypotheses each, by the likeliest assignments of each."""
-    pairs, owner = choices.pairs, np.full(choices.pairs.tracks, -1, np.int64)
-    for c, cluster in enumerate(forest):
-        owner[cluster.leaves[cluster.leaves >= 0]] = c
-    mine = owner[pairs.rows]
+    pairs, owner = choices.pairs, np.empty(choices.pairs.tracks + 1, np.int64)
+    owner[flat(forest)] = np.repeat(np.arange(len(forest)), [cluster.leaves.size for cluster in forest])
+    mine, starts, after = owner[pairs.rows], pairs.starts, Forest()
     order, begins = clusters(mine, pairs.columns, len(forest), pairs.detections)
-    busy, starts = np.bincount(mine, minlength=len(forest)) > 0, pairs.starts
-    after = Forest()
-    for group in np.split(order, begins[1:-1]) if len(order) else []:
-        if busy[group].any():
-            together = reduce(lambda a, b: product(a, b, most), (forest[c] for c in group))
+    busy, order, begins = np.bincount(mine, minlength=len(forest)).tolist(), order.tolist(), begins.tolist()
+    for first, last in itertools.pairwise(begins):
+        one, *others = (forest[c] for c in order[first:last])
+        if busy[order[first]]:
+            together = reduce(lambda a, b: product(a, b, most), others, one)
             after.append(branched(together, choices, starts, most))
-        else:
-            (one,) = (forest[c] for c in group)
+        else:  # of a cluster that shares no detection with others
             after.append(one if one.certain else Cluster(one.leaves, one.logs + one.summed(choices.missed)))
     free = choices.new.copy()
     free[pairs.columns] = -1
@@ -152,16 +151,20 @@ def pruned(forest: Forest, bonus: Array, least: float, most: int) -> Forest:
         least: probability of a hypothesis that is kept.
         most: number of hypotheses that are kept.
     """
-    return [cluster if cluster.certain else best_of(cluster, bonus, least, most) for cluster in forest]
+    some = bool(bonus.any())
+    return [
+        each if each.certain else best_of(each, each.logs + each.summed(bonus) if some else each.logs, least, most)
+        for each in forest
+    ]
 
 
-def best_of(cluster: Cluster, bonus: Array, least: float, most: int) -> Cluster:
-    """`pruned`, of one cluster."""
-    rank = cluster.logs + cluster.summed(bonus)
+def best_of(cluster: Cluster, rank: Array, least: float, most: int) -> Cluster:
+    """`pruned`, of one cluster whose hypotheses have that rank."""
     order = np.argsort(-rank, kind="stable")[:most]
-    good = rank[order] - total(rank) > (math.log(least) if least > 0.0 else -math.inf)
-    order = order[good | (np.arange(len(order)) == 0)]
-    return Cluster(cluster.leaves[order], cluster.logs[order] - cluster.logs[order].max())
+    if least > 0.0:
+        order = order[: max(int((rank[order] - total(rank) > math.log(least)).sum()), 1)]
+    logs = cluster.logs[order]
+    return Cluster(cluster.leaves[order], logs - logs.max())
 
 
 def lengthened(path: Whole, parents: Whole, count: int) -> Whole:

@@ -12,7 +12,7 @@ from ...core.arrays import Array
 from ._state import Scan, sighted
 from ._targets import Rows, Targets
 from .gate import Gate
-from .one_point import OnePoint
+from .one_point import weighed_all
 
 WIDE = 6
 """Beliefs of births that are kept apart; more are taken together."""
@@ -66,12 +66,11 @@ class Undetected:
         columns, rows = found.pairs.columns, found.each
         density = self.weights[~self.wide][found.pairs.rows] * np.exp(found.w) * scan.detector.density(scan.z)[columns]
         wide = self[self.wide]
-        for i in range(len(wide.weights)):
-            birth = OnePoint(targets.unpack(wide.rows[[i]])[0])
-            each, which, logs = birth.weighed(targets, scan.detector.sensor, scan.z, scan.context)
+        if len(wide.weights):
+            each, which, owners, logs = weighed_all(targets, wide.rows, scan.detector.sensor, scan.z, scan.context)
             seen = scan.detector.seen(targets.means(each), scan.context)
             rows, columns = rows.joined(each), np.concatenate((columns, which))
-            density = np.concatenate((density, wide.weights[i] * seen * np.exp(logs)))
+            density = np.concatenate((density, wide.weights[owners] * seen * np.exp(logs)))
         some = np.flatnonzero(density > 0.0)
         order = some[np.argsort(columns[some], kind="stable")]
         which, starts = np.unique(columns[order], return_index=True)
