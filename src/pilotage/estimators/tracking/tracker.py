@@ -16,6 +16,7 @@ from ...core.errors import PilotageError, SettingError
 from ...core.settings import Fraction, Interval, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
 from ._independent import Independent
+from ._rehearsal import rehearse
 from ._state import Hypotheses, Method, Parts, Scan
 from ._targets import Targets
 from .association import Association
@@ -42,6 +43,9 @@ class Tracker:
     out by the association, updates the belief of each track with its share, confirms and deletes tracks by the
     management, and begins tracks at detections that no track explains. Any filter with a Gaussian belief or several
     models serves, any sensor, and scans of several detectors at their own times.
+
+    The first tracker of its kind in a process takes in a few scans of its own when it is made, so that no scan of yours
+    waits for machine code. That calls the parts, but no function of a detector.
 
     Args:
         filter: the filter of each track, with dynamics: a Kalman filter, or one of several models. The tracker gates.
@@ -115,8 +119,10 @@ class Tracker:
         self._past = deque[tuple[Any, Scan]]()
         kept = setting(history, Natural, "history of Tracker")
         self._shown = deque[Tracks](maxlen=kept) if kept else None
-        for each in self.detectors.values():
-            self._method.targets.mounted(each.sensor)
+        sensors = [each.sensor for each in self.detectors.values()]
+        for sensor in sensors:
+            self._method.targets.mounted(sensor)
+        rehearse(self._method, (type(self._method), association, parts.targets.filter), sensors)
 
     @property
     def t(self) -> float:
