@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -430,27 +429,6 @@ def test_a_tracker_is_saved_and_goes_on(association: str) -> None:
     a, b = tracker.tracks, other.tracks
     np.testing.assert_array_equal(a.mean, b.mean)
     assert a.ids.tolist() == b.ids.tolist()
-
-
-@pytest.mark.parametrize("association", [SEVERAL[0], *(pytest.param(n, marks=pytest.mark.slow) for n in SEVERAL[1:])])
-def test_memory_stays_flat(association: str) -> None:
-    """Births and deaths in clutter: after a warm start, ten minutes at 1 Hz keep nothing."""
-    rng = np.random.default_rng(0)
-    tracker = Tracker(
-        KF(CAR, dt=1.0), Detector(FIX, clutter=2e-3), BIRTH, ASSOCIATIONS[association], history=10, lag=2.0
-    )
-    scan = lambda: rng.uniform(-50.0, 50.0, (rng.poisson(20), 2))
-    for k in range(100):
-        tracker.update(scan(), float(k))
-    tracemalloc.start()
-    for k in range(100, 150):
-        tracker.update(scan(), float(k))
-    before = tracemalloc.get_traced_memory()[0]
-    for k in range(150, 600):
-        tracker.update(scan(), float(k))
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert grown < 200_000
 
 
 def test_a_gate_of_the_filter_is_left_to_the_tracker() -> None:

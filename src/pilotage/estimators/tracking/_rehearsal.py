@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from .gate import Pairs
 
 KNOWN = set[int]()
 """Hashes of what was rehearsed in this process."""
-FEW, MANY = 3, 14
-"""Detections that are processed one by one, and so many that they go in blocks, too."""
+BLOCK = 16
+"""Beliefs that go through a filter in blocks."""
 
 
 def rehearse(method: Method, parts: Any, sensors: Iterable[Sensor]) -> None:
@@ -43,19 +44,22 @@ def rehearse(method: Method, parts: Any, sensors: Iterable[Sensor]) -> None:
 
 
 def take_in(method: Any, detector: Detector) -> None:
-    """Few tracks and many, with a detection for each, several for one, and none."""
-    if hasattr(method, "association"):
-        for count in (2, MANY):  # detections that all tracks share
-            rows, columns = np.divmod(np.arange(count * count), count)
-            method.association.share(Pairs(rows, columns, np.zeros(count * count), count, count), np.zeros(count**2))
-    sensor, dt, numbers = detector.sensor, method.targets.modes.dt, itertools.count(1)
-    context = np.zeros(sensor.context.size)
-    for count in (FEW, MANY):
-        z, state = readings(sensor, count), method.none(0.0)
-        for k, given in enumerate((z, z, np.concatenate([z, z]), z[:0])):
-            scan = Scan(k * dt, detector, given, np.arange(len(given)), context, {})
-            state = method.step(state, scan, numbers.__next__)
-        method.tracks(state).belief.moments()
+    """Two tracks with a detection for each, with several, and with none; and beliefs in blocks."""
+    sensor, targets, numbers = detector.sensor, method.targets, itertools.count(1)
+    dt, context, z, state = targets.modes.dt, np.zeros(sensor.context.size), readings(sensor, 2), method.none(0.0)
+    for k, given in enumerate((z, z, np.concatenate([z, z[:1]]), z[:0])):
+        scan = Scan(k * dt, detector, given, np.arange(len(given)), context, {})
+        state = method.step(state, scan, numbers.__next__)
+    rule = getattr(method, "association", None)
+    rule = getattr(rule, "joint", rule)
+    if hasattr(rule, "width"):  # beyond which it goes another way
+        rows, columns = np.divmod(np.arange(9), 3)
+        replace(rule, width=1).share(Pairs(rows, columns, np.zeros(9), 3, 3), np.zeros(9))
+    belief = method.tracks(state).belief
+    rows = targets.pack(belief)[np.zeros(BLOCK, np.int64)]
+    targets.predict(rows, dt)
+    targets.update(rows, sensor, readings(sensor, BLOCK), context)
+    targets.merge(rows, np.array([0, BLOCK]), np.full(BLOCK, 1.0 / BLOCK))
 
 
 def readings(sensor: Sensor, count: int) -> Array:
