@@ -43,7 +43,7 @@ def test_no_scan_waits_for_machine_code(association: str, filter: str) -> None:
 
 
 def stretch(tracker: Tracker, t: float, rng: Any, scans: int, dt: float) -> float:
-    """Three targets that appear, drive and vanish in clutter, then nothing until no track is left; the time after it."""
+    """Three targets that appear and vanish in clutter, then nothing until no track is left; the time after it."""
     starts, ways = rng.uniform(-40.0, 40.0, (3, 2)), rng.normal(size=(3, 2))
     for k in range(scans):
         z = (starts + k * dt * ways + 0.5 * rng.normal(size=(3, 2)))[rng.random(3) < 0.9]

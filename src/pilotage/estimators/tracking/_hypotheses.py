@@ -236,7 +236,8 @@ def renumbered(forest: Forest, kept: Whole) -> Forest:
 def masses(forest: Forest, leaves: int) -> Array:
     """The probability of each leaf over the hypotheses, ``(leaves,)``."""
     weights = [np.repeat(cluster.weights, cluster.leaves.shape[1]) for cluster in forest]
-    return np.bincount(flat(forest) + 1, np.concatenate([np.zeros(0), *weights]), leaves + 1)[1:]
+    mass = np.bincount(flat(forest) + 1, np.concatenate([np.zeros(0), *weights]), leaves + 1)
+    return np.asarray(mass[1:], np.float64)
 
 
 def best(forest: Iterable[Cluster]) -> Whole:

@@ -46,11 +46,12 @@ def rehearse(method: Method, parts: Any, sensors: Iterable[Sensor]) -> None:
 def take_in(method: Any, detector: Detector) -> None:
     """Two tracks with a detection for each, with several, and with none; and beliefs in blocks."""
     sensor, targets, numbers = detector.sensor, method.targets, itertools.count(1)
-    dt, context, z, state = targets.modes.dt, np.zeros(sensor.context.size), readings(sensor, 2), method.none(0.0)
+    context = np.zeros(0 if sensor.context is None else sensor.context.size)
+    dt, z, state = targets.modes.dt, readings(sensor, 2), method.none(0.0)
     for k, given in enumerate((z, z, np.concatenate([z, z[:1]]), z[:0])):
         scan = Scan(k * dt, detector, given, np.arange(len(given)), context, {})
         state = method.step(state, scan, numbers.__next__)
-    rule = getattr(method, "association", None)
+    rule: Any = getattr(method, "association", None)
     rule = getattr(rule, "joint", rule)
     if hasattr(rule, "width"):  # beyond which it goes another way
         rows, columns = np.divmod(np.arange(9), 3)
