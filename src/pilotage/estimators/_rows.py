@@ -158,10 +158,12 @@ class ModeRows(Engine):
     def update_tables(
         self, tables: list[np.ndarray], weights: np.ndarray, mounted: Sequence[Any], z: np.ndarray, context: Any
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Update rows of these tables in place; the codes ``(B, M)`` and what each component found, ``(B, 1, ...)``."""
+        """Update rows of these tables in place, with sensors that were checked.
+
+        Gives the codes ``(B, M)`` and what each component found, ``(B, 1, ...)``.
+        """
         codes, founds = np.empty((len(weights), len(tables)), np.int64), list[np.ndarray]()
         for j, (h, table) in enumerate(zip(mounted, tables, strict=True)):
-            self._parts[j][0].check_sensor(h)
             how, found = self._launched(j, table, measurement(h, z, context))
             codes[:, j] = how[:, 0]
             founds.append(found)
@@ -175,6 +177,8 @@ class ModeRows(Engine):
         self._let_go()
         tables, weights = self._taken(where)
         mounted = [sensor.on(model.state) for _, model in self._parts]
+        for (filter, _), h in zip(self._parts, mounted, strict=True):
+            filter.check_sensor(h)
         prior, before, count = weights.copy(), self._copied(tables, weights, mounted), len(weights)
         z, given = rows(reading_of(z, mounted[0]), batch, what="reading"), context_of(context, mounted[0])
         if sensor.context is not None:

@@ -50,27 +50,26 @@ class Independent:
 
     def _associated(self, state: State, scan: Scan) -> tuple[State, Array]:
         """The tracks after their updates, and the probability that each detection comes from one of them."""
-        N = len(state.ids)
         found = sighted(self.targets, self.gate, state.rows, scan)
-        P, r = found.P, state.existence if self.association.existing else np.ones(N)
+        r = state.existence if self.association.existing else 1.0
         with np.errstate(divide="ignore", invalid="ignore"):
-            real = np.log(r) - np.log1p(-r * P)
-        found = found.only(np.isfinite(found.w + real[found.pairs.rows]))
+            real = np.log(r) - np.log1p(-r * found.P)
+            odds = found.w + real[found.pairs.rows]
+        good = np.isfinite(odds)
+        found, odds = found.only(good), odds[good]
         pairs = found.pairs
-        odds = found.w + real[pairs.rows]
-        shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(N))
+        shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
         beta, missed = (np.ascontiguousarray(each, np.float64) for each in (shares.beta, shares.missed))
         rows = self._updated(state.rows, found.each, pairs, beta, missed)
         return heard(state.changed(rows=rows), found, beta, missed, scan, self.association.existing)
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""
-        some = beta > 0.0
-        if ((beta == 0.0) | (beta == 1.0)).all():  # each has a single one
+        taken = np.flatnonzero(beta > 0.0)
+        if (beta[taken] == 1.0).all():  # each has a single one
             rows = prior.copy()
-            rows[pairs.rows[some]] = each[np.flatnonzero(some)]
+            rows[pairs.rows[taken]] = each[taken]
             return rows
-        taken = np.flatnonzero(some)
         owners = np.concatenate([np.arange(len(prior)), pairs.rows[taken]])
         order = np.argsort(owners, kind="stable")
         shares = np.concatenate([missed, beta[taken]])[order]
@@ -111,7 +110,5 @@ class Independent:
 
 def numbered(scan: Scan, places: Any, fresh: Any) -> Any:
     """Numbers of the tracks that begin at the detections in these places."""
-    for j in places.tolist():
-        if j not in scan.ids:
-            scan.ids[j] = fresh()
-    return np.array([scan.ids[j] for j in places.tolist()], np.int64)
+    known = scan.ids
+    return np.array([known[j] if j in known else known.setdefault(j, fresh()) for j in places.tolist()], np.int64)

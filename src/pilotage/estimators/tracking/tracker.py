@@ -151,14 +151,14 @@ class Tracker:
         one = self._detector(detector)
         z, places = one.scan(detections)
         scan = Scan(self._time(t), one, z, places, one.context(context), {})
-        later = list[Scan]()
+        later, fresh = list[Scan](), self._numbers.__next__
         state, past = self._state, list(self._past)
         while past and state is not None and scan.t < state.t:
             state, before = past.pop()
             later.append(before)
         for each in [scan, *reversed(later)]:
             past.append((state, each))
-            state = self._method.step(self._method.none(each.t) if state is None else state, each, self._fresh)
+            state = self._method.step(self._method.none(each.t) if state is None else state, each, fresh)
         assert state is not None
         self._state, self._past = state, deque(past)
         while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
@@ -266,9 +266,6 @@ class Tracker:
         if self._state is not None and t - self._state.t > AGE:
             raise PilotageError(f"t is {t:g} s, 300 years after the latest scan; times are in seconds")
         return t
-
-    def _fresh(self) -> int:
-        return next(self._numbers)
 
     def __repr__(self) -> str:
         return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"
