@@ -10,7 +10,7 @@ from ...models.trace import driver
 from ._hypotheses import Forest, best
 from ._state import TENTATIVE, State
 from ._targets import Rows, Targets
-from .gate import Gate
+from .gate import Gate, Pairs
 
 
 def double_trees(targets: Targets, twins: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:
@@ -32,16 +32,22 @@ def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any
         return doubles
     space, mean, cov = targets.moments(rows)
     pairs = twins.pairs(space, mean, cov, mean)
-    rank = np.argsort(worse, kind="stable").argsort()
-    give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
-    return doubles
+    return heads(np.argsort(worse, kind="stable"), pairs) != np.arange(len(doubles))
 
 
-@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], b1[::1])")
-def give_way(order, rank, starts, columns, doubles):
-    """Tracks in order of their rank: each that stays lets those of its pairs that come later give way."""
+def heads(order: Any, pairs: Pairs) -> Any:
+    """The head of each row, in the order given: the first row that is paired with it and is a head itself."""
+    head = np.full(len(order), -1, np.int64)
+    take_in.compiled(np.ascontiguousarray(order), pairs.starts, np.ascontiguousarray(pairs.columns), head)
+    return head
+
+
+@driver("void(i8[::1], i8[::1], i8[::1], i8[::1])")
+def take_in(order, starts, columns, head):
+    """`heads`: rows in order, each of which takes in those of its pairs that no other has."""
     for i in order:
-        if not doubles[i]:
+        if head[i] < 0:
+            head[i] = i
             for p in range(starts[i], starts[i + 1]):
-                if rank[columns[p]] > rank[i]:
-                    doubles[columns[p]] = True
+                if head[columns[p]] < 0:
+                    head[columns[p]] = i

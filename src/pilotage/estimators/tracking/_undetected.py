@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
+from ._births import born
 from ._state import Scan, sighted
 from ._targets import Rows, Targets
 from .gate import Gate
@@ -51,9 +52,8 @@ class Undetected:
         """The intensity after `dt` seconds, with births at that rate."""
         rows = self.rows.copy()
         targets.predict(rows, dt)
-        born = rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime)
         old = replace(self, rows=rows, weights=self.weights * math.exp(-dt / lifetime))
-        return old.joined(Undetected.of(birth, born, True))
+        return old.joined(Undetected.of(birth, born(rate, lifetime, dt), True))
 
     def missed(self, targets: Targets, scan: Scan) -> Undetected:
         """The intensity of those that the scan did not detect."""

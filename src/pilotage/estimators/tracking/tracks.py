@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.arrays import Array
+from .cardinality import Cardinality
 
 
 class Packed(Protocol):
@@ -44,6 +45,8 @@ class Tracks:
         seen: time of the last detection, ``(N,)`` [s].
         source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
         gone: numbers of the tracks that were deleted at this time.
+        cardinality: the distribution of the number of targets: that of the tracks; with `GMPHD`, `CPHD` and `LMB` of
+            all targets, those not detected yet included.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -72,10 +75,12 @@ class Tracks:
         seen: Array,
         source: Any,
         gone: Any,
+        cardinality: Cardinality | None = None,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
+        self.cardinality = Cardinality(existence) if cardinality is None else cardinality
 
     @property
     def confirmed(self) -> Any:
