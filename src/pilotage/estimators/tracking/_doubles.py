@@ -32,7 +32,12 @@ def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any
         return doubles
     space, mean, cov = targets.moments(rows)
     pairs = twins.pairs(space, mean, cov, mean)
-    return heads(np.argsort(worse, kind="stable"), pairs) != np.arange(len(doubles))
+    return given_way(worse, pairs)
+
+
+def given_way(worse: Any, pairs: Pairs) -> Any:
+    """Which rows are paired with a better one that stays; see `doubled`."""
+    return heads(np.argsort(worse, kind="stable"), pairs) != np.arange(len(worse))
 
 
 def heads(order: Any, pairs: Pairs) -> Any:

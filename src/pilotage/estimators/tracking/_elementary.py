@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,23 +30,31 @@ def corrected(known: Array, rho: Array, m: float, W: float) -> tuple[Array, floa
         return known, 1.0, np.ones(K)
     with np.errstate(divide="ignore"):
         x, log_m = np.log(rho), float(np.log(m))
-    factorials = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, N + 1)))))
     table, g, after, gains = np.empty((K + 1, J + 1)), np.empty(J + 2), np.empty(N + 1), np.empty(K)
-    left = count_targets.compiled(known, x, log_m, math.log(W), factorials, table, g, after, gains)
+    left = count_targets.compiled(known, x, log_m, math.log(W), log_factorials(N), table, g, after, gains)
     after = np.maximum(after - log_sum_exp(after), FLOOR)
     return after, math.exp(left), np.exp(gains)
 
 
 def thinned(p: Array, stays: float) -> Array:
     """The distribution of the number of targets, each of which stays with that probability."""
-    if stays == 1.0:
-        return p
-    n = np.arange(len(p))
-    factorials = np.concatenate(([0.0], np.cumsum(np.log(n[1:]))))
-    lost = n[:, None] - n  # of n, those that do not stay
+    return p if stays == 1.0 else p @ thinning(len(p), stays)
+
+
+@lru_cache(maxsize=8)
+def thinning(count: int, stays: float) -> Array:
+    """The probability that of i targets j stay, ``(count, count)``."""
+    n, factorials = np.arange(count), log_factorials(count - 1)
+    lost = n[:, None] - n
     logs = factorials[:, None] - factorials - factorials[np.maximum(lost, 0)]
     logs += n * math.log(stays) + lost * math.log1p(-stays)
-    return p @ np.exp(np.where(lost >= 0, logs, -np.inf))
+    return np.exp(np.where(lost >= 0, logs, -np.inf))
+
+
+@lru_cache(maxsize=8)
+def log_factorials(most: int) -> Array:
+    """log 0!, ..., log most!."""
+    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, most + 1)))))
 
 
 @driver("f8(f8[::1], f8[::1], f8, f8, f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
