@@ -112,7 +112,7 @@ class RandomSets(Births):
 
     apart: ClassVar[bool] = False
     sure: Fraction = 0.5
-    lost: Fraction = 0.05
+    lost: Fraction = 0.02
     begin: Fraction = 0.01
     forget: Fraction = 1e-3
     least: Fraction = 1e-5

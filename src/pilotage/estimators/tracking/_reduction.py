@@ -99,14 +99,16 @@ def judged(leaves: State, weights: Array, sure: float, lost: float, forget: floa
 
     Args:
         leaves, weights: the beliefs.
-        sure, lost: expected number of targets above which a track is confirmed, and below which no more.
+        sure: expected number of targets above which a track is confirmed.
+        lost: the same, where it was confirmed before and is missed now.
         forget: expected number below which a track that has a number ends.
     """
     names, of, heaviest = labels(leaves.ids, weights)
     total = np.bincount(of, weights, len(names))
     was = np.bincount(of, leaves.status != TENTATIVE, len(names)) > 0
-    found = np.where(leaves.source[heaviest] >= 0, CONFIRMED, COASTING)
-    status = np.where(total > np.where(was, lost, sure), found, TENTATIVE)
+    found = leaves.source[heaviest] >= 0
+    real = total > np.where(was & ~found, lost, sure)
+    status = np.where(real, np.where(found, CONFIRMED, COASTING), TENTATIVE)
     leaves = replace(leaves, existence=np.minimum(total, SURE)[of], status=status[of])
     ends = ((names > 0) & (total < forget))[of]
     return (leaves[~ends], weights[~ends]) if ends.any() else (leaves, weights)
