@@ -1,4 +1,4 @@
-"""Targets that are born and die in clutter, as in the linear scenario of Vo and Ma (2006): OSPA, GOSPA and their number.
+"""Targets that are born and die in clutter, as in the linear scenario of Vo and Ma (2006): OSPA, GOSPA and swaps.
 
 python -m benchmarks.births [SEEDS]
 """

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import births
 from pilotage.core import Gaussian
 from pilotage.core.errors import SettingError
 from pilotage.estimators import KF
@@ -355,6 +356,55 @@ def test_two_targets_that_part_are_two_tracks_of_phd() -> None:
         tracks = tracker.tracks
         assert len(tracks) == 2 and len(set(tracks.ids.tolist())) == len(tracks.ids)
         assert sorted(tracks.mean[:, 1].round().tolist()) == [-11.0, 11.0]
+
+
+def test_a_track_coasts_where_it_is_missed_and_not_where_another_takes_its_detection() -> None:
+    """Two confirmed tracks of one target: each detection is shared out, and the lesser track is none."""
+    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, clutter=1e-4), BIRTH, GMPHD(rate=1e-6, undetected=1.0), merge=0.0)
+    followed(tracker, [[[1.0 * k, 0.0]] for k in range(6)])
+    state = tracker._state
+    both = state.leaves.joined(replace(state.leaves, ids=state.leaves.ids + 8))
+    weights = np.concatenate([0.8 * state.weights, 0.2 * state.weights])
+    for scan, expected in (([[6.0, 0.0]], [1]), ([], [1, 9])):
+        tracker._state = replace(state, leaves=both, weights=weights)
+        assert [t.id for t in tracker.update(scan, 6.0)] == expected
+
+
+def test_no_more_beliefs_than_wanted_are_kept() -> None:
+    """The heaviest of all, or of each track, whose existence is as with all."""
+    given, _ = scene(4, steps=12, clutter=20.0)
+    radar = Detector(FIX, clutter=2e-3)
+    for name, rule in (("PHD", GMPHD(components=6)), ("CPHD", CPHD(components=6)), ("LMB", LMB(components=2))):
+        one, whole = (
+            Tracker(KF(CAR, dt=1.0), radar, BIRTH, each, merge=0.0) for each in (rule, replace(rule, components=10**6))
+        )
+        followed(one, given[:-1])
+        whole._state = one._state
+        tracks, more = one.update(given[-1], 11.0), whole.update(given[-1], 11.0)
+        count = np.unique(one._state.leaves.ids, return_counts=True)[1]
+        assert (count.max() if name == "LMB" else count.sum()) == rule.components < len(whole._state.weights)
+        if name == "LMB":
+            np.testing.assert_allclose(tracks.existence, more.existence, rtol=1e-9)
+        else:
+            np.testing.assert_allclose(one._state.weights.sum(), np.sort(whole._state.weights)[-6:].sum(), rtol=1e-9)
+
+
+def test_more_targets_than_cphd_counts() -> None:
+    """It says that there are as many as it can count, and its weights stay finite."""
+    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, clutter=1e-6), BIRTH, CPHD(rate=0.1, most=3))
+    for k in range(8):
+        tracker.update([[20.0 * i + k, 10.0 * i] for i in range(-2, 3)], float(k))
+    assert tracker.tracks.cardinality.mode == 3
+    assert np.isfinite(tracker._state.weights).all()
+
+
+@pytest.mark.slow
+def test_sets_that_know_more_are_nearer_to_the_truth() -> None:
+    """Targets that are born and die, over 30 seeds: in OSPA, LMB and PMBM are before GMPHD, and these before GNN."""
+    ospa = {name: rows[:, 0] for name, rows in births.table(30).items()}
+    for better, worse in (("LMB", "GMPHD"), ("PMBM", "GMPHD"), ("LMB", "CPHD"), ("GMPHD", "GNN"), ("CPHD", "GNN")):
+        less = ospa[worse] - ospa[better]
+        assert less.mean() > 1.96 * less.std(ddof=1) / np.sqrt(30), (better, worse)
 
 
 def test_cardinality_is_the_sum_of_independent_numbers() -> None:

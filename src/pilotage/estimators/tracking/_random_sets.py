@@ -171,23 +171,31 @@ class RandomSetFilter:
         )
 
     def step(self, state: Components, scan: Scan, fresh: Any) -> Components:
-        targets, own, before = self.targets, self.settings, self.predict(state, scan.t)
-        sight = self._seen(before, scan)
-        masses, lowest = own.masses(sight), int(before.leaves.ids.min(initial=0))
-        keys = lowest - 1 - sight.which
-        new = newborn(sight.rows, scan.places[sight.which], keys, scan.t, 0.0)
-        weights = np.concatenate((masses.missed, masses.pairs, masses.new))
-        leaves, kept = children(before.leaves, sight.found, scan, new), np.flatnonzero(weights > own.least)
-        leaves, weights = reduced(targets, self.parts.twins, leaves[kept], weights[kept], own.apart, own.components)
-        if not own.apart:
-            leaves = split(leaves, weights, own.sure, lowest - 1 - len(scan.z))
-        leaves, weights = judged(leaves, weights, own.sure, own.lost, own.forget)
+        own, sight = self.settings, self._seen(self.predict(state, scan.t), scan)
+        masses, lowest = own.masses(sight), int(state.leaves.ids.min(initial=0))
+        leaves, weights = self._few(*self._grown(sight, masses, scan, lowest), lowest - 1 - len(scan.z))
         shown = np.flatnonzero((leaves.ids > 0) | (leaves.existence >= own.begin))
         leaves, waiting = numbered(leaves, shown, leaves.ids < lowest, state.waiting, scan, fresh)
         gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], leaves.ids)
         rest = replace(sight.poisson, weights=sight.poisson.weights * masses.undetected)
-        rest = rest.kept(targets, own.faint, own.components)
+        rest = rest.kept(self.targets, own.faint, own.components)
         return Components(replace(leaves, gone=gone), weights, rest, masses.known, waiting)
+
+    def _grown(self, sight: Sight, masses: Masses, scan: Scan, lowest: int) -> tuple[State, Array]:
+        """The beliefs after the scan that have some weight; tracks that begin have keys below the lowest number."""
+        keys = lowest - 1 - sight.which
+        new = newborn(sight.rows, scan.places[sight.which], keys, scan.t, 0.0)
+        weights = np.concatenate((masses.missed, masses.pairs, masses.new))
+        kept = np.flatnonzero(weights > self.settings.least)
+        return children(sight.before.leaves, sight.found, scan, new)[kept], weights[kept]
+
+    def _few(self, leaves: State, weights: Array, lowest: int) -> tuple[State, Array]:
+        """The beliefs that are kept, with the existence and status of their tracks."""
+        own = self.settings
+        leaves, weights = reduced(self.targets, self.parts.twins, leaves, weights, own.apart, own.components)
+        if not own.apart:
+            leaves = split(leaves, weights, own.sure, lowest)
+        return judged(leaves, weights, own.sure, own.lost, own.forget)
 
     def _seen(self, before: Components, scan: Scan) -> Sight:
         """What the scan says of each belief."""

@@ -35,12 +35,7 @@ def reduced(
     """
     leaves, weights = merged(targets, twins, leaves, weights, apart)
     _, of, _ = labels(leaves.ids, weights)
-    group = of if apart else np.zeros(len(of), np.int64)
-    order = np.lexsort((-weights, group))
-    starts = np.searchsorted(group[order], np.arange(len(order)))
-    kept = (
-        np.sort(order[np.arange(len(order)) - starts[group[order]] < most]) if len(order) > most else np.arange(len(of))
-    )
+    kept = heaviest_of(of if apart else np.zeros(len(of), np.int64), weights, most)
     if not apart:
         return leaves[kept], weights[kept]
     total = np.bincount(of, weights)
@@ -48,6 +43,15 @@ def reduced(
     leaves, weights = leaves[kept], weights[kept] * scale[of[kept]]
     good = ~doubles(targets, twins, leaves, weights)
     return (leaves, weights) if good.all() else (leaves[good], weights[good])
+
+
+def heaviest_of(group: Any, weights: Array, most: int) -> Any:
+    """The places of the heaviest beliefs of each group, at most so many, in order."""
+    if len(group) <= most:
+        return np.arange(len(group))
+    order = np.lexsort((-weights, group))
+    rank = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    return np.sort(order[rank < most])
 
 
 def merged(targets: Targets, twins: Gate | None, leaves: State, weights: Array, apart: bool) -> tuple[State, Array]:
