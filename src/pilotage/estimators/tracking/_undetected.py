@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ._births import born
 from ._state import Scan, sighted
 from ._targets import Rows, Targets
 from .gate import Gate
-from .one_point import OnePoint
+from .one_point import ACCEPTED, OnePoint
 
 WIDE = 6
 """Beliefs of births that are kept apart; more are taken together."""
@@ -66,12 +67,10 @@ class Undetected:
         columns, rows = found.pairs.columns, found.each
         density = self.weights[~self.wide][found.pairs.rows] * np.exp(found.w) * scan.detector.density(scan.z)[columns]
         wide = self[self.wide]
-        for i in range(len(wide.weights)):
-            birth = OnePoint(targets.unpack(wide.rows[[i]])[0])
-            each, which, logs = birth.weighed(targets, scan.detector.sensor, scan.z, scan.context)
-            seen = scan.detector.seen(targets.means(each), scan.context)
-            rows, columns = rows.joined(each), np.concatenate((columns, which))
-            density = np.concatenate((density, wide.weights[i] * seen * np.exp(logs)))
+        each, owner, which, logs = appearing(targets, wide.rows, scan)
+        seen = scan.detector.seen(targets.means(each), scan.context)
+        rows, columns = rows.joined(each), np.concatenate((columns, which))
+        density = np.concatenate((density, wide.weights[owner] * seen * np.exp(logs)))
         some = np.flatnonzero(density > 0.0)
         order = some[np.argsort(columns[some], kind="stable")]
         which, starts = np.unique(columns[order], return_index=True)
@@ -92,3 +91,21 @@ class Undetected:
         total = wide.weights.sum()
         one = targets.merge(wide.rows, np.array([0, len(wide.weights)]), wide.weights / total)
         return Undetected.of(one, total, True).joined(kept[~kept.wide])
+
+
+def appearing(targets: Targets, wide: Rows, scan: Scan) -> tuple[Rows, Any, Any, Array]:
+    """Wide beliefs with a detection each: beliefs after it, places of belief and detection, and log-densities."""
+    sensor, z, count = scan.detector.sensor, scan.z, len(scan.z)
+    if all(h.linear for h in targets.mounted(sensor)):
+        owner, which = (place.ravel() for place in np.indices((len(wide), count)))
+        rows = wide[owner]
+        logs, status = targets.update(rows, sensor, z[which], scan.context)
+        good = np.flatnonzero(status == ACCEPTED)
+        return rows[good], owner[good], which[good], logs[good]
+    births = [OnePoint(targets.unpack(wide[[i]])[0]) for i in range(len(wide))]
+    each = [birth.weighed(targets, sensor, z, scan.context) for birth in births]
+    owner = np.repeat(np.arange(len(each)), [len(logs) for *_, logs in each])
+    whole, real = np.zeros(0, np.int64), np.zeros(0)
+    rows = reduce(Rows.joined, (found for found, *_ in each), targets.none())
+    which, logs = np.concatenate([whole, *(w for _, w, _ in each)]), np.concatenate([real, *(g for *_, g in each)])
+    return rows, owner, which, logs
