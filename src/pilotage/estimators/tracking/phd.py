@@ -20,7 +20,8 @@ class GMPHD(RandomSets):
 
     That is exact as long as the targets are Poisson. No detection is assigned to a track, so that the time of a scan
     grows with its pairs only. The number of targets is noisy, since nothing but its mean is kept: a target that is
-    missed loses ``P_D`` of its weight at once. `CPHD` keeps its distribution.
+    missed loses ``P_D`` of its weight at once, and one that is detected counts as ``2 - P_D``. `CPHD` keeps the
+    distribution of the number.
 
     Births are a wide belief, which each detection narrows down, so that targets may appear anywhere (Ristic et al.). A
     belief keeps the number of the track that it comes from; the heaviest one of each track is shown, with the weight of
@@ -59,7 +60,7 @@ class GMPHD(RandomSets):
         >>> tracks.mean.round(0)[:, :2].tolist()
         [[5.0, 0.0], [15.0, 5.0]]
         >>> round(tracks.cardinality.mean, 1)
-        2.0
+        2.2
     """
 
     def masses(self, sight: Sight) -> Masses:
