@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.estimators.tracking import Cardinality
+from pilotage.estimators import KF
+from pilotage.estimators.tracking import Cardinality, Detector, Tracker
 from pilotage.estimators.tracking._elementary import corrected, thinned
 from pilotage.estimators.tracking.cardinality import poisson
+
+from .test_tracker import BIRTH, CAR, FIX, followed, scene
 
 
 def counted(p: Any, rho: Any, m: float, W: float) -> tuple[Any, float, Any]:
@@ -110,3 +113,18 @@ def test_cardinality_is_the_sum_of_independent_numbers() -> None:
         assert one.mean == pytest.approx(p @ n) and one.variance == pytest.approx(p @ n**2 - (p @ n) ** 2)
         assert one.mode == p.argmax()
     assert Cardinality().probabilities.tolist() == [1.0]
+
+
+def test_the_number_of_tracks_follows_from_their_existence() -> None:
+    given, _ = scene(0, steps=6)
+    tracks = followed(Tracker(KF(CAR, dt=1.0), Detector(FIX, clutter=8e-4), BIRTH), given)[-1]
+    assert tracks.cardinality.mean == pytest.approx(tracks.existence.sum()) and tracks.cardinality.mean > 3.0
+
+
+def test_odds_beyond_floating_point() -> None:
+    """Nothing, all but nothing, and far too much."""
+    known = np.log(np.full(4, 0.25))
+    for m, W, rho in ((0.0, 1.0, 0.0), (1e-310, 1e-310, 1e-310), (0.0, 0.0, 0.0), (1e300, 1e300, 1e300)):
+        after, left, gains = corrected(known, np.full(3, rho), m, W)
+        assert np.isfinite(after).all() and np.isfinite(left) and np.isfinite(gains).all()
+        assert np.exp(after).sum() == pytest.approx(1.0)

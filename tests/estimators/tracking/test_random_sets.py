@@ -245,6 +245,22 @@ def test_the_number_of_targets_is_consistent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EACH)
+def test_detection_and_clutter_that_depend_on_the_place(name: str) -> None:
+    """Functions that are the same everywhere are numbers; where clutter is dense, a detection says less of a target."""
+    rule = {"PHD": GMPHD, "CPHD": CPHD, "LMB": LMB}[name](rate=0.05)
+    given, _ = scene(1, steps=8)
+    same = Detector(FIX, lambda x, c: np.full(x.shape[:-1], 0.9), lambda z: np.full(z.shape[:-1], 8e-4))
+    one, other = (Tracker(KF(CAR, dt=1.0), each, BIRTH, rule) for each in (Detector(FIX, 0.9, 8e-4), same))
+    followed(one, given)
+    followed(other, given)
+    np.testing.assert_array_equal(masses(one)[0], masses(other)[0])
+    dense = Detector(FIX, clutter=lambda z: np.where(z[..., 0] > 0.0, 1e-2, 1e-6))
+    tracks = followed(Tracker(KF(CAR, dt=1.0), dense, BIRTH, rule), [[[-10.0, 0.0], [10.0, 0.0]]] * 3)[-1]
+    left, right = (tracks.existence[tracks.belief.mean[:, 0] * side > 0.0].max(initial=0.0) for side in (-1.0, 1.0))
+    assert left > 0.9 > 0.7 > right
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_a_target_in_the_dark_is_not_missed(name: str) -> None:
     """Scans that cannot see it say nothing of it, be they empty or full of clutter."""
     lit = Detector(FIX, detection=0.95, clutter=1e-4, field=lambda x, context: x[..., 0] < 10.0)

@@ -12,7 +12,7 @@ from ...core.weights import log_sum_exp
 from ...models.trace import driver
 
 FLOOR = -690.0
-"""Logarithm of the probability of a number of targets, at least."""
+"""Logarithm of a probability at least, and of its inverse at most."""
 
 
 def corrected(known: Array, rho: Array, m: float, W: float) -> tuple[Array, float, Array]:
@@ -33,7 +33,7 @@ def corrected(known: Array, rho: Array, m: float, W: float) -> tuple[Array, floa
     table, g, after, gains = np.empty((K + 1, J + 1)), np.empty(J + 2), np.empty(N + 1), np.empty(K)
     left = count_targets.compiled(known, x, log_m, math.log(W), log_factorials(N), table, g, after, gains)
     after = np.maximum(after - log_sum_exp(after), FLOOR)
-    return after, math.exp(left), np.exp(gains)
+    return after, math.exp(min(left, -FLOOR)), np.exp(np.minimum(gains, -FLOOR))
 
 
 def thinned(p: Array, stays: float) -> Array:
