@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from pilotage.core import Gaussian, Scans, ShapeError, Space
 from pilotage.core.errors import ModelError, PilotageError, SettingError
 from pilotage.estimators import CKF, EKF, IEKF, IMM, KF, UKF, SquareRootKF
 from pilotage.estimators.tracking import (
+    CPHD,
+    GMPHD,
     GNN,
     JIPDA,
     JPDA,
+    LMB,
     MHT,
     PDA,
     PMBM,
@@ -54,9 +58,13 @@ ASSOCIATIONS: dict[str, Any] = {
     "JIPDA": JIPDA(),
     "MHT": MHT(),
     "PMBM": PMBM(rate=0.05),
+    "PHD": GMPHD(rate=0.05),
+    "CPHD": CPHD(rate=0.05),
+    "LMB": LMB(rate=0.05),
 }
-SEVERAL = ["GNN", "MHT", "PMBM"]
-"""One method that keeps a single hypothesis, and those that keep several."""
+SETS = ["PHD", "CPHD", "LMB"]
+SEVERAL = ["GNN", "MHT", "PMBM", *SETS]
+"""One method that keeps a single hypothesis, those that keep several, and those that keep sets of targets."""
 MANAGEMENTS: dict[str, Management] = {"MofN": MofN(), "Existence": Existence(), "ScoreTest": ScoreTest()}
 
 
@@ -75,7 +83,7 @@ def polar_from(place: Any, std: Any) -> Any:
 
 def managed(association: str, management: str) -> Any:
     """The management, where the method lets one choose."""
-    return None if association == "PMBM" else MANAGEMENTS[management]
+    return None if association in ("PMBM", *SETS) else MANAGEMENTS[management]
 
 
 def birth(filter: Any) -> Any:
@@ -107,8 +115,10 @@ def test_a_single_target_without_clutter_has_its_own_filter(name: str, associati
     """One-point initiation is the update of the birth, and each scan one step of the filter."""
     filter, rng = FILTERS[name], np.random.default_rng(0)
     zs = np.cumsum(0.2 * rng.normal(size=(8, 2)), axis=0)
-    sure = Detector(FIX, detection=1.0 - 1e-13, clutter=1e-12)
-    tracks = followed(Tracker(filter, sure, birth(filter), ASSOCIATIONS[association]), [z[None] for z in zs])
+    sure, rule, gate = Detector(FIX, detection=1.0 - 1e-13, clutter=1e-12), ASSOCIATIONS[association], 0.99
+    if association in ("PHD", "CPHD"):  # a detection may be of a new target too, and one outside the gate missed
+        rule, gate = replace(rule, rate=1e-12, undetected=1.0), 1.0 - 1e-13
+    tracks = followed(Tracker(filter, sure, birth(filter), rule, gate=gate), [z[None] for z in zs])
     alone = filter.start(belief=birth(filter))
     alone.update(FIX, zs[0])
     for z, found in zip(zs[1:], tracks[1:], strict=True):
@@ -217,7 +227,8 @@ def test_late_scans_take_their_place(association: str) -> None:
 @pytest.mark.parametrize("association", SEVERAL)
 def test_numbers_stay_when_a_late_scan_comes(association: str) -> None:
     """Tracks that began after it keep the numbers that they were shown with."""
-    tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association], lag=5.0)
+    radar = Detector(FIX, detection=0.9, clutter=1e-6)
+    tracker = Tracker(KF(CAR, dt=1.0), radar, BIRTH, ASSOCIATIONS[association], lag=5.0)
     tracker.update([[0.0, 0.0]], 0.0)
     before = tracker.update([[1.0, 0.0], [50.0, 50.0]], 2.0)
     after = tracker.update([[0.5, 0.0], [-50.0, 50.0]], 1.0)

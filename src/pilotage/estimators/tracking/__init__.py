@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .association import Association as Association
 from .association import Shares as Shares
+from .cardinality import Cardinality as Cardinality
+from .cphd import CPHD as CPHD
 from .detector import Detector as Detector
 from .existence import Existence as Existence
 from .gate import Gate as Gate
@@ -13,6 +15,7 @@ from .independent_pda import IndependentPDA as IndependentPDA
 from .initiation import Initiation as Initiation
 from .jipda import JIPDA as JIPDA
 from .jpda import JPDA as JPDA
+from .lmb import LMB as LMB
 from .m_of_n import MofN as MofN
 from .management import Evidence as Evidence
 from .management import Management as Management
@@ -20,6 +23,7 @@ from .mht import MHT as MHT
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
+from .phd import GMPHD as GMPHD
 from .pmbm import PMBM as PMBM
 from .scenario import Scenario as Scenario
 from .scenarios import births_and_deaths as births_and_deaths
@@ -34,13 +38,17 @@ from .tracks import Tracks as Tracks
 from .tracks import TrackStatus as TrackStatus
 
 __all__ = [
+    "CPHD",
+    "GMPHD",
     "GNN",
     "JIPDA",
     "JPDA",
+    "LMB",
     "MHT",
     "PDA",
     "PMBM",
     "Association",
+    "Cardinality",
     "Detector",
     "Evidence",
     "Existence",

@@ -35,23 +35,31 @@ def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any, apart:
     doubles = np.zeros(len(rows), bool)
     if twins is None or len(doubles) < 2:
         return doubles
-    order = np.argsort(worse, kind="stable")
+    return heads(targets, twins, rows, np.argsort(worse, kind="stable"), apart) != np.arange(len(doubles))
+
+
+def heads(targets: Targets, twins: Gate, rows: Rows, order: Any, apart: Any = NOWHERE) -> Any:
+    """The head of each row, in the order given: the first head around which it is, or itself."""
     space, mean, cov = targets.moments(rows[order])
-    apart, later = apart[order][:, order] if apart.size else apart, np.zeros(len(order), bool)
-    give_way.compiled(difference(space), mean, cov, twins.limit(space.dim), apart, working(space), later)
-    doubles[order] = later
-    return doubles
+    apart = apart[order][:, order] if apart.size else apart
+    head, found = np.full((2, len(order)), -1, np.int64)
+    take_in.compiled(difference(space), mean, cov, twins.limit(space.dim), apart, working(space), head)
+    found[order] = order[head]
+    return found
 
 
-@driver("void(i8, f8[:,::1], f8[:,:,::1], f8, b1[:,:], f8[::1], b1[::1])")
-def give_way(minus, mean, cov, limit, apart, room, doubles):
-    """Each track that stays lets those around it that come later give way."""
+@driver("void(i8, f8[:,::1], f8[:,:,::1], f8, b1[:,:], f8[::1], i8[::1])")
+def take_in(minus, mean, cov, limit, apart, room, head):
+    """Each row that no other took in takes in those around it that come later."""
     for i in range(mean.shape[0]):
-        known = SINGULAR if doubles[i] else UNKNOWN
+        if head[i] >= 0:
+            continue
+        head[i], known = i, UNKNOWN
         for j in range(i + 1, mean.shape[0]):
-            if (minus == 0 and beyond(mean, j, mean, i, cov, limit)) or doubles[j] or known == SINGULAR:
+            if known == SINGULAR or head[j] >= 0 or (minus == 0 and beyond(mean, j, mean, i, cov, limit)):
                 continue
             if apart.shape[0] > 0 and apart[i, j]:
                 continue
             known = factorized(known, cov[i], room)
-            doubles[j] = distance(minus, mean[j], mean[i], cov.shape[1], room, known) <= limit
+            if distance(minus, mean[j], mean[i], cov.shape[1], room, known) <= limit:
+                head[j] = i

@@ -22,14 +22,14 @@ BLOCK = 16
 """Beliefs that go through a filter in blocks."""
 
 
-def rehearse(method: Method, parts: Any, sensors: Iterable[Sensor]) -> None:
-    """Let a method take in scans of each sensor, unless it has done so before with these parts.
+def rehearse(method: Method, association: Any, filter: Any, sensors: Iterable[Sensor]) -> None:
+    """Let a method take in scans of each sensor, unless it has done so before with this association and filter.
 
     What goes wrong is left to the scans of the user. A sensor whose context may be any object is left out.
     """
     for sensor in sensors:
         try:
-            key = hash((parts, sensor))
+            key = hash((association, filter, sensor))
         except TypeError:  # parts of the user
             key = None
         if key in KNOWN or sensor.context is None:
@@ -38,12 +38,12 @@ def rehearse(method: Method, parts: Any, sensors: Iterable[Sensor]) -> None:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                take_in(method, Detector(sensor))
+                take_in(method, association, Detector(sensor))
         except Exception:
             pass
 
 
-def take_in(method: Any, detector: Detector) -> None:
+def take_in(method: Any, association: Any, detector: Detector) -> None:
     """Two tracks with a detection for each, with several, and with none; and beliefs in blocks."""
     sensor, targets, numbers = detector.sensor, method.targets, itertools.count(1)
     context = np.zeros(0 if sensor.context is None else sensor.context.size)
@@ -51,8 +51,7 @@ def take_in(method: Any, detector: Detector) -> None:
     for k, given in enumerate((z, z, np.concatenate([z, z[:1]]), z[:0])):
         scan = Scan(k * dt, detector, given, np.arange(len(given)), context, {})
         state = method.step(state, scan, numbers.__next__)
-    rule: Any = getattr(method, "association", None)
-    rule = getattr(rule, "joint", rule)
+    rule = getattr(association, "joint", association)
     if hasattr(rule, "width"):  # beyond which it goes another way
         rows, columns = np.divmod(np.arange(9), 3)
         replace(rule, width=1).share(Pairs(rows, columns, np.zeros(9), 3, 3), np.zeros(9))

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.arrays import Array
 from .._rows import NO_READING
 from ._targets import Rows, Targets
+from .cardinality import Cardinality
 from .detector import Detector
 from .gate import Gate, Pairs
 from .initiation import Initiation
@@ -71,11 +72,11 @@ class State:
         confirmed = (self.status == CONFIRMED) | (self.status == COASTING)
         return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed)
 
-    def shown(self, targets: Targets) -> Tracks:
-        """The tracks as users see them."""
+    def shown(self, targets: Targets, cardinality: Cardinality | None = None) -> Tracks:
+        """The tracks as users see them, with the distribution of their number where it is not that of existence."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
-            self.gone,
+            self.gone, cardinality,
         )  # fmt: skip
 
 

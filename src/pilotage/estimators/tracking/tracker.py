@@ -51,7 +51,7 @@ class Tracker:
         filter: the filter of each track, with dynamics: a Kalman filter, or one of several models. The tracker gates.
         detectors: a `Detector`, or several by name.
         birth: where targets appear and how fast they go, as a belief; or an `Initiation`.
-        association: how detections are shared out; or `MHT` or `PMBM`, which keep several hypotheses.
+        association: how detections are shared out; or `MHT`, `PMBM`, `LMB`, `GMPHD` or `CPHD` in its place.
         gate: the gate, or its probability.
         management: when tracks are confirmed and end; a `ScoreTest` by default.
         threshold: a track begins at a detection that comes from others with less than this probability; for an
@@ -122,7 +122,7 @@ class Tracker:
         sensors = [each.sensor for each in self.detectors.values()]
         for sensor in sensors:
             self._method.targets.mounted(sensor)
-        rehearse(self._method, (type(self._method), association, parts.targets.filter), sensors)
+        rehearse(self._method, association, parts.targets.filter, sensors)
 
     @property
     def t(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.arrays import Array
+from .cardinality import Cardinality
 
 
 class Packed(Protocol):
@@ -45,6 +46,8 @@ class Tracks:
         seen: time of the last detection, ``(N,)`` [s].
         source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
         gone: numbers of the tracks that ended in this scan; see `deleted`.
+        cardinality: the distribution of the number of targets: that of the tracks; with `GMPHD`, `CPHD` and `LMB` of
+            all targets, those not detected yet included.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -73,10 +76,12 @@ class Tracks:
         seen: Array,
         source: Any,
         gone: Any,
+        cardinality: Cardinality | None = None,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
+        self.cardinality = Cardinality(existence) if cardinality is None else cardinality
         self._before: Tracks | None = None
 
     @property
