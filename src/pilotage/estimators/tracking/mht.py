@@ -22,7 +22,6 @@ from ._state import (
     children,
     moved,
     newborn,
-    nothing,
     sighted,
 )
 from .management import Management
@@ -94,7 +93,7 @@ class TrackTrees:
         return self.parts.targets
 
     def none(self, t: float) -> Histories:
-        return Histories(nothing(self.targets, t), Forest(), np.zeros((0, self.settings.depth + 1), np.int64), {})
+        return Histories.none(self.targets, t, self.settings.depth)
 
     def predict(self, state: Histories, t: float) -> Histories:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
@@ -104,7 +103,7 @@ class TrackTrees:
         leaves, ends = self._managed(leaves, new)
         relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score, 0.0), 0.0)
         forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
-        forest = parted(decided(forest, path[:, -1]))
+        forest = parted(decided(forest, path[:, self.settings.depth, 0]))
         if (doubles := self._doubles(leaves, forest, new)).any():
             forest = parted(pruned(without(forest, doubles, relief), relief, 0.0, self.settings.hypotheses))
         return state.settled(leaves, forest, path, new, scan, fresh)
@@ -122,7 +121,7 @@ class TrackTrees:
         begins[which] = len(parents) + np.arange(len(which))
         choices = Choices(found.pairs, found.w - missed[found.pairs.rows], missed, begins)
         forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
-        return leaves, forest, lengthened(state.path, parents, count), np.arange(count) >= len(parents)
+        return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents)
 
     def _managed(self, leaves: State, new: Any) -> tuple[State, Any]:
         """The leaves with their status, and which of them end."""

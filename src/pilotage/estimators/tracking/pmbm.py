@@ -35,7 +35,6 @@ from ._state import (
     children,
     moved,
     newborn,
-    nothing,
     sighted,
 )
 from ._undetected import Undetected
@@ -167,8 +166,7 @@ class PoissonBernoulli:
 
     def none(self, t: float) -> Bernoullis:
         poisson = Undetected.of(self.birth, self.settings.first, True)
-        path = np.zeros((0, 0 if self.settings.depth is None else self.settings.depth + 1), np.int64)
-        return Bernoullis(Histories(nothing(self.targets, t), Forest(), path, {}), poisson)
+        return Bernoullis(Histories.none(self.targets, t, self.settings.depth or 0), poisson)
 
     def predict(self, state: Bernoullis, t: float) -> Bernoullis:
         dt, life = t - state.t, self.settings.lifetime
@@ -184,7 +182,7 @@ class PoissonBernoulli:
         nothing = np.zeros(len(new))
         forest = pruned(forest, nothing, self.settings.least, most)
         if self.settings.depth is not None:
-            forest = decided(forest, path[:, -1])
+            forest = decided(forest, path[:, self.settings.depth, 0])
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
@@ -207,7 +205,7 @@ class PoissonBernoulli:
         missed = np.log1p(-before.existence * found.P)
         odds = found.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
         forest = grown(state.histories.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
-        path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
+        path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), leaves.source)
         return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
 
     def _poisson(self, before: Undetected, scan: Scan, leaves: State, mass: Any) -> Undetected:
