@@ -63,27 +63,25 @@ class Independent:
         """The tracks after their updates, and the probability that each detection comes from one of them."""
         N = len(state.ids)
         found = sighted(self.targets, self.gate, state.rows, scan)
-        P, r = found.P, state.existence if self.association.existing else np.ones(N)
+        P, r = found.P, self._weight(state)
         with np.errstate(divide="ignore", invalid="ignore"):
             real = np.log(r) - np.log1p(-r * P)
         found = found.only(np.isfinite(found.w + real[found.pairs.rows]))
         pairs, w = found.pairs, found.w
         odds = w + real[pairs.rows]
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(N))
-        beta, missed = shares.beta, shares.missed
+        beta, missed, ratio = judged(pairs, shares, w, P, r)
         rows = self._updated(state.rows, found.each, pairs, beta, missed)
-        source = self._sources(pairs, beta, len(scan.z))
+        source = self._sources(pairs, shares.beta, beta, len(scan.z))
         detected = source >= 0
-        taken = np.asarray(np.bincount(pairs.columns, beta, len(scan.z)), np.float64)
-        ratio = self._ratio(pairs, shares, w, P)
-        existence = self._existing(state.existence, shares, ratio, P)
+        taken = np.asarray(np.bincount(pairs.columns, shares.beta, len(scan.z)), np.float64)
         visible = found.seen > 0.0
         hits = np.where(visible, (state.hits << np.uint64(1)) | detected.astype(np.uint64), state.hits)
         score = state.score + np.where(visible, ratio, 0.0)
         new = replace(
             state,
             rows=rows,
-            existence=existence,
+            existence=existing(state.existence, ratio),
             score=score,
             best=np.maximum(state.best, score),
             hits=hits,
@@ -92,6 +90,11 @@ class Independent:
             source=np.where(detected, np.append(scan.places, -1)[source], -1),
         )
         return new, taken
+
+    def _weight(self, state: State) -> Array:
+        """The existence with which tracks take part in the association."""
+        doubtful = {"none": False, "tentative": state.status == TENTATIVE, "all": True}[self.association.doubtful]
+        return np.where(doubtful, state.existence, 1.0)
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""
@@ -108,9 +111,10 @@ class Independent:
         shares /= np.add.reduceat(shares, starts[:-1])[owners[order]]
         return self.targets.merge(prior.joined(each[taken])[order], starts, shares)
 
-    def _sources(self, pairs: Pairs, beta: Array, detections: int) -> Any:
+    def _sources(self, pairs: Pairs, beta: Array, own: Array, detections: int) -> Any:
         """The detection that each track was detected by, -1 for none: the one of its largest share, if no other track
-        has more of it. So of two tracks on one target one is missed."""
+        has more of it. So of two tracks on one target one is missed. `own` are the shares given that the track exists.
+        """
         source = np.full(pairs.tracks, -1, np.int64)
         strongest = np.lexsort((-pairs.rows, beta))  # the last one written stays: the largest share, the oldest track
         winner = np.full(detections, -1, np.int64)
@@ -118,27 +122,8 @@ class Independent:
         source[pairs.rows[strongest]] = pairs.columns[strongest]
         mine = winner[source] == np.arange(pairs.tracks) if detections else np.zeros(pairs.tracks, bool)
         lead = np.zeros(pairs.tracks)
-        lead[pairs.rows[strongest]] = beta[strongest]
+        lead[pairs.rows[strongest]] = own[strongest]
         return np.where((lead > 0.5) & mine, source, -1)
-
-    def _ratio(self, pairs: Pairs, shares: Shares, w: Array, P: Array) -> Array:
-        """Log-likelihood ratio of the scan for each track: of a target there against none."""
-        hard = ((shares.beta == 0.0) | (shares.beta == 1.0)).all()
-        with np.errstate(divide="ignore"):
-            none = np.log1p(-P)
-            if not hard:
-                return none - np.log(np.maximum(shares.missed, 1e-300))
-            found = none.copy()
-            taken = shares.beta == 1.0
-            found[pairs.rows[taken]] = w[taken]
-        return found
-
-    def _existing(self, r: Array, shares: Shares, ratio: Array, P: Array) -> Array:
-        """Existence after the scan."""
-        if self.association.existing:
-            after = shares.missed * r * (1.0 - P) / (1.0 - r * P) + 1.0 - shares.missed
-            return np.clip(after, 0.0, SURE)
-        return existing(r, ratio)
 
     def _managed(self, state: State) -> State:
         """The tracks that go on, with their status."""
@@ -169,6 +154,35 @@ class Independent:
 
     def tracks(self, state: State) -> Tracks:
         return state.shown(self.targets)
+
+
+def judged(pairs: Pairs, shares: Shares, w: Array, P: Array, r: Array) -> tuple[Array, Array, Array]:
+    """Shares of pairs and of no detection given that each track exists, and the log-likelihood ratio of the scan.
+
+    ::
+
+        r'      =  beta_0 r (1 - P) / (1 - r P)  +  sum_j beta_j
+        shares     beta_j / r',    1 - sum_j beta_j / r'
+        L       =  (r' / (1 - r')) / (r / (1 - r))  =  r' (1 - r P) / (beta_0 r)
+
+    Source: Musicki and Evans, as in `JIPDA`, equations 20 to 24.
+
+    Args:
+        pairs, shares: pairs, and their shares beta_j and beta_0 for tracks that may not exist.
+        w: log-odds of each pair; see `Sighting`.
+        P: P_D P_G of each track.
+        r: existence of each before the scan, as the association took it.
+    """
+    beta, missed = shares.beta, shares.missed
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if ((beta == 0.0) | (beta == 1.0)).all():
+            ratio, taken = np.log1p(-P), beta == 1.0
+            ratio[pairs.rows[taken]] = w[taken]
+            return beta, missed, ratio
+        alive = missed * np.where(r == 1.0, 1.0, (r - r * P) / (1.0 - r * P))
+        after = np.where(r == 1.0, 1.0, alive + 1.0 - missed)
+        ratio = np.log(after / r) + np.log1p(-r * P) - np.log(np.maximum(missed, 1e-300))
+    return beta / after[pairs.rows], alive / after, ratio
 
 
 def numbered(scan: Scan, places: Any, fresh: Any) -> Any:

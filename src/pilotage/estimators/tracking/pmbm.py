@@ -102,7 +102,7 @@ class PMBM(Hypotheses):
     undetected: NonNegative | None = None
     sure: Fraction = 0.5
     hypotheses: Count = 100
-    depth: Annotated[int, Interval(0, ends="[)")] | None = 5
+    depth: Annotated[int, Interval(0, ends="[)")] | None = 10
     least: Fraction = 1e-4
     forget: Fraction = 1e-3
     components: Count = 100
