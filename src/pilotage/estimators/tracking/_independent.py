@@ -12,7 +12,6 @@ from ._doubles import doubled
 from ._state import (
     COASTING,
     CONFIRMED,
-    SURE,
     TENTATIVE,
     Scan,
     State,

@@ -26,10 +26,11 @@ class JPDA(Association):
         beta_ij  =  sum of P(a) over all a with a_ij = 1
 
     w_ij are the odds of `Association`. Confirmed tracks exist for sure; a tentative one takes part by its existence, as
-    in `JIPDA`, so that tracks that began at false detections take little from those of targets. Tracks that share no detections are apart; within a cluster the sum is exact, by
-    dynamic programming over the detections that are open at a time, which grows with these and not with the number of
-    events. Clusters with more open detections than `width` go by loopy belief propagation, whose marginals are close
-    and somewhat too sure.
+    in `JIPDA`, so that tracks that began at false detections take little from those of targets.
+
+    Tracks that share no detections are apart; within a cluster the sum is exact, by dynamic programming over the
+    detections that are open at a time, which grows with these and not with the number of events. Clusters with more
+    open detections than `width` go by loopy belief propagation, whose marginals are close and somewhat too sure.
 
     Source: Fortmann, Bar-Shalom and Scheffe, "Sonar tracking of multiple targets using joint probabilistic data
     association", IEEE J. Oceanic Engineering 8, 1983; the sum in the manner of Horridge and Maskell, "Real-time

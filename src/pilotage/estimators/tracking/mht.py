@@ -42,8 +42,8 @@ class MHT(Hypotheses):
         P(hypothesis)  ~  exp(sum s)
 
     The likeliest hypotheses are kept for each cluster of trees that share detections, found by Murty's ranked
-    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. What it says about
-    detections `depth` scans ago is taken for decided (N-scan pruning). The management of the tracker confirms and
+    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. What all of them together
+    say is likeliest about detections `depth` scans ago is taken for decided (N-scan pruning). The management of the tracker confirms and
     deletes leaves by their own scores; a tentative leaf with a score below 0 counts as a false detection.
 
     With one hypothesis it is `GNN`.

@@ -58,7 +58,8 @@ class PMBM(Hypotheses):
     that every detection is used once; its weight is the product of the w. For linear models the posterior is exact, as
     long as nothing is left out. The likeliest hypotheses are kept for each cluster of tracks that share detections,
     found by Murty's ranked assignments, from each earlier one in proportion to its weight. The best is shown; its
-    tracks with an existence above `sure` are confirmed. Numbers are those of the first detections.
+    tracks with an existence above `sure` are confirmed. A track that is confirmed in place of another one, with which
+    it has detections in common, takes its number: it stays open for long which detection was the first of a target.
 
     The birth of the tracker must be a belief. Management is by existence alone, so that the tracker takes no other.
     P_D of undetected targets is taken at the means of their beliefs; `merge` of the tracker acts on new tracks only.
@@ -73,8 +74,7 @@ class PMBM(Hypotheses):
         undetected: expected number of targets at the first scan; None for ``rate * lifetime``.
         sure: existence above which a track is confirmed.
         hypotheses: of each cluster, at most.
-        depth: scans after which an association is decided, as by `MHT`; None for never. Otherwise numbers of tracks
-            change, since it stays open for long which detection was the first.
+        depth: scans after which an association is decided, as by `MHT`; None for never.
         least: probability of a hypothesis that is kept.
         forget: existence below which a track goes back to the undetected ones.
         components: beliefs of undetected targets, at most.
