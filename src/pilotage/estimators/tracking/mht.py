@@ -42,9 +42,11 @@ class MHT(Hypotheses):
         P(hypothesis)  ~  exp(sum s)
 
     The likeliest hypotheses are kept for each cluster of trees that share detections, found by Murty's ranked
-    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. What all of them together
-    say is likeliest about detections `depth` scans ago is taken for decided (N-scan pruning). The management of the tracker confirms and
-    deletes leaves by their own scores; a tentative leaf with a score below 0 counts as a false detection.
+    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. Associations `depth`
+    scans ago are decided by the weight of all hypotheses that agree about them (N-scan pruning). The management of the
+    tracker confirms and deletes leaves by their own scores; a tentative leaf with a score below 0 counts as a false
+    detection. A track that is confirmed in place of another one, with which it has detections in common, takes its
+    number.
 
     With one hypothesis it is `GNN`.
 
