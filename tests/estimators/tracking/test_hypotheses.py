@@ -177,11 +177,14 @@ def test_pmbm_needs_a_belief_and_no_management() -> None:
 
 @pytest.mark.slow
 def test_several_hypotheses_keep_crossing_targets() -> None:
-    """Over 100 scenarios, MHT and PMBM are nearer to the truth than GNN and JPDA, and MHT swaps less than GNN."""
-    found = crossings.table(100)
-    gospa, swaps = ({name: rows[:, i] for name, rows in found.items()} for i in (0, 2))
+    """Over 100 scenarios, MHT and PMBM are nearer to the truth than GNN and JPDA; all but GNN rarely swap numbers."""
+    found = crossings.table(100, names=crossings.FEW)
+    gospa, swaps = ({name: rows[:, i] for name, rows in found.items()} for i in (0, 3))
     for rule in ("MHT", "PMBM"):
         for other in ("GNN", "JPDA"):
             less = gospa[other] - gospa[rule]
             assert less.mean() > 1.96 * less.std(ddof=1) / 10.0, (rule, other)
-    assert swaps["MHT"].mean() < swaps["GNN"].mean()
+    assert gospa["JPDA"].mean() < gospa["GNN"].mean()
+    for rule in ("JPDA", "MHT", "PMBM"):
+        less = swaps["GNN"] - swaps[rule]
+        assert less.mean() > 1.64 * less.std(ddof=1) / 10.0, rule
