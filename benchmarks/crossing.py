@@ -1,8 +1,8 @@
 """Two crossing targets in clutter, by every method of tracking: GOSPA and swaps of numbers, with intervals.
 
 `python -m benchmarks crossing` prints that table, and that of other courses, clutter and detection;
-`python -m benchmarks.crossing [SEEDS [PICTURE]]` prints the first for another number of seeds, and writes the picture of the
-tracks of each method in one of them.
+`python -m benchmarks.crossing [SEEDS [PICTURE]]` prints the first for another number of seeds, and writes the picture of
+the tracks of each method in one of them.
 """
 
 from __future__ import annotations

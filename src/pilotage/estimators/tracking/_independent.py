@@ -73,14 +73,15 @@ class Independent:
         rows = self._updated(state.rows, found.each, pairs, beta, missed)
         source = self._sources(pairs, shares.beta, beta, len(scan.z))
         detected = source >= 0
-        taken = np.asarray(np.bincount(pairs.columns, shares.beta, len(scan.z)), np.float64)
+        existence = existing(state.existence, ratio)
+        taken = self._taken(pairs, shares.beta, beta, existence, len(scan.z))
         visible = found.seen > 0.0
         hits = np.where(visible, (state.hits << np.uint64(1)) | detected.astype(np.uint64), state.hits)
         score = state.score + np.where(visible, ratio, 0.0)
         new = replace(
             state,
             rows=rows,
-            existence=existing(state.existence, ratio),
+            existence=existence,
             score=score,
             best=np.maximum(state.best, score),
             hits=hits,
@@ -109,6 +110,12 @@ class Independent:
         starts = np.searchsorted(owners[order], np.arange(len(prior) + 1)).astype(np.int64)
         shares /= np.add.reduceat(shares, starts[:-1])[owners[order]]
         return self.targets.merge(prior.joined(each[taken])[order], starts, shares)
+
+    def _taken(self, pairs: Pairs, beta: Array, own: Array, existence: Array, detections: int) -> Array:
+        """The probability that each detection comes from a track. Tracks that are likelier than one that begins at the
+        detection count as if they existed; those that are less likely leave it to that one."""
+        sure = (existence >= self.management.start)[pairs.rows]
+        return np.bincount(pairs.columns, np.where(sure, own, beta), detections).astype(np.float64)
 
     def _sources(self, pairs: Pairs, beta: Array, own: Array, detections: int) -> Any:
         """The detection that each track was detected by, -1 for none: the one of its largest share, if no other track
