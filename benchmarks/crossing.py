@@ -1,7 +1,7 @@
 """Two crossing targets in clutter, by every method of tracking: GOSPA and swaps of numbers, with intervals.
 
-`python -m benchmarks crossing` prints that table, and that of other courses, clutter and detection;
-`python -m benchmarks.crossing [SEEDS [PICTURE]]` prints the first for another number of seeds, and writes the picture of
+`python -m benchmarks crossing` prints that table and the one of other courses, clutter and detection.
+`python -m benchmarks.crossing [SEEDS [PICTURE]]` prints the first for another number of seeds, and writes a picture of
 the tracks of each method in one of them.
 """
 
