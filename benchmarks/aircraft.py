@@ -1,0 +1,167 @@
+"""An IMM and single models on real aircraft, by how well they foretell them: ``python -m benchmarks.aircraft [fit]``.
+
+Positions of OpenSky's ADS-B over England in 20 minutes (`stonesoup/OpenSky_Plane_States.csv.gz` of the shared data), at
+the times at which they were received, about ten seconds apart. The settings of each model are those of the largest
+likelihood on every other aircraft, by address; ``fit`` finds them again. The table is of the other aircraft, with 95 %
+intervals by bootstrap over aircraft. Turns are horizons in which the reported course changes by more than 5 degrees.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.stats import chi2
+
+from benchmarks.track_scores import DATA
+from pilotage.estimators import EKF, IMM, KF
+from pilotage.io import read_adsb
+from pilotage.models import constant_acceleration, constant_turn, constant_velocity, position
+
+FILE = DATA.parent / "stonesoup" / "OpenSky_Plane_States.csv.gz"
+STD = {"x": 30.0, "y": 30.0, "vx": 10.0, "vy": 10.0, "ax": 0.5, "ay": 0.5, "yaw_rate": 0.01}
+GAP, LEAST, SKIPPED, HORIZONS = 60.0, 20, 3, (1, 3, 6)
+"""Seconds without a report that end a flight; reports of one; those at its start that do not count; reports ahead."""
+TURN, FLOOR = np.radians(5.0), 5.0
+"""Change of course of a turn; least standard deviation of a position [m], about the step of an ADS-B position."""
+
+
+def straight(density: float) -> Any:
+    """Constant velocity."""
+    return KF(constant_velocity(2, density=density), dt=10.0)
+
+
+def accelerating(density: float) -> Any:
+    """Constant acceleration."""
+    return KF(constant_acceleration(2, density=density), dt=10.0)
+
+
+def turning(density: float, turn: float) -> Any:
+    """Constant turn."""
+    return EKF(constant_turn(2, density=density, turn_density=turn), dt=10.0)
+
+
+def either(calm: float, density: float, turn: float, odds: float) -> Any:
+    """An IMM of calm, straight flight, and of turns; `odds` of staying in a mode for 10 s."""
+    modes = constant_velocity(2, density=calm), constant_turn(2, density=density, turn_density=turn)
+    return IMM(modes, odds / (1.0 + odds), dt=10.0, filter=EKF())
+
+
+KINDS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
+    "CV": (straight, (4.68, 2.49)),
+    "CA": (accelerating, (14.6, 0.166)),
+    "CT": (turning, (10.7, 1.69, 6e-4)),
+    "IMM of CV and CT": (either, (5.26, 0.384, 4.21, 6e-4, 11.6)),
+}
+"""Each kind with the standard deviation of a position [m], and its own settings."""
+
+
+@dataclass(frozen=True)
+class Flight:
+    """Reports of an aircraft: times [s], and ``x y vx vy``."""
+
+    id: int
+    t: Any
+    x: Any
+
+
+def flights() -> tuple[list[Flight], list[Flight]]:
+    """Flights of every other aircraft, and of the rest."""
+    table = read_adsb(FILE, time="lastposupdate", velocity=True, ground=False).tracks
+    parts = [list[Flight](), list[Flight]()]
+    for n, id in enumerate(np.unique(table.id).tolist()):
+        one = table.of(id)
+        cuts = np.flatnonzero(np.diff(one.t) > GAP) + 1
+        for which in np.split(np.arange(len(one.t)), cuts):
+            if len(which) >= LEAST:
+                parts[n % 2].append(Flight(id, one.t[which], one.x[which][:, [0, 1, 3, 4]]))
+    return parts[0], parts[1]
+
+
+def followed(estimator: Any, std: float, flight: Flight, ahead: bool = True) -> tuple[Any, Any]:
+    """Log-likelihood and NIS of each report, and errors ahead: reports ahead, error [m], change of course."""
+    mean = dict(zip(("x", "y", "vx", "vy"), flight.x[0].tolist(), strict=True))
+    models = [each for _, each in estimator.components] if isinstance(estimator, IMM) else [estimator.dynamics]
+    known = {name for each in models for name in each.state.names}
+    filter = estimator.start(mean=mean, std={name: STD[name] for name in STD if name in known})
+    sensor, steps, errors = position(2, std=std), list[Any](), list[Any]()
+    course = np.unwrap(np.arctan2(flight.x[:, 3], flight.x[:, 2]))
+    for k in range(1, len(flight.t)):
+        filter.predict(float(flight.t[k] - flight.t[k - 1]))
+        update = filter.update(sensor, z=flight.x[k, :2])
+        steps.append((update.log_likelihood, update.nis))
+        for h in HORIZONS if ahead and k > SKIPPED else ():
+            if k + h < len(flight.t):
+                dt = float(flight.t[k + h] - flight.t[k])
+                belief = estimator.predict(filter.belief, filter.dynamics, [], dt)
+                miss = belief.moments().mean[:2] - flight.x[k + h, :2]
+                errors.append((h, np.hypot(*miss), np.ptp(course[k : k + h + 1])))
+    return np.array(steps, dtype=np.float64)[SKIPPED:], np.array(errors, dtype=np.float64).reshape(-1, 3)
+
+
+def fit(train: list[Flight]) -> None:
+    """Print the settings of the largest likelihood."""
+    for name, (make, start) in KINDS.items():
+
+        def loss(logs: Any, make: Any = make) -> float:
+            std, *rest = np.exp(logs).tolist()
+            std = max(std, FLOOR)
+            steps = [followed(make(*rest), std, flight, ahead=False)[0] for flight in train]
+            return -float(np.concatenate(steps)[:, 0].mean())
+
+        first = np.log(np.array(start) * 1.5)
+        simplex = np.vstack([first, first + 0.7 * np.eye(len(first))])
+        found = minimize(loss, first, method="Nelder-Mead", options={"maxfev": 90, "initial_simplex": simplex})
+        print(name, np.exp(found.x).round(5).tolist(), f"log-likelihood {-found.fun:.2f}", flush=True)
+
+
+def table(test: list[Flight], draws: int = 2000) -> None:
+    """Print the table of flights that were held back."""
+    rng = np.random.default_rng(0)
+    ids = np.array([flight.id for flight in test])
+    aircraft = np.unique(ids)
+    chosen = rng.integers(0, len(aircraft), (draws, len(aircraft)))
+    counts = np.stack([(chosen == i).sum(1) for i in range(len(aircraft))], axis=1)[:, np.searchsorted(aircraft, ids)]
+
+    def pooled(pairs: list[tuple[float, int]], root: bool = False) -> str:
+        sums, sizes = np.array(pairs, dtype=np.float64).T
+        values = [sums.sum() / sizes.sum(), *np.percentile((counts @ sums) / (counts @ sizes), [2.5, 97.5])]
+        value, low, high = np.sqrt(values) if root else values
+        digits = 0 if root else 2
+        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+    heads = [f"{10 * h} s" for h in HORIZONS] + [f"{10 * h} s, turns" for h in HORIZONS]
+    print(f"| model | log-likelihood | NIS (2) | within 95 % | {' | '.join(heads)} |\n|{'---|' * (4 + len(heads))}")
+    for name, (make, (std, *rest)) in KINDS.items():
+        found = [followed(make(*rest), std, flight) for flight in test]
+        inside = [steps[:, 1] < chi2.ppf(0.95, 2) for steps, _ in found]
+        cells = [pooled([(steps[:, c].sum(), len(steps)) for steps, _ in found]) for c in (0, 1)]
+        cells.append(f"{100 * np.concatenate(inside).mean():.1f} %")
+        for turns in (False, True):
+            for h in HORIZONS:
+                kept = [e[(e[:, 0] == h) & ((e[:, 2] > TURN) | (not turns)), 1] for _, e in found]
+                cells.append(pooled([(float(np.square(e).sum()), len(e)) for e in kept], root=True))
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """The table, or the settings."""
+    if not Path(FILE).exists():
+        print(f"{FILE} is not there; set PILOTAGE_DATA", file=sys.stderr)
+        return 2
+    train, test = flights()
+    print(f"{len(train)} flights to choose settings, {len(test)} flights held back")
+    if arguments == ["fit"]:
+        fit(train)
+    else:
+        table(test)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
