@@ -410,7 +410,7 @@ def test_imm_boxes_follow_what_sort_follows() -> None:
                ((one.at(t), other.at(t)) for t in scans.ts.tolist()))  # fmt: skip
     assert both > 0.7 * min(len(one), len(other)) > 0
     assert len(IMMBoxes(score=2.0).run(scans)) == 0
-    assert len(IMMBoxes(least=1.0).run(scans)) == 0
+    assert len(IMMBoxes(least=1.0).run(scans).times) == 1  # the first scan, which is confirmed at once
     for bad in ([1.0, 2.0, 3.0], [1.0, 2.0, 0.0, 4.0]):
         with pytest.raises(ShapeError):
             IMMBoxes().run(Scans("camera", [[bad]], [0.0]))

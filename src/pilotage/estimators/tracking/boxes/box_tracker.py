@@ -180,12 +180,12 @@ def boxes_of(tracks: Tracks) -> Array:
     return edges(tracks.mean)
 
 
-def table(found: dict[float, tuple[Tracks, Array]], coasting: bool) -> TrackTable:
-    """The confirmed tracks of several instants, with these boxes."""
-    rows = [
-        (tracks, boxes, np.flatnonzero(tracks.confirmed if coasting else tracks.confirmed & (tracks.source >= 0)))
-        for tracks, boxes in found.values()
-    ]
+def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, early: Any = ()) -> TrackTable:
+    """The confirmed tracks of several instants, with these boxes, and those with these numbers."""
+    rows = list[tuple[Tracks, Array, Any]]()
+    for tracks, boxes in found.values():
+        shown = tracks.confirmed | np.isin(tracks.ids, early)
+        rows.append((tracks, boxes, np.flatnonzero(shown if coasting else shown & (tracks.source >= 0))))
     return TrackTable(
         np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, _, which in rows)]),
         np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)]),

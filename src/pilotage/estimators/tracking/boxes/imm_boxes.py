@@ -104,7 +104,7 @@ class IMMBoxes:
         )
 
     def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
-        """Take in all scans of a camera; a table as that of `BoxTracker.run`.
+        """Take in all scans of a camera; a table as that of `BoxTracker.run`, with tracks of the first scan at once.
 
         Raises:
             ShapeError: when a box has no area, or shapes differ.
@@ -112,9 +112,10 @@ class IMMBoxes:
         Example:
             >>> scans = Scans("camera", [[[10.0, 20.0, 30.0, 60.0]]] * 4, [0.0, 0.1, 0.2, 0.3])
             >>> IMMBoxes().run(scans)
-            TrackTable(2 rows of 1 targets at 2 instants, 0.2 to 0.3 s)
+            TrackTable(4 rows of 1 targets at 4 instants, 0 to 0.3 s)
         """
         tracker, found, moves = self.tracker(), dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
+        early: Any = None
         for i, t in enumerate(scans.ts.tolist()):
             given = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
             z, s = checked(scans[i], given)
@@ -122,16 +123,23 @@ class IMMBoxes:
                 j = int(np.argmax((z[:, 2:] <= 0.0).any(1)))
                 raise ShapeError(f"box {j} of a scan is {z[j]}; expected width and height above 0; drop the box")
             z = np.where((s >= self.score)[:, None], z, np.nan)  # places stay
-            if moves[i] is not None and len(tracker.tracks.ids):
-                belief = carried_belief(tracker.tracks.belief, motion_matrix(moves[i]))
-                tracker.adopt({id: belief[[k]] for k, id in enumerate(tracker.tracks.ids.tolist())}, tracker.t)
+            if moves[i] is not None:
+                move_camera(tracker, motion_matrix(moves[i]))
             centred = np.concatenate([z[:, :2] + 0.5 * z[:, 2:], z[:, 2:]], axis=1)
             tracks = tracker.update(centred, t, begins=s >= self.begin)
+            early = tracks.ids if early is None else early
             boxes = edges(tracks.belief.moments().mean) if len(tracks.ids) else np.zeros((0, 4))
             if not filtered and len(z):
                 boxes = np.where(tracks.source[:, None] >= 0, z[tracks.source], boxes)
             found[t] = tracks, boxes
-        return table(found, coasting)
+        return table(found, coasting, early)
+
+
+def move_camera(tracker: Tracker, M: Array) -> None:
+    """The beliefs of all tracks after a motion of the camera."""
+    if len(ids := tracker.tracks.ids):
+        belief = carried_belief(tracker.tracks.belief, M)
+        tracker.adopt({id: belief[[k]] for k, id in enumerate(ids.tolist())}, tracker.t)
 
 
 @settings
