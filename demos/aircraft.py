@@ -7,9 +7,9 @@ the places, report by report, so that every one is a scan of its own. Names tell
     IMM         calm, straight flight and turns at a constant rate; it finds out which one it is
 
 Both have settings of large likelihood on half of the aircraft (``python -m benchmarks.aircraft fit``). The data are
-OpenSky's over England where `PILOTAGE_DATA` names the folder of the public data sets, and otherwise invented. The picture
-shows the tracks, the next reports of an aircraft that turns as either filter foretells them, and how far all next reports
-are from where they were foretold; those more than 20 seconds later are left out.
+OpenSky's over England where `PILOTAGE_DATA` names the folder of the public data sets, and otherwise invented. The
+picture shows the tracks, the next reports of an aircraft that turns as either filter foretells them, and how far all
+next reports are from where they were foretold; those more than 20 seconds later are left out.
 """
 
 from __future__ import annotations
