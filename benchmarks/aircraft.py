@@ -53,10 +53,10 @@ def either(calm: float, density: float, turn: float, odds: float) -> Any:
 
 
 KINDS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
-    "CV": (straight, (4.68, 2.49)),
-    "CA": (accelerating, (14.6, 0.166)),
-    "CT": (turning, (10.7, 1.69, 6e-4)),
-    "IMM of CV and CT": (either, (5.26, 0.384, 4.21, 6e-4, 11.6)),
+    "CV": (straight, (5.0, 2.87)),
+    "CA": (accelerating, (14.4, 0.229)),
+    "CT": (turning, (8.07, 2.1, 1.05e-3)),
+    "IMM of CV and CT": (either, (5.0, 0.247, 4.05, 1.98e-3, 5.72)),
 }
 """Each kind with the standard deviation of a position [m], and its own settings."""
 
@@ -117,36 +117,50 @@ def fit(train: list[Flight]) -> None:
         first = np.log(np.array(start) * 1.5)
         simplex = np.vstack([first, first + 0.7 * np.eye(len(first))])
         found = minimize(loss, first, method="Nelder-Mead", options={"maxfev": 90, "initial_simplex": simplex})
-        print(name, np.exp(found.x).round(5).tolist(), f"log-likelihood {-found.fun:.2f}", flush=True)
+        best = np.exp(found.x)
+        best[0] = max(best[0], FLOOR)
+        print(name, best.round(5).tolist(), f"log-likelihood {-found.fun:.2f}", flush=True)
 
 
 def table(test: list[Flight], draws: int = 2000) -> None:
-    """Print the table of flights that were held back."""
+    """Print the table of flights that were held back, and the differences to the IMM, aircraft by aircraft."""
     rng = np.random.default_rng(0)
     ids = np.array([flight.id for flight in test])
     aircraft = np.unique(ids)
     chosen = rng.integers(0, len(aircraft), (draws, len(aircraft)))
     counts = np.stack([(chosen == i).sum(1) for i in range(len(aircraft))], axis=1)[:, np.searchsorted(aircraft, ids)]
+    counts = np.concatenate([np.ones((1, len(ids))), counts])
 
-    def pooled(pairs: list[tuple[float, int]], root: bool = False) -> str:
+    def pooled(pairs: list[tuple[float, int]]) -> Any:
         sums, sizes = np.array(pairs, dtype=np.float64).T
-        values = [sums.sum() / sizes.sum(), *np.percentile((counts @ sums) / (counts @ sizes), [2.5, 97.5])]
-        value, low, high = np.sqrt(values) if root else values
-        digits = 0 if root else 2
-        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        return (counts @ sums) / (counts @ sizes)
 
     heads = [f"{10 * h} s" for h in HORIZONS] + [f"{10 * h} s, turns" for h in HORIZONS]
     print(f"| model | log-likelihood | NIS (2) | within 95 % | {' | '.join(heads)} |\n|{'---|' * (4 + len(heads))}")
+    every = dict[str, tuple[Any, Any]]()
     for name, (make, (std, *rest)) in KINDS.items():
         found = [followed(make(*rest), std, flight) for flight in test]
-        inside = [steps[:, 1] < chi2.ppf(0.95, 2) for steps, _ in found]
-        cells = [pooled([(steps[:, c].sum(), len(steps)) for steps, _ in found]) for c in (0, 1)]
-        cells.append(f"{100 * np.concatenate(inside).mean():.1f} %")
+        inside = np.concatenate([steps[:, 1] < chi2.ppf(0.95, 2) for steps, _ in found]).mean()
+        logs, nis = (pooled([(steps[:, c].sum(), len(steps)) for steps, _ in found]) for c in (0, 1))
+        misses = list[Any]()
         for turns in (False, True):
             for h in HORIZONS:
                 kept = [e[(e[:, 0] == h) & ((e[:, 2] > TURN) | (not turns)), 1] for _, e in found]
-                cells.append(pooled([(float(np.square(e).sum()), len(e)) for e in kept], root=True))
+                misses.append(np.sqrt(pooled([(float(np.square(e).sum()), len(e)) for e in kept])))
+        cells = [spread(logs, 2), spread(nis, 2), f"{100 * inside:.1f} %", *(spread(each, 0) for each in misses)]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        every[name] = logs, misses
+    print(f"\n| IMM less ... | log-likelihood | {' | '.join(heads)} |\n|{'---|' * (2 + len(heads))}")
+    best, errors = every.popitem()[1]
+    for name, (logs, misses) in every.items():
+        cells = [spread(best - logs, 2), *(spread(a - b, 0) for a, b in zip(errors, misses, strict=True))]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def spread(values: Any, digits: int) -> str:
+    """The first value, and the interval of 95 % of the others."""
+    low, high = np.percentile(values[1:], [2.5, 97.5])
+    return f"{values[0]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def main(arguments: list[str]) -> int:

@@ -134,7 +134,7 @@ def followed(recipe: Any, scans: Scans, filtered: bool, camera: bool = False) ->
 
 def corners(scans: Scans, i: int) -> tuple[Any, Any]:
     """Corners and scores of a scan."""
-    z = scans[i]
+    z = scans[i].reshape(-1, 4)
     return np.concatenate([z[:, :2], z[:, :2] + z[:, 2:]], 1), scores_of(scans, i)
 
 
