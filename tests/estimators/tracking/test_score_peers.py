@@ -354,19 +354,18 @@ def test_stone_soup_scores_on_its_own_aircraft(mot: Path) -> None:
     assert len(tables[1].ids) > 30
     true, tracked = both_paths(*tables)
     c = compare(*tables, cutoff=far)
-    for metric, mine, parts in (
-        (metrics.GOSPAMetric(p=2.0, c=far), gospa(c, p=2.0), True),
-        (metrics.OSPAMetric(p=1, c=far), ospa(c), False),
-    ):
+
+    def theirs(metric: Any) -> list[Any]:
         states = [metric.extract_states(list(each.values()), True) for each in (tracked, true)]
-        theirs = [m.value for m in metric.compute_over_time(*states[0], *states[1]).value]
-        totals = [each["distance"] for each in theirs] if parts else theirs
-        np.testing.assert_allclose(mine.values, totals, rtol=1e-9, atol=1e-6)
-        if parts:
-            half = far**2 / 2.0
-            np.testing.assert_allclose(half * mine.misses, [each["missed"] for each in theirs], atol=1e-6)
-            np.testing.assert_allclose(half * mine.falses, [each["false"] for each in theirs], atol=1e-6)
-            np.testing.assert_allclose(mine.localisations, [each["localisation"] for each in theirs], rtol=1e-9)
+        return [m.value for m in metric.compute_over_time(*states[0], *states[1]).value]
+
+    np.testing.assert_allclose(ospa(c).values, theirs(metrics.OSPAMetric(p=1, c=far)), rtol=1e-9, atol=1e-6)
+    mine, parts = gospa(c, p=2.0), theirs(metrics.GOSPAMetric(p=2.0, c=far))
+    half = far**2 / 2.0
+    values = {"distance": mine.values, "localisation": mine.localisations, "missed": half * mine.misses,
+              "false": half * mine.falses}  # fmt: skip
+    for name, each in values.items():
+        np.testing.assert_allclose(each, [one[name] for one in parts], rtol=1e-9, atol=1e-6)
 
 
 def test_stone_soup_siap_on_its_own_aircraft(mot: Path) -> None:

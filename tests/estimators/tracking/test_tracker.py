@@ -388,7 +388,8 @@ def test_tracks_begin_where_they_may(association: str) -> None:
     tracker = Tracker(FILTERS["KF"], RADAR, BIRTH, ASSOCIATIONS[association])
     for t in range(6):
         z = [[np.nan, np.nan], [1.0 * t, 0.0], [50.0, -1.0 * t]]
-        tracks = tracker.update(z, float(t), begins=np.array([True, False, True]))
+        tracker.update(z, float(t), begins=np.array([True, False, True]))
+    tracks = tracker.tracks
     assert tracks.ids.tolist() == [1] and tracks.source.tolist() == [2]
     tracks = tracker.update([[6.0, 0.0], [50.0, -6.0]], 6.0, begins=[True, False])
     assert tracks.ids.tolist() == [1, 2]
