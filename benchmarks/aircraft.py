@@ -4,8 +4,8 @@ Positions of OpenSky's ADS-B over England in 20 minutes (`stonesoup/OpenSky_Plan
 the times at which they were received, about ten seconds apart. The settings of each model are those of the largest
 likelihood on every other aircraft, by address; ``fit`` finds them again. The table is of the other aircraft, with 95 %
 intervals by bootstrap over aircraft. Turns are horizons in which the reported course changes by more than 5 degrees.
-``drone`` is the same for the flight of one drone, a position a second: settings by its first half, the table of parts of
-40 seconds of the other half, which take the place of aircraft.
+``drone`` is the same for the flight of one drone, a position a second: settings by its first half, the table of parts
+of 40 seconds of the other half, which take the place of aircraft.
 """
 
 from __future__ import annotations

@@ -100,9 +100,6 @@ def track(
 ) -> None:
     """Track what a detector found.
 
-    Boxes: --recipe sort, bytetrack, ocsort or imm, with --camera where the camera moves. Points: the others, with the
-    noise of the detector and the agility of the targets.
-
     Args:
         file: Detections: MOTChallenge (det.txt), KITTI (frame, x1, y1, x2, y2, score), or a csv file with a header;
             plain or gzipped.
