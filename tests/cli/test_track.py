@@ -31,7 +31,7 @@ def said(capsys: Capture) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("recipe", ["sort", "bytetrack", "ocsort"])
+@pytest.mark.parametrize("recipe", ["sort", "bytetrack", "ocsort", "imm"])
 def test_boxes_of_motchallenge(walk: TrackTable, tmp_path: Path, capsys: Capture, recipe: str) -> None:
     file, out, picture = tmp_path / "det.txt", tmp_path / "out.txt", tmp_path / "out.png"
     write_mot_tracks(file, walk, rate=10.0)
@@ -39,10 +39,44 @@ def test_boxes_of_motchallenge(walk: TrackTable, tmp_path: Path, capsys: Capture
     assert main([*words, "--picture", str(picture), "--json"]) == 0
     facts = said(capsys)
     assert (facts["format"], facts["scans"], facts["detections"], facts["tracks"]) == ("mot", 30, 60, 2)
+    if recipe == "imm":
+        assert 50 < len(read_mot_tracks(out, rate=10.0)) == facts["rows"]
+        return
     assert facts["scores"]["identity"]["IDF1"] == 1.0
     assert len(read_mot_tracks(out, rate=10.0)) == facts["rows"] == 60
     with Image.open(picture) as image:
         assert max(image.size) == 1040
+
+
+def test_a_camera_that_moves(walk: TrackTable, tmp_path: Path, capsys: Capture) -> None:
+    """Boxes that jump with the camera: lost without its motion, tracked with it, given in a file or estimated."""
+    file, motion, jumps = tmp_path / "det.txt", tmp_path / "motion.txt", 80.0 * np.tile([0.0, 1.0, 1.0, -1.0, 1.0], 6)
+    third = TrackTable(np.arange(30) / 10.0, np.full(30, 3), np.tile([250.0, 300.0, 40.0, 90.0], (30, 1)), space=BOX)
+    t, id, x = (np.concatenate([getattr(walk, n), getattr(third, n)]) for n in ("t", "id", "x"))
+    seen = x + np.outer(np.cumsum(jumps)[np.rint(10 * t).astype(int)], [1.0, 0.0, 0.0, 0.0])
+    write_mot_tracks(file, TrackTable(t, id, seen, space=BOX), rate=10.0)
+    motion.write_text("".join(f"{k + 1} 1 0 {d} 0 1 0\n" for k, d in enumerate(jumps)))
+    words = ["track", str(file), "--rate", "10", "--truth", str(file), "--recipe", "sort", "--exact", "--json"]
+    found = []
+    for camera in ("still", str(motion), "boxes"):
+        assert main([*words, "--camera", camera]) == 0
+        found.append(said(capsys)["scores"]["identity"]["IDF1"])
+    assert found[0] < 0.7 and found[1] == 1.0 and found[2] > 0.9
+
+
+def test_scores_of_boxes_that_begin_tracks(walk: TrackTable, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "det.txt"
+    low = TrackTable(walk.t, walk.id, walk.x, space=BOX, score=np.where(walk.id == 1, 0.9, 0.4))
+    write_mot_tracks(file, low, rate=10.0)
+    for options, tracks in (
+        (["--begin-score", "0.5"], 1),
+        (["--least-score", "0.5"], 1),
+        (["--least-score", "0.3"], 2),
+        (["--recipe", "bytetrack", "--least-score", "0.5", "--begin-score", "0.5"], 1),
+        (["--recipe", "bytetrack", "--least-score", "0.3", "--begin-score", "0.3"], 2),
+    ):
+        assert main(["track", str(file), "--rate", "10", "--json", *options]) == 0
+        assert said(capsys)["tracks"] == tracks
 
 
 def test_boxes_of_kitti(walk: TrackTable, tmp_path: Path, capsys: Capture) -> None:
@@ -57,7 +91,7 @@ def test_boxes_of_kitti(walk: TrackTable, tmp_path: Path, capsys: Capture) -> No
     assert len(read_kitti_labels(out).boxes) == 60
 
 
-@pytest.mark.parametrize("recipe", ["gnn", "jpda"])
+@pytest.mark.parametrize("recipe", ["nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm"])
 def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> None:
     scene, file, truth, out = crossing(clutter=2.0, rng=1), *(tmp_path / f"{n}.csv" for n in ("z", "truth", "out"))
     rows = [f"{t},{x},{y}" for i, t in enumerate(scene.scans.ts) for x, y in scene.scans[i]]
@@ -98,6 +132,8 @@ def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> N
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--rate", "0"], "--rate is 0"),
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--picture", "a.txt"], "not an image format"),
         ("det.txt", "hello\n", [], "det.txt, line 1"),
+        ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--camera", "nowhere.txt"], "nowhere.txt"),
+        ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--recipe", "imm", "--patience", "2"], "--patience"),
     ],
 )
 def test_what_cannot_be_tracked_is_said_in_one_line(

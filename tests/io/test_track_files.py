@@ -16,6 +16,7 @@ from pilotage.core import BOX, FormatError, FormatWarning, MissingFile, Pilotage
 from pilotage.io import (
     read_adsb,
     read_ais,
+    read_camera_motion,
     read_geographic,
     read_kitti_detections,
     read_kitti_labels,
@@ -195,6 +196,21 @@ def test_aircraft_are_where_they_are(tmp_path_factory: pytest.TempPathFactory, x
     np.testing.assert_allclose(moving.x[:, 3:], [[100 * np.sin(np.pi / 3), 50.0, 2.0]])
 
 
+def test_positions_of_aircraft_at_the_times_at_which_they_were_received(tmp_path: Path) -> None:
+    file = tmp_path / "states.csv"
+    (lat, lon, _), (east, further, _) = at(0.0, 0.0), at(100.0, 0.0)
+    head = "icao24,time,lat,lon,velocity,heading,vertrate,onground,baroaltitude,geoaltitude,lastposupdate\n"
+    rows = [f"a0b1c2,110,{lat!r},{lon!r},,,,False,,0,104.5", f"a0b1c2,120,{lat!r},{lon!r},,,,False,,0,104.5"]
+    rows += ["a0b1c2,125,,,,,,False,,0,", f"a0b1c2,130,{east!r},{further!r},,,,False,,0,129.25"]
+    file.write_text(head + "\n".join(rows))
+    planes = read_adsb(file, time="lastposupdate", origin=ORIGIN)
+    assert planes.start == 104.5 and planes.tracks.t.tolist() == [0.0, 24.75]
+    np.testing.assert_allclose(planes.tracks.x[:, 0], [0.0, 100.0], atol=1e-2)
+    assert read_adsb(file, origin=ORIGIN).tracks.t.tolist() == [0.0, 10.0, 20.0]
+    with pytest.raises(FormatError, match="arrival"):
+        read_adsb(file, time="arrival")
+
+
 def test_ships_and_what_ais_does_not_know(tmp_path: Path) -> None:
     file = tmp_path / "ais.csv"
     (lat, lon, _), (east, further, _) = at(0.0, 0.0), at(100.0, 0.0)
@@ -317,3 +333,25 @@ def test_reported_velocities_are_those_of_the_positions(data: Path) -> None:
         moved = np.diff(own.x[:, :2], axis=0) / np.diff(own.t)[:, None]
         errors += np.linalg.norm(moved - 0.5 * (own.x[1:, 3:5] + own.x[:-1, 3:5]), axis=1).tolist()
     assert np.median(errors) < 15.0
+
+
+@pytest.mark.parametrize("separator", [" ", ", ", "\t"])
+def test_motions_of_a_camera_in_any_order_with_frames_left_out(tmp_path: Path, separator: str) -> None:
+    file, rng = tmp_path / "motion.txt", np.random.default_rng(0)
+    for numbers, shape in ((6, (2, 3)), (9, (3, 3))):
+        rows = rng.normal(size=(3, numbers))
+        lines = [separator.join(map(repr, [k, *row])) for k, row in zip((4, 2, 9), rows.tolist(), strict=True)]
+        file.write_text("\n".join(lines))
+        found = read_camera_motion(file, frames=4, first=1)
+        np.testing.assert_array_equal(found[3, : shape[0]], rows[0].reshape(shape))
+        np.testing.assert_array_equal(found[1, : shape[0]], rows[1].reshape(shape))
+        np.testing.assert_array_equal(found[[0, 2]], [np.eye(3)] * 2)
+
+
+@pytest.mark.parametrize("text", ["1 2 3", "1 1 0 0 0 1 0 3", "1 1 0 0 0 1 x", "1.5 1 0 0 0 1 0", "1 1 0 nan 0 1 0",
+                                  "1 1 0 0 0 1 0\n1 1 0 0 0 1 0"])  # fmt: skip
+def test_motions_of_a_camera_that_are_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "motion.txt"
+    file.write_text(text)
+    with pytest.raises(FormatError, match="line"):
+        read_camera_motion(file, frames=3)

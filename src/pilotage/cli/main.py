@@ -58,13 +58,17 @@ TRACK_EXAMPLES = """
 pilotage track det.txt --rate 25 --out tracks.txt
 pilotage track det.txt --rate 25 --truth gt.txt
 pilotage track det.txt --recipe ocsort --picture tracks.png
-pilotage track Car/0000.txt --truth label_02/0000.txt --kind Car
+pilotage track det.txt --recipe bytetrack --least-score 0.6 --begin-score 0.7
+pilotage track Car/0000.txt --truth label_02/0000.txt --kind Car --exact --camera boxes
 pilotage track radar.csv --columns "x y" --std 5 --speed 20
 pilotage track radar.csv --recipe gnn --clutter 20 --json
+pilotage track radar.csv --recipe mht --clutter 20 --truth truth.csv
 ```
 
 Boxes are left, top, width and height in pixels. Their tracks are confirmed by detections in a row, or in the first
-scan, and have rows where they are detected. Points are places in metres, of targets whose velocity changes slowly.
+scan, and have rows where they are detected. Scores come first: look at those of the file, and set --least-score above
+the false boxes. A camera on a car or in a hand wants --camera boxes, unless most of what it sees goes the same way.
+Points are places in metres, of targets whose velocity changes slowly.
 
 """
 

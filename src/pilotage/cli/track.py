@@ -17,10 +17,29 @@ from pilotage.core import BOX, Gaussian, Scans, TrackTable
 from pilotage.core.errors import FormatError, PilotageError, counted
 from pilotage.core.settings import Positive, setting
 from pilotage.estimators import KF
-from pilotage.estimators.tracking import GNN, JPDA, Detector, Tracker
-from pilotage.estimators.tracking.boxes import OCSORT, SORT, BoxTracker, ByteTrack
+from pilotage.estimators.tracking import (
+    GNN,
+    JIPDA,
+    JPDA,
+    MHT,
+    PMBM,
+    Detector,
+    IndependentPDA,
+    NearestNeighbor,
+    Tracker,
+)
+from pilotage.estimators.tracking.boxes import (
+    OCSORT,
+    SORT,
+    BoxMotion,
+    BoxTracker,
+    ByteTrack,
+    CameraMotion,
+    IMMBoxes,
+)
 from pilotage.estimators.tracking.scores import score as scored
 from pilotage.io import (
+    read_camera_motion,
     read_kitti_detections,
     read_kitti_labels,
     read_mot_detections,
@@ -37,9 +56,19 @@ from pilotage.models import constant_velocity, position
 from .wording import finite, rounded
 
 Format = Literal["mot", "kitti", "csv"]
-Recipe = Literal["sort", "bytetrack", "ocsort", "gnn", "jpda"]
-BOXES: dict[str, Any] = {"sort": SORT, "bytetrack": ByteTrack, "ocsort": OCSORT}
-POINTS: dict[str, Any] = {"gnn": GNN, "jpda": JPDA}
+Recipe = Literal["sort", "bytetrack", "ocsort", "imm", "nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm"]
+BOXES: dict[str, Any] = {"sort": SORT, "bytetrack": ByteTrack, "ocsort": OCSORT, "imm": IMMBoxes}
+POINTS: dict[str, Any] = {
+    "nearest": NearestNeighbor,
+    "gnn": GNN,
+    "pda": IndependentPDA,
+    "jpda": JPDA,
+    "jipda": JIPDA,
+    "mht": MHT,
+    "pmbm": PMBM,
+}
+EXACT = BoxMotion(reading=0.05, growth=0.5)
+"""Of a detector whose boxes are exact; chosen on cars of KITTI tracking."""
 SIDE, EDGE = 1000, 20
 """Pixels along the longer side of the picture, and around it."""
 
@@ -51,7 +80,10 @@ def track(
     recipe: Recipe | None = None,
     rate: float | None = None,
     least_score: float = -math.inf,
+    begin_score: float | None = None,
     patience: float | None = None,
+    camera: str = "still",
+    exact: bool = False,
     columns: str = "x y",
     time_column: str = "time",
     std: float = 1.0,
@@ -73,10 +105,16 @@ def track(
             plain or gzipped.
         format: By default csv for a name with .csv, kitti for lines of six numbers, else mot.
         recipe: Of boxes: sort (the default), bytetrack for detectors that report doubtful boxes too, ocsort for
-            occlusions. Of points: gnn for little clutter, jpda (the default) for more.
+            occlusions, imm for manoeuvres, which is slow. Of points: nearest or gnn for little clutter, pda, jpda (the
+            default) or jipda for more, mht or pmbm to decide later.
         rate: Frames a second of a MOTChallenge file; 30 by default. KITTI has 10.
-        least_score: Boxes with lower scores do not count.
+        least_score: Boxes with lower scores do not count; of bytetrack, they are doubtful. Set it first: it depends on
+            the detector.
+        begin_score: Boxes with lower scores begin no tracks.
         patience: Seconds after which a box that is not seen is given up; 1 by default.
+        camera: Motion of the camera: still; boxes, to estimate it from the boxes themselves; or a file with a line for
+            each frame: its number, and the six numbers of the affine motion from the frame before, row by row.
+        exact: The detector is exact: boxes are written as detected, not as filtered, and noise is small.
         columns: Columns of a csv file that hold the place [m], two or three.
         time_column: Column of its times: seconds, or dates in UTC.
         std: Standard deviation of a detection in a csv file [m].
@@ -103,9 +141,11 @@ def track(
         scans = read_radar_csv(file, columns, time=time_column)
         tracker: Any = _points(scans, chosen, columns, std, density, speed, clutter, detection)
     else:
-        scans = _scans(file, form, given, least_score)
-        tracker = _boxes(chosen, patience)
-    found = tracker.run(scans)
+        low = -math.inf if chosen == "bytetrack" else least_score
+        scans = _scans(file, form, given, low)
+        tracker = _boxes(chosen, patience, least_score, begin_score, exact)
+    more = {} if form == "csv" else {"cameras": _cameras(camera, scans, form), "filtered": not exact}
+    found = tracker.run(scans, **more)
     facts: dict[str, Any] = {
         "file": str(file), "format": form, "recipe": chosen, "scans": len(scans.ts), "detections": len(scans.z),
         "tracks": len(found.ids), "rows": len(found), "seconds": time.perf_counter() - began,
@@ -138,8 +178,25 @@ def _scans(file: Path, form: Format, rate: float, least: float) -> Scans:
     return read_mot_detections(file, rate=rate, least=least)
 
 
-def _boxes(recipe: str, patience: float | None) -> BoxTracker:
-    return BoxTracker(BOXES[recipe](**({} if patience is None else {"patience": patience})))
+def _boxes(recipe: str, patience: float | None, least: float, begin: float | None, exact: bool) -> Any:
+    """A tracker of boxes."""
+    given: dict[str, Any] = {} if begin is None else {"begin": begin}
+    if exact:
+        given["motion"] = EXACT
+    if recipe == "imm":
+        if patience is not None:
+            raise PilotageError("--patience is not for --recipe imm, which counts misses; leave it out")
+        return IMMBoxes(**given)
+    if recipe == "bytetrack" and math.isfinite(least):
+        given |= {"sure": least, "doubtful": min(ByteTrack().doubtful, least)}
+    return BoxTracker(BOXES[recipe](**given, **({} if patience is None else {"patience": patience})))
+
+
+def _cameras(camera: str, scans: Scans, form: Format) -> Any:
+    """The motion of the camera before each scan; None for a camera that stands still."""
+    if camera in ("still", "boxes"):
+        return None if camera == "still" else CameraMotion().of(scans)
+    return read_camera_motion(camera, frames=len(scans.ts), first=0 if form == "kitti" else 1)
 
 
 def _points(

@@ -9,6 +9,7 @@
 - `read_racetrack`: race tracks of F1TENTH
 - `read_pedestrians`: tracks of people of ETH and UCY
 - `read_mot_truth`, `read_mot_tracks`, `read_mot_detections`, `write_mot_tracks`: boxes of MOTChallenge
+- `read_camera_motion`: the motion of a camera between frames
 - `read_kitti_labels`, `read_kitti_detections`, `write_kitti_tracks`: the tracking benchmark of KITTI
 - `read_adsb`, `read_ais`, `read_geographic`: aircraft, ships, and anything else by latitude and longitude
 - `read_radar_csv`, `read_track_csv`, `write_track_csv`: detections and tracks in csv files
@@ -25,6 +26,7 @@ from ..core.names import absent
 from .adsb import read_adsb as read_adsb
 from .ais import read_ais as read_ais
 from .atomic import write_atomic as write_atomic
+from .camera_motion import read_camera_motion as read_camera_motion
 from .carmen import LaserLog as LaserLog
 from .carmen import read_carmen as read_carmen
 from .g2o import PoseGraph as PoseGraph
@@ -88,6 +90,7 @@ __all__ = [
     "find_movingai_map",
     "read_adsb",
     "read_ais",
+    "read_camera_motion",
     "read_car_log",
     "read_carmen",
     "read_g2o",

@@ -21,6 +21,7 @@ COLUMNS = ("lat", "lon", "geoaltitude", "baroaltitude", "velocity", "heading", "
 def read_adsb(
     path: str | os.PathLike[str],
     *,
+    time: str = "time",
     velocity: bool = False,
     ground: bool = True,
     origin: LocalFrame | None = None,
@@ -33,6 +34,8 @@ def read_adsb(
 
     Args:
         path: the file.
+        time: column of times. "time" is when the state vector was made, "lastposupdate" when its position was received,
+            up to some seconds before: what a filter wants. State vectors that repeat a time and position are left out.
         velocity: whether to read velocities too, as ``vx vy vz [m/s]``; state vectors without them are then left out.
         ground: whether to keep aircraft on the ground.
         origin: the local frame; None: one at the middle of the positions, at height 0.
@@ -54,10 +57,12 @@ def read_adsb(
         >>> planes.names, (planes.tracks.x.round(1) + 0.0).tolist()
         ({3949969: '3c4591'}, [[0.0, 0.0, 10843.0, 250.0, 0.0, -2.0]])
     """
-    readers = {"time": seconds, **dict.fromkeys(COLUMNS, a_number)}
+    readers = {time: seconds, **dict.fromkeys(COLUMNS, a_number)}
     table = named_table(path, "ADS-B", readers, ["icao24", "onground"], faulty)
     address = np.array([_address(name) for name in table.texts["icao24"].tolist()], dtype=np.float64)
     table.values = np.concatenate([table.values, address[:, None]], 1)
+    if time != "time":  # there is none of a position that was never received
+        table.keep(np.isfinite(table.values[:, 1:3]).all(1))
     table.refuse(~np.isfinite(table.values[:, [0, 8]]).all(1), "the time or the ICAO address is no number")
     v = table.values
     height = np.where(np.isfinite(v[:, 3]), v[:, 3], v[:, 4])
@@ -67,6 +72,8 @@ def read_adsb(
     kept = np.isfinite(np.column_stack([v[:, 1:3], height, speeds])).all(1) & (ground | flying)
     table.values = np.column_stack([v[:, :3], height, v[:, 8], speeds])
     table.keep(kept)
+    _, first = np.unique(table.values[:, [0, 1, 2, 4]], axis=0, return_index=True)
+    table.keep(np.sort(first))
     ids, speeds = table.values[:, 4].astype(np.int64), table.values[:, 5:]
     table.texts, table.values = {"id": table.texts["icao24"]}, table.values[:, :4]
     return placed(table, speeds, origin, ids, heights=True)

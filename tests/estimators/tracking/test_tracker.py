@@ -427,6 +427,34 @@ def test_bad_times_and_settings() -> None:
         Detector(FIX, clutter=lambda z: np.ones(7)).density(np.zeros((2, 2)))
 
 
+@pytest.mark.parametrize("association", ["nearest", "GNN", "JPDA"])
+def test_tracks_begin_where_they_may(association: str) -> None:
+    """Two targets, of which one may not begin a track; rows of NaN are none, wherever they are."""
+    tracker = Tracker(FILTERS["KF"], RADAR, BIRTH, ASSOCIATIONS[association])
+    for t in range(6):
+        z = [[np.nan, np.nan], [1.0 * t, 0.0], [50.0, -1.0 * t]]
+        tracker.update(z, float(t), begins=np.array([True, False, True]))
+    tracks = tracker.tracks
+    assert tracks.ids.tolist() == [1] and tracks.source.tolist() == [2]
+    tracks = tracker.update([[6.0, 0.0], [50.0, -6.0]], 6.0, begins=[True, False])
+    assert tracks.ids.tolist() == [1, 2]
+    for begins in ([True], [1, 0], [[True, True]]):
+        with pytest.raises(ShapeError):
+            tracker.update([[6.0, 0.0], [50.0, -6.0]], 7.0, begins=begins)
+    several = Tracker(FILTERS["KF"], RADAR, BIRTH, MHT())
+    with pytest.raises(PilotageError, match="begins"):
+        several.update([[1.0, 2.0]], 0.0, begins=[True])
+
+
+def test_an_imm_takes_mixtures_of_its_modes_only() -> None:
+    tracker = Tracker(TURN, RADAR, birth(TURN))
+    tracks = tracker.update([[1.0, 2.0]], 0.0)
+    tracker.adopt({1: tracks.belief[[0]]}, 0.0)
+    np.testing.assert_allclose(tracker.tracks.belief.moments().mean, tracks.belief.moments().mean)
+    with pytest.raises(PilotageError, match="mixtures"):
+        tracker.adopt({1: BIRTH}, 0.0)
+
+
 def test_clutter_and_detection_may_depend_on_the_place() -> None:
     """Where clutter is dense, a detection says less of a track."""
     dense = Detector(FIX, clutter=lambda z: np.where(z[..., 0] > 0.0, 1.0, 1e-6))

@@ -43,7 +43,7 @@ class Independent:
         if len(state.ids):
             state, taken = self._associated(state, scan)
         state = self._managed(state)
-        free = np.flatnonzero(taken < self.threshold)
+        free = np.flatnonzero((taken < self.threshold) & (True if scan.begins is None else scan.begins))
         if len(free):
             state = self._begun(state, scan, free, fresh)
         return state

@@ -94,6 +94,8 @@ class Scan:
     context: Any
     ids: dict[int, int]
     """Numbers of the tracks that began at its detections, by place: the same again when it is processed again."""
+    begins: Any = None
+    """Whether tracks may begin at each detection; None for all."""
 
 
 class Method(Protocol):

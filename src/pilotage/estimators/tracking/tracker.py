@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
-from ...core.errors import PilotageError, SettingError
+from ...core.errors import PilotageError, SettingError, ShapeError
 from ...core.settings import Fraction, Interval, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
 from ._independent import Independent
@@ -134,7 +134,9 @@ class Tracker:
         """The tracks after the latest scan."""
         return self._tracks
 
-    def update(self, detections: Any, t: float, *, detector: str | None = None, context: Any = None) -> Tracks:
+    def update(
+        self, detections: Any, t: float, *, detector: str | None = None, context: Any = None, begins: Any = None
+    ) -> Tracks:
         """Take in a scan; the tracks after the latest one.
 
         Args:
@@ -143,6 +145,7 @@ class Tracker:
                 among them.
             detector: name of its detector, where there are several.
             context: context of the sensor.
+            begins: whether tracks may begin at each detection, ``(K,)``; at all by default. Not with `MHT` and `PMBM`.
 
         Raises:
             ShapeError: when detections do not fit the sensor. The tracks are as before.
@@ -150,7 +153,7 @@ class Tracker:
         """
         one = self._detector(detector)
         z, places = one.scan(detections)
-        scan = Scan(self._time(t), one, z, places, one.context(context), {})
+        scan = Scan(self._time(t), one, z, places, one.context(context), {}, self._begins(begins, detections, places))
         later, fresh = list[Scan](), self._numbers.__next__
         state, past = self._state, list(self._past)
         while past and state is not None and scan.t < state.t:
@@ -176,21 +179,22 @@ class Tracker:
             raise PilotageError(f"t is {t}; the tracks are at {state.t:g} s, and are predicted to later times")
         return self._method.tracks(self._method.predict(state, t))
 
-    def adopt(self, beliefs: Mapping[int, Gaussian], t: float) -> None:
+    def adopt(self, beliefs: Mapping[int, Gaussian | Mixture], t: float) -> None:
         """Replace beliefs of tracks by better ones, such as those of a `TrackFuser`; numbers without a track are left.
 
         Args:
-            beliefs: by number of the track, on the state of the filter.
+            beliefs: by number of the track, on the state of the filter; of a filter of several models, mixtures of its
+                modes.
             t: their time [s], that of the latest scan.
 
         Raises:
-            PilotageError: when they are of another time, or the tracker has a lag or a filter of several models.
+            PilotageError: when they are of another time, or the tracker has several hypotheses or a lag.
         """
         targets, state = self._method.targets, self._state
-        if not targets.alone or self.lag > 0.0 or not isinstance(self._method, Independent):
-            raise PilotageError(
-                "a tracker of several hypotheses, with a filter of several models or a lag takes no beliefs of others"
-            )
+        if self.lag > 0.0 or not isinstance(self._method, Independent):
+            raise PilotageError("a tracker of several hypotheses or with a lag takes no beliefs of others")
+        if not targets.alone and not all(isinstance(each, Mixture) for each in beliefs.values()):
+            raise PilotageError("beliefs are Gaussian, the filter has several models; give mixtures of its modes")
         if state is None or t != state.t:
             raise PilotageError(f"beliefs are at t = {t:g} s, the tracks at {self.t:g} s; give those of the same time")
         rows = state.rows.copy()
@@ -247,6 +251,16 @@ class Tracker:
             names = ", ".join(self.detectors) or "none with a name; give Tracker a mapping of names"
             raise PilotageError(f"there is no detector {name!r}; there are {names}")
         return self.detectors[name]
+
+    def _begins(self, begins: Any, detections: Any, places: Any) -> Any:
+        if begins is None:
+            return None
+        if not isinstance(self._method, Independent):
+            raise PilotageError("begins is given; MHT and PMBM weigh themselves where tracks begin, so leave it out")
+        may, n = np.asarray(begins), len(detections)
+        if may.shape != (n,) or may.dtype != np.bool_:
+            raise ShapeError(f"begins have shape {may.shape} of {may.dtype}; expected ({n},) of bool, one a detection")
+        return may[places]
 
     def _time(self, t: float) -> float:
         """The time of a scan that is not too late."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ RECIPES: dict[str, Any] = {
     "ByteTrack": ByteTrack(),
     "OC-SORT": OCSORT(),
     "GIoU": BoxRecipe(stages=(Stage(0.3), Stage(-0.4, overlap="giou"))),
+    "renewed": BoxRecipe(stages=(Stage(0.2, momentum=0.2),), begin=0.5, observed=True, renewed=True),
 }
 SIDES = np.array([30.0, 70.0])
 
@@ -127,17 +129,20 @@ class Plain:
                     x, P = self.corrected(x, P, last + s / steps * (z[j] - last))
             else:
                 x, P = self.corrected(track["x"], track["P"], z[j])
+            stays = track["sure"] and not (r.renewed and track["misses"])
             track.update(x=x, P=P, kept=(x, P), past=[*track["past"], z[j]], seen=t, misses=0)
             track["streak"] += 1
-            track["sure"] = track["sure"] or track["streak"] >= r.hits
-        self.tracks = [a for a in self.tracks if a["misses"] == 0 or (a["sure"] and t - a["seen"] <= r.patience + 1e-9)]
+            track["sure"] = stays or track["streak"] >= r.hits
+        self.tracks = [a for a in self.tracks if a["misses"] == 0
+                       or ((a["sure"] or r.renewed) and t - a["seen"] <= r.patience + 1e-9)]  # fmt: skip
         for j in sorted(free):
             if scores[j] >= max(r.begin, r.sure):
                 m, s2 = r.motion, 0.5 * (z[j, 2] ** 2 + z[j, 3] ** 2)
                 P = s2 * np.diag([m.reading**2] * 4 + [m.speed**2] * 4)
                 x = np.append(z[j], np.zeros(4))
                 self.tracks.append({"id": self.next, "x": x, "P": P, "kept": (x, P), "past": [z[j]], "seen": t, "j": j,
-                                    "misses": 0, "streak": 1, "sure": r.hits == 1 or not self.scans})  # fmt: skip
+                                    "misses": 0, "streak": 1,
+                                    "sure": r.hits == 1 or self.scans < (r.hits if r.renewed else 1)})  # fmt: skip
                 self.next += 1
         self.t, self.scans = t, self.scans + 1
         return self.tracks
@@ -153,8 +158,7 @@ def corners(z: Any) -> Any:
 def test_a_tracker_is_the_loop_over_plain_matrices(name: str, seed: int, patience: float) -> None:
     """All recipes: numbers, choices, status, means and covariances after each scan."""
     parts = RECIPES[name].recipe
-    recipe = BoxRecipe(parts.motion, parts.stages, parts.hits, patience, parts.sure, parts.doubtful, parts.begin,
-                       parts.observed)  # fmt: skip
+    recipe = replace(parts, patience=patience)
     tracker, plain = BoxTracker(recipe), Plain(recipe)
     for boxes, scores, t in film(seed):
         tracks, wanted = tracker.update(boxes, t, scores=scores), plain.update(boxes, scores, t)
@@ -407,7 +411,7 @@ def test_imm_boxes_follow_what_sort_follows() -> None:
                ((one.at(t), other.at(t)) for t in scans.ts.tolist()))  # fmt: skip
     assert both > 0.7 * min(len(one), len(other)) > 0
     assert len(IMMBoxes(score=2.0).run(scans)) == 0
-    assert len(IMMBoxes(least=1.0).run(scans)) == 0
+    assert len(IMMBoxes(least=1.0).run(scans).times) == 1  # the first scan, which is confirmed at once
     for bad in ([1.0, 2.0, 3.0], [1.0, 2.0, 0.0, 4.0]):
         with pytest.raises(ShapeError):
             IMMBoxes().run(Scans("camera", [[bad]], [0.0]))

@@ -8,6 +8,7 @@ from ....core.names import absent
 from .box_tracker import BoxTracker as BoxTracker
 from .box_tracker import boxes_of as boxes_of
 from .byte_track import ByteTrack as ByteTrack
+from .camera_motion import CameraMotion as CameraMotion
 from .imm_boxes import IMMBoxes as IMMBoxes
 from .motion import BoxMotion as BoxMotion
 from .oc_sort import OCSORT as OCSORT
@@ -15,7 +16,18 @@ from .recipe import BoxRecipe as BoxRecipe
 from .sort import SORT as SORT
 from .stage import Stage as Stage
 
-__all__ = ["OCSORT", "SORT", "BoxMotion", "BoxRecipe", "BoxTracker", "ByteTrack", "IMMBoxes", "Stage", "boxes_of"]
+__all__ = [
+    "OCSORT",
+    "SORT",
+    "BoxMotion",
+    "BoxRecipe",
+    "BoxTracker",
+    "ByteTrack",
+    "CameraMotion",
+    "IMMBoxes",
+    "Stage",
+    "boxes_of",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)

@@ -17,7 +17,7 @@ COV, BORN, SEEN, SCORE, KEPT, PAST, COUNT = 8, 20, 21, 22, 23, 43, 59
 NARROW, WIDE = 23, 60
 ID, STATUS, SOURCE, STREAK, MISSES, WHOLE = 0, 1, 2, 3, 4, 5
 TENTATIVE, CONFIRMED, COASTING = 0, 1, 2
-READING, ACCEL, GROWTH, WANDER, SPEED, SURE, DOUBTFUL, BEGIN, PATIENCE, HITS, OBSERVED = range(11)
+READING, ACCEL, GROWTH, WANDER, SPEED, SURE, DOUBTFUL, BEGIN, PATIENCE, HITS, OBSERVED, RENEWED = range(12)
 LARGEST = 1e9
 """Pixels at most, so that no product overflows."""
 SMALLEST = 1e-3
@@ -78,12 +78,13 @@ def step_boxes(t, dt, p, stages, rows, whole, boxes, scores, new, entire, z, roo
     counts[2] = 0
     left = 0
     for i in range(n):
-        lost = match[i] < 0 and (entire[i, STATUS] == TENTATIVE or t - new[i, SEEN] > p[PATIENCE] + 1e-9)
+        fickle = entire[i, STATUS] == TENTATIVE and p[RENEWED] == 0.0
+        lost = match[i] < 0 and (fickle or t - new[i, SEEN] > p[PATIENCE] + 1e-9)
         if lost:
             gone[counts[2]] = entire[i, ID]
             counts[2] += 1
             continue
-        if match[i] < 0:
+        if match[i] < 0 and entire[i, STATUS] != TENTATIVE:
             entire[i, STATUS] = COASTING
         if left < i:
             for c in range(rows.shape[1]):
@@ -91,11 +92,12 @@ def step_boxes(t, dt, p, stages, rows, whole, boxes, scores, new, entire, z, roo
             for c in range(WHOLE):
                 entire[left, c] = entire[i, c]
         left += 1
+    early = counts[1] + 1 if p[HITS] <= 1.0 else (p[HITS] if p[RENEWED] > 0.0 else 1)
     for j in range(k):
         if grade[j] == 0 and scores[j] >= p[BEGIN]:
             begin_box(new[left], entire[left], t, z[j], scores[j], p)
             entire[left, ID], entire[left, SOURCE] = counts[0], j
-            entire[left, STATUS] = CONFIRMED if counts[1] == 0 or p[HITS] <= 1.0 else TENTATIVE
+            entire[left, STATUS] = CONFIRMED if counts[1] < early else TENTATIVE
             counts[0] += 1
             left += 1
     counts[1] += 1
@@ -169,8 +171,10 @@ def detected(row, entire, t, z, score, j, p):
     row[SEEN], row[SCORE] = t, score
     entire[SOURCE], entire[MISSES] = j, 0
     entire[STREAK] += 1
-    if entire[STATUS] != TENTATIVE or entire[STREAK] >= p[HITS]:
+    if entire[STREAK] >= p[HITS] or (entire[STATUS] != TENTATIVE and p[RENEWED] == 0.0):
         entire[STATUS] = CONFIRMED
+    elif entire[STATUS] == COASTING:
+        entire[STATUS] = TENTATIVE
     remember(row, z)
 
 

@@ -12,7 +12,23 @@ from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
 from ....core.settings import setting
 from ..tracks import Tracks, following
-from ._step import BORN, COV, ID, NARROW, SCORE, SEEN, SOURCE, STATUS, WHOLE, WIDE, step_boxes
+from ._step import (
+    BORN,
+    COUNT,
+    COV,
+    ID,
+    KEPT,
+    NARROW,
+    PAST,
+    SCORE,
+    SEEN,
+    SOURCE,
+    STATUS,
+    WHOLE,
+    WIDE,
+    step_boxes,
+)
+from .camera_motion import carried_boxes, carry_rows, motion_matrix
 from .motion import MOVING
 from .recipe import BoxRecipe
 
@@ -68,26 +84,29 @@ class BoxTracker:
         self._costs, self._links = np.empty(64), np.empty((6, 64), np.int64)
         self.tracks = self._shown(np.empty(0, np.int64))
 
-    def update(self, boxes: Any, t: float, *, scores: Any = None) -> Tracks:
+    def update(self, boxes: Any, t: float, *, scores: Any = None, camera: Any = None) -> Tracks:
         """Take in a scan; the tracks after it.
 
         Args:
             boxes: ``(K, 4)`` left, top, width and height [px], K may be 0; rows of NaN are none.
             t: time of the image [s], not before the latest one.
             scores: of the detections ``(K,)``; 1 by default.
+            camera: motion of the camera since the latest image: what carries its points to this one, an affine motion
+                ``(2, 3)`` or a homography ``(3, 3)``; none by default. See `CameraMotion`.
 
         Raises:
             ShapeError: when shapes differ, a box has no area, or is infinite or NaN in part. The tracks are as before.
             PilotageError: when time goes backwards.
         """
         z, s, t = *checked(boxes, scores), self._time(t)
-        n, k = len(self._rows), len(z)
+        before = self._rows if camera is None else carried(self._rows, motion_matrix(camera))
+        n, k = len(before), len(z)
         self._room(n, k)
         new, whole = np.empty((n + k, self._rows.shape[1])), np.empty((n + k, WHOLE), np.int64)
         counts = self._counts.copy()
         dt = 0.0 if math.isnan(self.t) else t - self.t
         left = step_boxes.compiled(
-            t, dt, self._settings, self._stages, self._rows, self._whole, z, s, new, whole, np.empty((k, 4)),
+            t, dt, self._settings, self._stages, before, self._whole, z, s, new, whole, np.empty((k, 4)),
             np.empty((2, k)), np.empty((4, k), np.int64), self._costs, self._links, counts,
         )  # fmt: skip
         if left < 0:
@@ -100,11 +119,13 @@ class BoxTracker:
         self.tracks = following(self._shown(self._links[5, : counts[2]].copy()), self.tracks)
         return self.tracks
 
-    def run(self, scans: Scans, *, filtered: bool = True, coasting: bool = False) -> TrackTable:
+    def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
         """Take in all scans of a camera; the boxes of confirmed tracks after each, in a table on `BOX`.
 
         Args:
             scans: boxes with their scores, as `read_mot_detections` gives them.
+            cameras: motion of the camera before each scan, ``(T, 2, 3)`` or ``(T, 3, 3)``, such as
+                `CameraMotion().of(scans)`; none by default.
             filtered: whether boxes are the means of the beliefs, which are better where detections are rough, and not
                 the detections themselves, which are better where these are exact.
             coasting: whether tracks have rows where they were not detected, with the means of the beliefs.
@@ -115,10 +136,10 @@ class BoxTracker:
             >>> BoxTracker(SORT()).run(scans)
             TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
         """
-        found = dict[float, tuple[Tracks, Array]]()
+        found, moves = dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
         for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
-            tracks = self.update(scans[i], t, scores=scores)
+            tracks = self.update(scans[i], t, scores=scores, camera=moves[i])
             boxes = edges(tracks.belief.mean)
             if not filtered and len(scans[i]):
                 boxes = np.where(tracks.source[:, None] >= 0, scans[i][tracks.source], boxes)
@@ -159,12 +180,12 @@ def boxes_of(tracks: Tracks) -> Array:
     return edges(tracks.mean)
 
 
-def table(found: dict[float, tuple[Tracks, Array]], coasting: bool) -> TrackTable:
-    """The confirmed tracks of several instants, with these boxes."""
-    rows = [
-        (tracks, boxes, np.flatnonzero(tracks.confirmed if coasting else tracks.confirmed & (tracks.source >= 0)))
-        for tracks, boxes in found.values()
-    ]
+def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, early: Any = ()) -> TrackTable:
+    """The confirmed tracks of several instants, with these boxes, and those with these numbers."""
+    rows = list[tuple[Tracks, Array, Any]]()
+    for tracks, boxes in found.values():
+        shown = tracks.confirmed | np.isin(tracks.ids, early)
+        rows.append((tracks, boxes, np.flatnonzero(shown if coasting else shown & (tracks.source >= 0))))
     return TrackTable(
         np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, _, which in rows)]),
         np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)]),
@@ -187,6 +208,30 @@ class Beliefs:
 
 
 BELIEFS = Beliefs()
+
+
+def motions(cameras: Any, scans: Scans) -> Any:
+    """The motion of the camera before each scan, None for none."""
+    if cameras is None:
+        return [None] * len(scans.ts)
+    given = numbers(cameras, "cameras")
+    if given.ndim != 3 or len(given) != len(scans.ts):
+        raise ShapeError(
+            f"cameras have shape {given.shape}; expected ({len(scans.ts)}, 2, 3) or ({len(scans.ts)}, 3, 3), one a scan"
+        )
+    return given
+
+
+def carried(rows: Array, M: Array) -> Array:
+    """Rows of tracks, with what they remember, after a motion of the camera."""
+    rows = rows.copy()
+    carry_rows(rows[:, : COV + 12], M)
+    if rows.shape[1] > NARROW:
+        carry_rows(rows[:, KEPT:PAST], M)
+        for k in range(4):
+            at, known = slice(PAST + 4 * k, PAST + 4 * k + 4), rows[:, COUNT] > k
+            rows[known, at] = carried_boxes(rows[known, at], M)
+    return rows
 
 
 def edges(x: Array) -> Array:

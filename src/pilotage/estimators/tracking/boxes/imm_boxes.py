@@ -23,7 +23,8 @@ from ..initiation import Initiation
 from ..m_of_n import MofN
 from ..tracker import Tracker
 from ..tracks import Tracks
-from .box_tracker import checked, edges, table
+from .box_tracker import checked, edges, motions, table
+from .camera_motion import carried_belief, motion_matrix
 from .motion import BoxMotion, box_noise
 
 TURNING = Space("x y width height [px]", "vx vy vwidth vheight [px/s]", "turn [rad/s]")
@@ -59,6 +60,7 @@ class IMMBoxes:
         hits: detections in a row that confirm a track.
         misses: misses in a row that end it, of 64 at most.
         score: detections with lower scores do not count.
+        begin: detections with lower scores begin no tracks.
 
     Example:
         >>> tracker = IMMBoxes().tracker()
@@ -78,6 +80,7 @@ class IMMBoxes:
     hits: Annotated[int, Interval(1, 64, "[]")] = 3
     misses: Annotated[int, Interval(1, 64, "[]")] = 9
     score: float = -math.inf
+    begin: float = -math.inf
 
     @property
     def filter(self) -> IMM:
@@ -100,8 +103,8 @@ class IMMBoxes:
             merge=0.0,
         )
 
-    def run(self, scans: Scans, *, filtered: bool = True, coasting: bool = False) -> TrackTable:
-        """Take in all scans of a camera; a table as that of `BoxTracker.run`.
+    def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
+        """Take in all scans of a camera; a table as that of `BoxTracker.run`, with tracks of the first scan at once.
 
         Raises:
             ShapeError: when a box has no area, or shapes differ.
@@ -109,9 +112,10 @@ class IMMBoxes:
         Example:
             >>> scans = Scans("camera", [[[10.0, 20.0, 30.0, 60.0]]] * 4, [0.0, 0.1, 0.2, 0.3])
             >>> IMMBoxes().run(scans)
-            TrackTable(2 rows of 1 targets at 2 instants, 0.2 to 0.3 s)
+            TrackTable(4 rows of 1 targets at 4 instants, 0 to 0.3 s)
         """
-        tracker, found = self.tracker(), dict[float, tuple[Tracks, Array]]()
+        tracker, found, moves = self.tracker(), dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
+        early: Any = None
         for i, t in enumerate(scans.ts.tolist()):
             given = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
             z, s = checked(scans[i], given)
@@ -119,12 +123,23 @@ class IMMBoxes:
                 j = int(np.argmax((z[:, 2:] <= 0.0).any(1)))
                 raise ShapeError(f"box {j} of a scan is {z[j]}; expected width and height above 0; drop the box")
             z = np.where((s >= self.score)[:, None], z, np.nan)  # places stay
-            tracks = tracker.update(np.concatenate([z[:, :2] + 0.5 * z[:, 2:], z[:, 2:]], axis=1), t)
+            if moves[i] is not None:
+                move_camera(tracker, motion_matrix(moves[i]))
+            centred = np.concatenate([z[:, :2] + 0.5 * z[:, 2:], z[:, 2:]], axis=1)
+            tracks = tracker.update(centred, t, begins=s >= self.begin)
+            early = tracks.ids if early is None else early
             boxes = edges(tracks.belief.moments().mean) if len(tracks.ids) else np.zeros((0, 4))
             if not filtered and len(z):
                 boxes = np.where(tracks.source[:, None] >= 0, z[tracks.source], boxes)
             found[t] = tracks, boxes
-        return table(found, coasting)
+        return table(found, coasting, early)
+
+
+def move_camera(tracker: Tracker, M: Array) -> None:
+    """The beliefs of all tracks after a motion of the camera."""
+    if len(ids := tracker.tracks.ids):
+        belief = carried_belief(tracker.tracks.belief, M)
+        tracker.adopt({id: belief[[k]] for k, id in enumerate(ids.tolist())}, tracker.t)
 
 
 @settings

@@ -25,6 +25,7 @@ class OCSORT:
         hits: detections in a row that confirm a track.
         patience: seconds without a detection after which a track ends.
         score: detections with lower scores do not count; all do by default.
+        begin: detections with lower scores begin no tracks.
         motion: how boxes move, and how exact detections are.
 
     Source: Cao et al., "Observation-centric SORT: rethinking SORT for robust multi-object tracking", CVPR 2023,
@@ -45,6 +46,7 @@ class OCSORT:
     hits: Count = 3
     patience: NonNegative = 1.0
     score: float = -math.inf
+    begin: float = -math.inf
     motion: BoxMotion = BoxMotion()
 
     @property
@@ -52,5 +54,5 @@ class OCSORT:
         """Its parts."""
         stages = Stage(self.least, momentum=self.momentum), Stage(self.recovery, place="observation")
         return BoxRecipe(
-            self.motion, stages, self.hits, self.patience, self.score, self.score, self.score, observed=True
+            self.motion, stages, self.hits, self.patience, self.score, self.score, self.begin, observed=True
         )

@@ -31,6 +31,8 @@ class BoxRecipe:
         sure, doubtful, begin: scores; by default, all detections are sure.
         observed: whether a track that is found again goes back to its last detection, and forward along a straight line
             to the new one (observation-centric re-update), as if it had been detected in between.
+        renewed: whether a track that was missed is confirmed anew, as in the published code of SORT; then tentative
+            tracks wait for `patience` too, and those that begin in the first `hits` scans are confirmed at once.
 
     Example:
         >>> BoxRecipe(stages=(Stage(0.3), Stage(-0.2, overlap="giou")), patience=2.0).hits
@@ -45,6 +47,7 @@ class BoxRecipe:
     doubtful: float = -math.inf
     begin: float = -math.inf
     observed: bool = False
+    renewed: bool = False
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -65,5 +68,13 @@ class BoxRecipe:
     @cached_property
     def numbers(self) -> tuple[Array, Array]:
         """Settings and stages as compiled code takes them."""
-        own = [self.sure, self.doubtful, self.begin, self.patience, float(self.hits), float(self.observed)]
-        return np.array([*self.motion.numbers, *own]), np.array([each.numbers for each in self.stages])
+        own = [
+            self.sure,
+            self.doubtful,
+            self.begin,
+            self.patience,
+            float(self.hits),
+            float(self.observed),
+            float(self.renewed),
+        ]
+        return np.array([*self.motion.numbers, *map(float, own)]), np.array([each.numbers for each in self.stages])

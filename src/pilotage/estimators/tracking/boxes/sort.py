@@ -19,6 +19,7 @@ class SORT:
         hits: detections in a row that confirm a track.
         patience: seconds without a detection after which a track ends.
         score: detections with lower scores do not count; all do by default.
+        begin: detections with lower scores begin no tracks.
         motion: how boxes move, and how exact detections are.
 
     Source: Bewley et al., "Simple online and realtime tracking", ICIP 2016. Here the state is centre, width and height
@@ -37,11 +38,12 @@ class SORT:
     hits: Count = 3
     patience: NonNegative = 1.0
     score: float = -math.inf
+    begin: float = -math.inf
     motion: BoxMotion = BoxMotion()
 
     @property
     def recipe(self) -> BoxRecipe:
         """Its parts."""
         return BoxRecipe(
-            self.motion, (Stage(self.least),), self.hits, self.patience, self.score, self.score, self.score
+            self.motion, (Stage(self.least),), self.hits, self.patience, self.score, self.score, self.begin
         )
