@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.arrays import Array
 from .._rows import NO_READING
+from ._links import NONE, Links
 from ._targets import Rows, Targets
 from .detector import Detector
 from .gate import Gate, Pairs
@@ -31,6 +32,8 @@ class State:
         rows: beliefs.
         ids, status, existence, born, seen, source, gone: as those of `Tracks`.
         score, best, hits, scans: as those of `Evidence`.
+        merged: of tracks that ended in the last scan, the track of the same target that goes on; by number.
+        memory: of the `Initiation`.
     """
 
     t: float
@@ -46,6 +49,8 @@ class State:
     hits: Any
     scans: Any
     gone: Any
+    merged: Any = None
+    memory: Any = None
 
     def __getitem__(self, which: Any) -> State:
         """The tracks in these places."""
@@ -66,7 +71,7 @@ class State:
         """The tracks as users see them."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
-            self.gone,
+            self.gone, Links(self.merged) if self.merged else NONE,
         )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from .initiation import Initiation
 from .management import Management
 from .one_point import OnePoint
 from .sprt import ScoreTest
-from .tracks import Tracks
+from .tracks import EMPTY, Snapshot, Tracks
 
 Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
@@ -114,6 +114,9 @@ class Tracker:
         self._past = deque[tuple[Any, Scan]]()
         kept = setting(history, Natural, "history of Tracker")
         self._shown = deque[Tracks](maxlen=kept) if kept else None
+        self._before: Snapshot | None = None
+        self._now = EMPTY
+        self._merged: dict[int, int] | None = None
         for each in self.detectors.values():
             self._method.targets.mounted(each.sensor)
 
@@ -125,7 +128,8 @@ class Tracker:
     @property
     def tracks(self) -> Tracks:
         """The tracks after the latest scan."""
-        return self._method.tracks(self._method.none(math.nan) if self._state is None else self._state)
+        found = self._method.tracks(self._method.none(math.nan) if self._state is None else self._state)
+        return found._told(self._before, self._merged)
 
     def update(self, detections: Any, t: float, *, detector: str | None = None, context: Any = None) -> Tracks:
         """Take in a scan; the tracks after the latest one.
@@ -149,14 +153,19 @@ class Tracker:
         while past and state is not None and scan.t < state.t:
             state, before = past.pop()
             later.append(before)
+        merged = dict[int, int]()
         for each in [scan, *reversed(later)]:
             past.append((state, each))
             state = self._method.step(self._method.none(each.t) if state is None else state, each, self._fresh)
+            if later:
+                merged |= self._method.tracks(state)._links.merged
         assert state is not None
-        self._state, self._past = state, deque(past)
+        self._state, self._past, self._merged = state, deque(past), merged if later else None
+        self._before = self._now
         while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
             self._past.popleft()
-        tracks = self._method.tracks(state)
+        tracks = self.tracks
+        self._now = tracks._snapshot
         if self._shown is not None:
             self._shown.append(tracks)
         return tracks

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...core.arrays import Array
+from ._links import NONE, Links
+from .events import Standing, TrackEvent, events_between
 
 
 class Packed(Protocol):
@@ -30,6 +33,22 @@ class TrackStatus(enum.IntEnum):
     """It is a target that was not detected in the last scan."""
     DELETED = 3
     """It is no longer tracked."""
+
+
+Snapshot = tuple[Any, Any, Links]
+"""Numbers and status of tracks, and the ties between them."""
+EMPTY: Snapshot = np.zeros(0, np.int64), np.zeros(0, np.int64), NONE
+
+
+def sure(status: Any) -> Any:
+    """Whether tracks of that status are targets."""
+    return np.asarray((status == TrackStatus.CONFIRMED) | (status == TrackStatus.COASTING))
+
+
+def standing(ids: Any, status: Any, links: Links) -> Standing:
+    """The tracks, as far as events tell of them."""
+    alive = status != TrackStatus.DELETED
+    return Standing(ids[alive], ids[sure(status)], links)
 
 
 class Tracks:
@@ -72,15 +91,34 @@ class Tracks:
         seen: Array,
         source: Any,
         gone: Any,
+        links: Links = NONE,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
+        self._links = links
+        self._before: Snapshot | None = None
 
     @property
     def confirmed(self) -> Any:
         """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
-        return np.asarray((self.status == TrackStatus.CONFIRMED) | (self.status == TrackStatus.COASTING))
+        return sure(self.status)
+
+    @property
+    def events(self) -> list[TrackEvent]:
+        """What happened to the tracks since the scan before; nothing for tracks that are only predicted."""
+        return [] if self._before is None else events_between(standing(*self._before), standing(*self._snapshot))
+
+    @property
+    def _snapshot(self) -> Snapshot:
+        """What events are told against."""
+        return self.ids, self.status, self._links
+
+    def _told(self, before: Snapshot | None, merged: Mapping[int, int] | None) -> Tracks:
+        """These tracks, with events since the ones before, and the merges of all scans that were processed since."""
+        self._before = before
+        self._links = self._links if merged is None else replace(self._links, merged=merged)
+        return self
 
     @property
     def belief(self) -> Any:
@@ -129,6 +167,7 @@ class Track:
         age: seconds since its first detection.
         seen: time of its last detection [s].
         source: place in the last scan of the detection that it took; -1 for none.
+        parent: number of the track that it came out of; None for most. See `Splitting`.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -151,6 +190,7 @@ class Track:
         self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row]))
         self.existence, self.seen = float(tracks.existence[row]), float(tracks.seen[row])
         self.age, self.source = float(tracks.t - tracks.born[row]), int(tracks.source[row])
+        self.parent = tracks._links.parents.get(self.id)
 
     @property
     def belief(self) -> Any:

@@ -1,0 +1,24 @@
+"""Ties between tracks: which one went on in which other, and which came out of which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Links:
+    """Ties between tracks, by their numbers.
+
+    Attributes:
+        merged: of tracks that ended in the last scan, the track of the same target that goes on.
+        parents: of tracks that came out of another one, that other.
+        returned: of lost tracks that were found again, the number that the target had meanwhile.
+    """
+
+    merged: Mapping[int, int] = field(default_factory=dict[int, int])
+    parents: Mapping[int, int] = field(default_factory=dict[int, int])
+    returned: Mapping[int, int] = field(default_factory=dict[int, int])
+
+
+NONE = Links()
