@@ -5,6 +5,8 @@ from __future__ import annotations
 from .association import Association as Association
 from .association import Shares as Shares
 from .detector import Detector as Detector
+from .events import EventKind as EventKind
+from .events import TrackEvent as TrackEvent
 from .existence import Existence as Existence
 from .gate import Gate as Gate
 from .gate import Pairs as Pairs
@@ -21,12 +23,14 @@ from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
 from .pmbm import PMBM as PMBM
+from .reidentification import Reidentification as Reidentification
 from .scenario import Scenario as Scenario
 from .scenarios import births_and_deaths as births_and_deaths
 from .scenarios import crossing as crossing
 from .scenarios import manoeuvring as manoeuvring
 from .scenarios import occlusion as occlusion
 from .scenarios import parallel as parallel
+from .splitting import Splitting as Splitting
 from .sprt import ScoreTest as ScoreTest
 from .tracker import Tracker as Tracker
 from .tracks import Track as Track
@@ -42,6 +46,7 @@ __all__ = [
     "PMBM",
     "Association",
     "Detector",
+    "EventKind",
     "Evidence",
     "Existence",
     "Gate",
@@ -52,10 +57,13 @@ __all__ = [
     "NearestNeighbor",
     "OnePoint",
     "Pairs",
+    "Reidentification",
     "Scenario",
     "ScoreTest",
     "Shares",
+    "Splitting",
     "Track",
+    "TrackEvent",
     "TrackStatus",
     "Tracker",
     "Tracks",

@@ -20,5 +20,14 @@ class Links:
     parents: Mapping[int, int] = field(default_factory=dict[int, int])
     returned: Mapping[int, int] = field(default_factory=dict[int, int])
 
+    def lineage(self, id: int) -> list[int]:
+        """The numbers under which a target was known: its own, that which it had meanwhile, those of its parents."""
+        found, rest = list[int](), [id]
+        while rest:
+            name = rest.pop(0)
+            found.append(name)
+            rest += [other[name] for other in (self.returned, self.parents) if other.get(name, id) not in found]
+        return found
+
 
 NONE = Links()

@@ -89,6 +89,8 @@ class Scan:
     context: Any
     ids: dict[int, int]
     """Numbers of the tracks that began at its detections, by place: the same again when it is processed again."""
+    features: Any = None
+    """Features of what was given, each of length one; 0 for none."""
 
 
 class Method(Protocol):

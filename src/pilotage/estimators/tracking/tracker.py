@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import numpy as np
 
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
-from ...core.errors import PilotageError, SettingError
+from ...core.arrays import Array, numbers
+from ...core.errors import PilotageError, SettingError, ShapeError
 from ...core.settings import Fraction, Interval, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
 from ._independent import Independent
+from ._life import Living
 from ._state import Hypotheses, Method, Parts, Scan
 from ._targets import Targets
 from .association import Association
@@ -25,6 +27,8 @@ from .gnn import GNN
 from .initiation import Initiation
 from .management import Management
 from .one_point import OnePoint
+from .reidentification import Reidentification
+from .splitting import Splitting
 from .sprt import ScoreTest
 from .tracks import EMPTY, Snapshot, Tracks
 
@@ -54,6 +58,8 @@ class Tracker:
             association, not for several hypotheses.
         merge: of two tracks that say the same, only the better one goes on: where the mean of one is within the
             ellipsoid of this probability around the other, over all components. 0 for never.
+        split: how targets are found that come out of others; None for never.
+        reidentify: how lost targets are found again; None for never.
         lag: how late scans may arrive [s]: they are put in their place, and later ones processed again.
         history: tracks of how many past scans are kept, for `past`.
 
@@ -91,6 +97,8 @@ class Tracker:
         management: Management | None = None,
         threshold: float = 0.5,
         merge: float = 0.1,
+        split: Splitting | None = None,
+        reidentify: Reidentification | None = None,
         lag: float = 0.0,
         history: int = 0,
     ) -> None:
@@ -108,6 +116,8 @@ class Tracker:
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
         self._method = method(GNN() if association is None else association, parts, threshold)
+        if split is not None or reidentify is not None:
+            self._method = living(self._method, parts, reidentify, split)
         self.lag = setting(lag, NonNegative, "lag of Tracker")
         self._state: Any = None
         self._numbers = itertools.count(1)
@@ -131,7 +141,9 @@ class Tracker:
         found = self._method.tracks(self._method.none(math.nan) if self._state is None else self._state)
         return found._told(self._before, self._merged)
 
-    def update(self, detections: Any, t: float, *, detector: str | None = None, context: Any = None) -> Tracks:
+    def update(
+        self, detections: Any, t: float, *, detector: str | None = None, context: Any = None, features: Any = None
+    ) -> Tracks:
         """Take in a scan; the tracks after the latest one.
 
         Args:
@@ -140,14 +152,16 @@ class Tracker:
                 among them.
             detector: name of its detector, where there are several.
             context: context of the sensor.
+            features: how each detection looks, for `Reidentification`: ``(K, d)``; rows of NaN are not known.
 
         Raises:
-            ShapeError: when detections do not fit the sensor. The tracks are as before.
+            ShapeError: when detections or features do not fit. The tracks are as before.
             PilotageError: when the scan is earlier than `lag` allows.
         """
         one = self._detector(detector)
         z, places = one.scan(detections)
-        scan = Scan(self._time(t), one, z, places, one.context(context), {})
+        looks = None if features is None else directions(features, len(detections))
+        scan = Scan(self._time(t), one, z, places, one.context(context), {}, looks)
         later = list[Scan]()
         state, past = self._state, list(self._past)
         while past and state is not None and scan.t < state.t:
@@ -202,10 +216,16 @@ class Tracker:
         self._state = replace(state, rows=rows)
 
     def past(self, id: int) -> list[tuple[float, Any]]:
-        """Time and belief of a track after each of the last scans; see `history`."""
+        """Time and belief of a track after each of the last scans; see `history`.
+
+        A track that was found again has what it had before, and under the number that it had meanwhile; one that came
+        out of another has what that had before.
+        """
         if self._shown is None:
             raise SettingError("history of Tracker is 0; give the number of scans that are kept")
-        return [(tracks.t, tracks.of(id).belief) for tracks in self._shown if (tracks.ids == id).any()]
+        names = self.tracks._links.lineage(id)
+        found = ((tracks, next((name for name in names if (tracks.ids == name).any()), None)) for tracks in self._shown)
+        return [(tracks.t, tracks.of(name).belief) for tracks, name in found if name is not None]
 
     def run(self, *scans: Scans) -> TrackTable:
         """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
@@ -282,6 +302,34 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
     rule = instance(association, Association, "Tracker")
     management = parts.management or ScoreTest()
     return Independent(parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins)
+
+
+def living(
+    method: Method, parts: Parts, reidentify: Reidentification | None, split: Splitting | None
+) -> Living:
+    """The method, with targets that are found again and that come out of others."""
+    if split is not None:
+        instance(split, Splitting, "Tracker")
+    if reidentify is None:
+        return Living(method, None, None, split)
+    birth = instance(reidentify, Reidentification, "Tracker").birth
+    birth = getattr(parts.initiation, "birth", None) if birth is None else birth
+    if birth is None:
+        raise SettingError(
+            f"birth of Reidentification is None, and that of the tracker is {type(parts.initiation).__name__}; give "
+            "where and how fast new targets are"
+        )
+    space, mean, cov = parts.targets.moments(parts.targets.pack(birth))
+    return Living(method, Gaussian.trusted(space, mean[0], cov[0]), reidentify, split)
+
+
+def directions(features: Any, count: int) -> Array:
+    """Features ``(K, d)``, each of length one; 0 for those that are not known."""
+    given = numbers(features, "features", missing=True)
+    if given.ndim != 2 or len(given) != count:
+        raise ShapeError(f"features have shape {given.shape}; expected ({count}, d), one row for each detection")
+    length = np.linalg.norm(given, axis=-1, keepdims=True)
+    return np.where(length > 0.0, given / np.where(length > 0.0, length, 1.0), 0.0)
 
 
 def table(tracks: list[Tracks], space: Space) -> TrackTable:
