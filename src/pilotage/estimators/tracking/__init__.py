@@ -36,6 +36,7 @@ from .tracker import Tracker as Tracker
 from .tracks import Track as Track
 from .tracks import Tracks as Tracks
 from .tracks import TrackStatus as TrackStatus
+from .two_point import TwoPoint as TwoPoint
 
 __all__ = [
     "GNN",
@@ -67,6 +68,7 @@ __all__ = [
     "TrackStatus",
     "Tracker",
     "Tracks",
+    "TwoPoint",
     "births_and_deaths",
     "crossing",
     "manoeuvring",

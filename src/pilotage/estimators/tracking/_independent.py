@@ -55,7 +55,7 @@ class Independent:
             state, taken = self._associated(state, scan)
         state = self._managed(state)
         free = np.flatnonzero(taken < self.threshold)
-        if len(free):
+        if len(free) or state.memory:
             state = self._begun(state, scan, free, fresh)
         return state
 
@@ -157,13 +157,18 @@ class Independent:
 
     def _begun(self, state: State, scan: Scan, free: Any, fresh: Any) -> State:
         """The state with the tracks that begin at these detections."""
-        rows, which = self.initiation.begin(self.targets, scan.detector.sensor, scan.z[free], scan.context)
+        rows, which, memory = self.initiation.step(
+            state.memory, self.targets, scan.t, scan.detector.sensor, scan.z[free], scan.context
+        )
+        state = replace(state, memory=memory)
         if not len(which):
             return state
         if (double := doubled(self.targets, self.twins, rows, np.zeros(len(which)))).any():
             rows, which = rows[~double], which[~double]
         places = scan.places[free[which]]
-        new = newborn(rows, places, numbered(scan, places, fresh), scan.t, self.management.start)
+        new = newborn(
+            rows, places, numbered(scan, places, fresh), scan.t, self.management.start, self.initiation.points
+        )
         status = np.where(self.management.confirm(new.evidence), CONFIRMED, TENTATIVE)
         return state.joined(replace(new, status=status))
 

@@ -152,14 +152,14 @@ def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
     return replace(state, t=t, rows=rows, existence=state.existence * float(np.exp(-dt / lifetime)))
 
 
-def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any) -> State:
-    """Tracks that begin at the detections in these places."""
+def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points: int = 1) -> State:
+    """Tracks that begin at the detections in these places, and are made of so many."""
     count = len(rows)
     zero, time = np.zeros(count), np.full(count, t)
     existence = np.broadcast_to(existence, count).astype(np.float64)
     return State(
-        t, rows, ids, np.full(count, TENTATIVE), existence, time, time, places, zero, zero, np.ones(count, np.uint64),
-        np.ones(count, np.int64), np.zeros(0, np.int64),
+        t, rows, ids, np.full(count, TENTATIVE), existence, time, time, places, zero, zero,
+        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points), np.zeros(0, np.int64),
     )  # fmt: skip
 
 

@@ -113,9 +113,12 @@ class TrackTrees:
         """What leaves may become in this scan, the hypotheses over that, their paths, and which of them are new."""
         parts, before = self.parts, state.leaves
         found = sighted(parts.targets, parts.gate, before.rows, scan)
-        rows, which = parts.initiation.begin(parts.targets, scan.detector.sensor, scan.z, scan.context)
+        rows, which, memory = parts.initiation.step(
+            before.memory, parts.targets, scan.t, scan.detector.sensor, scan.z, scan.context
+        )
         keys = before.ids.min(initial=0) - 1 - which
-        leaves = children(before, found, scan, newborn(rows, scan.places[which], keys, scan.t, self.management.start))
+        new = newborn(rows, scan.places[which], keys, scan.t, self.management.start, parts.initiation.points)
+        leaves = replace(children(before, found, scan, new), memory=memory)
         missed = np.where(found.seen > 0.0, np.log1p(-found.P), 0.0)
         parents = np.concatenate([np.arange(len(missed)), found.pairs.rows])
         begins = np.full(len(scan.z), -1, np.int64)

@@ -304,9 +304,7 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
     return Independent(parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins)
 
 
-def living(
-    method: Method, parts: Parts, reidentify: Reidentification | None, split: Splitting | None
-) -> Living:
+def living(method: Method, parts: Parts, reidentify: Reidentification | None, split: Splitting | None) -> Living:
     """The method, with targets that are found again and that come out of others."""
     if split is not None:
         instance(split, Splitting, "Tracker")
