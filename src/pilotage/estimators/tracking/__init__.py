@@ -18,6 +18,7 @@ from .jpda import JPDA as JPDA
 from .m_of_n import MofN as MofN
 from .management import Evidence as Evidence
 from .management import Management as Management
+from .merging import Merging as Merging
 from .mht import MHT as MHT
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
@@ -54,6 +55,7 @@ __all__ = [
     "IndependentPDA",
     "Initiation",
     "Management",
+    "Merging",
     "MofN",
     "NearestNeighbor",
     "OnePoint",

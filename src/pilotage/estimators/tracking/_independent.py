@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ._doubles import doubled
+from ._doubles import Counts, doubled, doubles_of
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -27,6 +27,7 @@ from .association import Association, Shares
 from .gate import Gate, Pairs
 from .initiation import Initiation
 from .management import Management
+from .merging import Merging
 from .tracks import Tracks
 
 
@@ -41,6 +42,7 @@ class Independent:
     initiation: Initiation
     threshold: float
     twins: Gate | None
+    merging: Merging | None
 
     def none(self, t: float) -> State:
         return nothing(self.targets, t)
@@ -52,15 +54,18 @@ class Independent:
         state = self.predict(state, scan.t)
         taken = np.zeros(len(scan.z))
         if len(state.ids):
-            state, taken = self._associated(state, scan)
-        state = self._managed(state)
+            state, taken, counts = self._associated(state, scan)
+            state = self._managed(state, counts)
+        else:
+            state = replace(state, gone=state.ids, merged=None)
         free = np.flatnonzero(taken < self.threshold)
         if len(free) or state.memory:
             state = self._begun(state, scan, free, fresh)
         return state
 
-    def _associated(self, state: State, scan: Scan) -> tuple[State, Array]:
-        """The tracks after their updates, and the probability that each detection comes from one of them."""
+    def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
+        """The tracks after their updates, the probability that each detection comes from one of them, and how many
+        detections two of them explain together."""
         N = len(state.ids)
         found = sighted(self.targets, self.gate, state.rows, scan)
         P, r = found.P, state.existence if self.association.existing else np.ones(N)
@@ -91,7 +96,7 @@ class Independent:
             seen=np.where(detected, scan.t, state.seen),
             source=np.where(detected, np.append(scan.places, -1)[source], -1),
         )
-        return new, taken
+        return new, taken, lambda i, j: (explained(pairs, beta, i, j), min(P[i], P[j]))
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""
@@ -140,17 +145,18 @@ class Independent:
             return np.clip(after, 0.0, SURE)
         return existing(r, ratio)
 
-    def _managed(self, state: State) -> State:
+    def _managed(self, state: State, counts: Counts) -> State:
         """The tracks that go on, with their status."""
-        if not len(state.ids):
-            return replace(state, gone=state.ids)
+        doubles, ids = doubles_of(self.targets, self.merging, state, counts), state.ids
+        if doubles.into:
+            state = inherited(state, doubles.into)
         evidence = state.evidence
-        doubles = doubled(self.targets, self.twins, state.rows, state.status == TENTATIVE)
-        ends = self.management.delete(evidence) | doubles
+        ends = self.management.delete(evidence)
+        ends[list(doubles.into)] = True
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         now = (state.hits & np.uint64(1)) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
-        state = replace(state, status=status, gone=state.ids[ends])
+        state = replace(state, status=status, gone=ids[ends], merged=doubles.numbers(ids), doubts=doubles.doubts)
         if not ends.any():
             return state
         return state[np.flatnonzero(~ends)]
@@ -174,6 +180,21 @@ class Independent:
 
     def tracks(self, state: State) -> Tracks:
         return state.shown(self.targets)
+
+
+def explained(pairs: Pairs, beta: Array, i: int, j: int) -> float:
+    """How many detections two tracks explain together: ``sum_k min(1, beta_ik + beta_jk)``."""
+    both = (pairs.rows == i) | (pairs.rows == j)
+    return float(np.minimum(np.bincount(pairs.columns[both], beta[both]), 1.0).sum())
+
+
+def inherited(state: State, into: dict[int, int]) -> State:
+    """The tracks, of which those that go on have the beliefs of those that end, if these were detected later."""
+    place = np.arange(len(state.ids))
+    for j, i in into.items():
+        if state.status[j] != TENTATIVE and state.seen[j] > state.seen[place[i]]:
+            place[i] = j
+    return replace(state[place], **{name: getattr(state, name) for name in ("ids", "born", "status")})
 
 
 def numbered(scan: Scan, places: Any, fresh: Any) -> Any:

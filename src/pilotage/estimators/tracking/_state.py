@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from .detector import Detector
 from .gate import Gate, Pairs
 from .initiation import Initiation
 from .management import Evidence, Management
+from .merging import Merging
 from .tracks import Tracks, TrackStatus
 
 SURE = 1.0 - 1e-12
@@ -34,6 +35,7 @@ class State:
         score, best, hits, scans: as those of `Evidence`.
         merged: of tracks that ended in the last scan, the track of the same target that goes on; by number.
         memory: of the `Initiation`.
+        doubts: the evidence against pairs of confirmed tracks that say the same; see `Merging`.
     """
 
     t: float
@@ -51,6 +53,7 @@ class State:
     gone: Any
     merged: Any = None
     memory: Any = None
+    doubts: Any = field(default_factory=dict[tuple[int, int], float])
 
     def __getitem__(self, which: Any) -> State:
         """The tracks in these places."""
@@ -125,6 +128,7 @@ class Parts:
     management: Management | None
     initiation: Initiation
     twins: Gate | None
+    merging: Merging | None
 
 
 class Hypotheses(ABC):

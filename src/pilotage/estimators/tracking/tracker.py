@@ -26,6 +26,7 @@ from .gate import Gate
 from .gnn import GNN
 from .initiation import Initiation
 from .management import Management
+from .merging import Merging
 from .one_point import OnePoint
 from .reidentification import Reidentification
 from .splitting import Splitting
@@ -56,8 +57,8 @@ class Tracker:
         management: when tracks are confirmed and end; a `ScoreTest` by default.
         threshold: a track begins at a detection that comes from others with less than this probability; for an
             association, not for several hypotheses.
-        merge: of two tracks that say the same, only the better one goes on: where the mean of one is within the
-            ellipsoid of this probability around the other, over all components. 0 for never.
+        merge: when two tracks follow one target, of which the older one goes on; or the probability of its ellipsoid.
+            0 for never.
         split: how targets are found that come out of others; None for never.
         reidentify: how lost targets are found again; None for never.
         lag: how late scans may arrive [s]: they are put in their place, and later ones processed again.
@@ -96,7 +97,7 @@ class Tracker:
         gate: Gate | float = Gate(),  # noqa: B008  # frozen
         management: Management | None = None,
         threshold: float = 0.5,
-        merge: float = 0.1,
+        merge: Merging | float = 0.1,
         split: Splitting | None = None,
         reidentify: Reidentification | None = None,
         lag: float = 0.0,
@@ -107,12 +108,16 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
+        merging = merge if isinstance(merge, Merging) else None
+        if merging is None and setting(merge, Merge, "merge of Tracker") > 0.0:
+            merging = Merging(merge)
         parts = Parts(
             Targets(ungated(filter)),
             gate if isinstance(gate, Gate) else Gate(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            Gate(merge) if setting(merge, Merge, "merge of Tracker") > 0.0 else None,
+            None if merging is None else merging.gate,
+            merging,
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
         self._method = method(GNN() if association is None else association, parts, threshold)
@@ -301,7 +306,9 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
         return association.method(parts)
     rule = instance(association, Association, "Tracker")
     management = parts.management or ScoreTest()
-    return Independent(parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins)
+    return Independent(
+        parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins, parts.merging
+    )
 
 
 def living(method: Method, parts: Parts, reidentify: Reidentification | None, split: Splitting | None) -> Living:
