@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .association import Association as Association
 from .association import Shares as Shares
+from .bridging import bridged as bridged
 from .detector import Detector as Detector
 from .events import EventKind as EventKind
 from .events import TrackEvent as TrackEvent
@@ -72,6 +73,7 @@ __all__ = [
     "Tracks",
     "TwoPoint",
     "births_and_deaths",
+    "bridged",
     "crossing",
     "manoeuvring",
     "occlusion",

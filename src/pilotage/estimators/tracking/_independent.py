@@ -152,7 +152,8 @@ class Independent:
             state = inherited(state, doubles.into)
         evidence = state.evidence
         ends = self.management.delete(evidence)
-        ends[list(doubles.into)] = True
+        if doubles.into:
+            ends[list(doubles.into)] = True
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         now = (state.hits & np.uint64(1)) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
@@ -166,7 +167,7 @@ class Independent:
         rows, which, memory = self.initiation.step(
             state.memory, self.targets, scan.t, scan.detector.sensor, scan.z[free], scan.context
         )
-        state = replace(state, memory=memory)
+        state = state if memory is state.memory else replace(state, memory=memory)
         if not len(which):
             return state
         if (double := doubled(self.targets, self.twins, rows, np.zeros(len(which)))).any():
@@ -194,6 +195,8 @@ def inherited(state: State, into: dict[int, int]) -> State:
     for j, i in into.items():
         if state.status[j] != TENTATIVE and state.seen[j] > state.seen[place[i]]:
             place[i] = j
+    if (place == np.arange(len(place))).all():
+        return state
     return replace(state[place], **{name: getattr(state, name) for name in ("ids", "born", "status")})
 
 
