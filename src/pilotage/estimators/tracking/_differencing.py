@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Gaussian, Mixture
+from ...core import Gaussian, Mixture, Space
 from ...core.arrays import Array
 from ._laplace import explained, mode, offsets, squares
 from ._targets import Rows, Targets
@@ -32,7 +32,7 @@ class Differencing:
         birth, _ = self._parts[0]
         h, k = (self._targets.mounted(one.sensor)[0] for one in (first, second))
         a, b = (self._beliefs(one.rows)[0] for one in (first, second))
-        place, _ = told(birth, [(h, a.mean, first.context), (k, b.mean, second.context)])
+        place = places(birth.space, [(h, a.mean, first.context), (k, b.mean, second.context)])
         d = np.asarray(birth.space.minus(b.mean[None], a.mean[:, None]))[..., place]
         variances = [np.trace(belief.cov[:, place][..., place], axis1=-2, axis2=-1) for belief in (a, b)]
         return np.linalg.norm(d, axis=-1), np.sqrt(variances[0][:, None] + variances[1])
@@ -64,7 +64,9 @@ class Differencing:
         space, dt = birth.space, second.t - first.t
         h, k = (self._targets.mounted(one.sensor)[j] for one in (first, second))
         guess = self._beliefs(first.rows)[j].mean
-        place, rate = told(birth, [(h, guess, first.context), (k, guess, second.context)])
+        place = places(space, [(h, guess, first.context), (k, guess, second.context)])
+        F = np.asarray(model.linearize(guess, np.zeros((len(guess), model.action.size)), dt)[0])
+        rate = rates(space, place) & (np.broadcast_to(F, (len(guess), *F.shape[-2:]))[:, place] != 0.0).any((0, 1))
         information = rest(birth, place | rate)
 
         def later(x: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
@@ -106,27 +108,27 @@ class Differencing:
         return mean, 0.5 * (cov + np.swapaxes(cov, -1, -2)), fine & np.isfinite(mean).all(-1)
 
 
-def told(birth: Gaussian, sensors: list[tuple[Any, Array, Any]]) -> tuple[Any, Any]:
-    """The components of the tangent that two detections tell: positions, and their rates; none if there is no position.
+def places(space: Space, sensors: list[tuple[Any, Array, Any]]) -> Any:
+    """The components of the tangent that a detection of each sensor tells; none if they give no position.
 
     Args:
-        birth: on the space of the states.
+        space: of the states.
         sensors: of each detection the sensor, states where it is linearized, and the context.
     """
-    space = birth.space
-    seen = np.ones(space.dim, bool)
-    most = space.dim
+    seen, most = np.ones(space.dim, bool), space.dim
     for h, x, context in sensors:
         H = np.asarray(h.linearize(x, context))
         seen &= (np.broadcast_to(H, (len(x), *H.shape[-2:])) != 0.0).any((0, 1))
         most = min(most, h.reading.dim)
+    seen &= ~rates(space, seen)
+    return seen if seen.sum() <= most else np.zeros(space.dim, bool)
+
+
+def rates(space: Space, place: Any) -> Any:
+    """The components of the tangent whose unit is that of a rate of others."""
     units = space.tangent.units
-    rates = {f"{units[i]}/s" for i in np.flatnonzero(seen)}
-    rate = np.array([unit in rates for unit in units])
-    place = seen & ~rate
-    if place.sum() > most or not place.any():
-        return np.zeros(space.dim, bool), np.zeros(space.dim, bool)
-    return place, rate
+    wanted = {f"{units[i]}/s" for i in np.flatnonzero(place)}
+    return np.array([unit in wanted for unit in units])
 
 
 def rest(birth: Gaussian, known: Any) -> Array:
