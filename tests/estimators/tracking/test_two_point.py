@@ -71,7 +71,7 @@ def test_detections_of_a_radar_have_the_positions_and_errors_of_its_inverse(name
         G = np.array([[np.cos(a), -r * np.sin(a)], [np.sin(a), r * np.cos(a)]])
         inverse.append(0.25 * np.eye(2) if name == "fix" else G @ np.diag([0.3**2, 0.01**2]) @ G.T)
         given.append((name, p if name == "fix" else [r, a]))
-    belief = begun(kind(still, dt=1.0), *given, dt)
+    belief = begun(kind(still, dt=1.0), given[0], given[1], dt)
     A, B = inverse
     wanted = np.block([[B, B / dt], [B / dt, (A + B) / dt**2]])
     np.testing.assert_allclose(belief.mean, [*points[1], *(points[1] - points[0]) / dt], atol=1e-7)

@@ -45,7 +45,7 @@ def _step(gradient: Array, A: Array, damping: Array) -> Array:
     broken: Any = ~np.isfinite(A).all((-1, -2)) | ~np.isfinite(gradient).all(-1)
     A = np.where(broken[..., None, None], np.eye(A.shape[-1]), A)
     A = A + damping[..., None, None] * scale[..., None] * np.eye(A.shape[-1])
-    return np.linalg.solve(A, np.where(broken[..., None], 0.0, gradient)[..., None])[..., 0]
+    return np.asarray(np.linalg.solve(A, np.where(broken[..., None], 0.0, gradient)[..., None])[..., 0], np.float64)
 
 
 def offsets(belief: Gaussian) -> Array:

@@ -171,8 +171,8 @@ class Living:
         possible &= self._alike(state, lost.ids.tolist(), now.ids[new].tolist())
         if not possible.any():
             return state
-        beliefs = (self._moments(rows) for rows in (lost.rows, now._rows[new]))
-        which, taken = rule.matched(*beliefs, self.birth, possible)
+        a, b = self._moments(lost.rows), self._moments(now._rows[new])
+        which, taken = rule.matched(a, b, self.birth, possible)
         pairs = dict(zip(now.ids[new[taken]].tolist(), lost.ids[which].tolist(), strict=True))
         born = dict(zip(lost.ids[which].tolist(), lost.born[which].tolist(), strict=True))
         looks = {old: state.looks.get(old, 0.0) + state.looks[i] for i, old in pairs.items() if i in state.looks}

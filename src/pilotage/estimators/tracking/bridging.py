@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ...core import Gaussian, TrackTable
-from ...core.arrays import Array
+from ...core.arrays import Array, numbers
 from ...core.errors import ShapeError, SpaceError
 from ...core.settings import Interval, instance, setting
 from ...models.linear import LinearSensor
@@ -17,7 +17,7 @@ from ..rts import smooth
 Longest = Annotated[float, Interval(0.0, np.inf, "(]")]
 
 
-def bridged(table: TrackTable, filter: Any, *, longest: float = np.inf) -> TrackTable:
+def bridged(table: TrackTable, filter: Any, ts: Any = None, *, longest: float = np.inf) -> TrackTable:
     """A table whose gaps are filled: where a track has no row at an instant between two of its rows, it gets one.
 
     The rows are those of the Rauch-Tung-Striebel smoother between the belief before the gap and the one after it, which
@@ -26,6 +26,7 @@ def bridged(table: TrackTable, filter: Any, *, longest: float = np.inf) -> Track
     Args:
         table: tracks with covariances, such as those of `Tracker.run`.
         filter: the Kalman filter of the tracker, with dynamics of one model on the space of the table.
+        ts: the instants, such as those of the scans [s]; None for those at which the table has any row.
         longest: gaps that are filled, at most [s].
 
     Raises:
@@ -50,13 +51,14 @@ def bridged(table: TrackTable, filter: Any, *, longest: float = np.inf) -> Track
         raise ShapeError("the table of bridged has no covariances; give one with them, such as that of Tracker.run")
     if filter.moving().state != table.space:
         raise SpaceError(f"the dynamics are on {filter.moving().state}, the table on {table.space}; give the same")
+    times = table.times if ts is None else np.unique(numbers(ts, "ts of bridged"))
     parts = [table]
     for id in table.ids.tolist():
         own = table.of(id)
         for k, dt in enumerate(np.diff(own.t).tolist()):
-            ts = table.times[(table.times > own.t[k]) & (table.times < own.t[k + 1])]
-            if len(ts) and dt <= longest:
-                parts.append(_bridge(own[k : k + 2], filter, np.append(ts, own.t[k + 1])))
+            within = times[(times > own.t[k]) & (times < own.t[k + 1])]
+            if len(within) and dt <= longest:
+                parts.append(_bridge(own[k : k + 2], filter, np.append(within, own.t[k + 1])))
     return parts[0].joined(*parts[1:])
 
 

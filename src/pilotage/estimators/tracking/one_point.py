@@ -94,4 +94,4 @@ class OnePoint(Initiation):
         R = np.where(fine[:, None, None], R, np.eye(z.shape[-1]))
         volumes = [np.linalg.slogdet(each)[1] for each in (R, birth.cov, A)]
         logs = -0.5 * (np.where(fine, least, np.inf) + sum(volumes) + R.shape[-1] * np.log(2.0 * np.pi))
-        return mean, np.linalg.inv(A), fine, logs
+        return mean, np.asarray(np.linalg.inv(A), np.float64), fine, logs

@@ -59,7 +59,8 @@ class Reidentification:
         >>> from pilotage.models import constant_velocity, position
         >>> car = constant_velocity(density=0.1)
         >>> birth = Gaussian.of(car.state, std={"x": 100.0, "y": 100.0, "vx": 5.0, "vy": 5.0})
-        >>> tracker = Tracker(KF(car, dt=1.0), Detector(position(std=0.5)), birth, reidentify=Reidentification(keep=30.0))
+        >>> radar, rule = Detector(position(std=0.5)), Reidentification(keep=30.0)
+        >>> tracker = Tracker(KF(car, dt=1.0), radar, birth, reidentify=rule)
         >>> for t in range(30):                                     # behind a wall from 10 s to 20 s
         ...     tracks = tracker.update([] if 10 <= t < 20 else [[2.0 * t, 0.0]], t=float(t))
         ...     for event in tracks.events:

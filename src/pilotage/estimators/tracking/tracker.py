@@ -108,16 +108,16 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
-        merging = merge if isinstance(merge, Merging) else None
-        if merging is None and setting(merge, Merge, "merge of Tracker") > 0.0:
-            merging = Merging(merge)
+        if not isinstance(merge, Merging):
+            merge = setting(merge, Merge, "merge of Tracker")
+            merge = Merging(merge) if merge > 0.0 else None
         parts = Parts(
             Targets(ungated(filter)),
             gate if isinstance(gate, Gate) else Gate(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            None if merging is None else merging.gate,
-            merging,
+            None if merge is None else merge.gate,
+            merge,
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
         self._method = method(GNN() if association is None else association, parts, threshold)
