@@ -7,17 +7,16 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
-from ...core.arrays import Array, numbers
-from ...core.errors import PilotageError, SettingError, ShapeError
-from ...core.settings import Fraction, Interval, Natural, NonNegative, instance, instances, setting
+from ...core.errors import PilotageError, SettingError
+from ...core.settings import Fraction, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
+from ._assembly import directions, living, merging
 from ._independent import Independent
-from ._life import Living
 from ._state import Hypotheses, Method, Parts, Scan
 from ._targets import Targets
 from .association import Association
@@ -32,8 +31,6 @@ from .reidentification import Reidentification
 from .splitting import Splitting
 from .sprt import ScoreTest
 from .tracks import EMPTY, Snapshot, Tracks
-
-Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
 
 class Tracker:
@@ -108,16 +105,14 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
-        if not isinstance(merge, Merging):
-            merge = setting(merge, Merge, "merge of Tracker")
-            merge = Merging(merge) if merge > 0.0 else None
+        doubles = merging(merge)
         parts = Parts(
             Targets(ungated(filter)),
             gate if isinstance(gate, Gate) else Gate(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            None if merge is None else merge.gate,
-            merge,
+            None if doubles is None else doubles.gate,
+            doubles,
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
         self._method = method(GNN() if association is None else association, parts, threshold)
@@ -309,32 +304,6 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
     return Independent(
         parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins, parts.merging
     )
-
-
-def living(method: Method, parts: Parts, reidentify: Reidentification | None, split: Splitting | None) -> Living:
-    """The method, with targets that are found again and that come out of others."""
-    if split is not None:
-        instance(split, Splitting, "Tracker")
-    if reidentify is None:
-        return Living(method, None, None, split)
-    birth = instance(reidentify, Reidentification, "Tracker").birth
-    birth = getattr(parts.initiation, "birth", None) if birth is None else birth
-    if birth is None:
-        raise SettingError(
-            f"birth of Reidentification is None, and that of the tracker is {type(parts.initiation).__name__}; give "
-            "where and how fast new targets are"
-        )
-    space, mean, cov = parts.targets.moments(parts.targets.pack(birth))
-    return Living(method, Gaussian.trusted(space, mean[0], cov[0]), reidentify, split)
-
-
-def directions(features: Any, count: int) -> Array:
-    """Features ``(K, d)``, each of length one; 0 for those that are not known."""
-    given = numbers(features, "features", missing=True)
-    if given.ndim != 2 or len(given) != count:
-        raise ShapeError(f"features have shape {given.shape}; expected ({count}, d), one row for each detection")
-    length = np.linalg.norm(given, axis=-1, keepdims=True)
-    return np.where(length > 0.0, given / np.where(length > 0.0, length, 1.0), 0.0)
 
 
 def table(tracks: list[Tracks], space: Space) -> TrackTable:
