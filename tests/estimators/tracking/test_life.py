@@ -299,13 +299,23 @@ def test_the_probabilities_are_those_of_all_ways_to_share_out() -> None:
                 for i, j in enumerate(choice):
                     if j >= 0:
                         beta[i, j] += weight
-        rule = Reidentification(sure=0.8, returns=0.7, newcomers=2.0, gate=1.0 - 1e-12)
+        rule = Reidentification(sure=0.8, returns=0.7, newcomers=2.0, gate=1.0 - 1e-12, alone=False)
         pairs = {
             *zip(*(each.tolist() for each in rule.matched(lost, found, start, np.ones((3, 2), bool))), strict=True)
         }
         assert pairs == {(i, j) for i, j in np.ndindex(3, 2) if beta[i, j] / total > 0.8}
         taken += len(pairs)
     assert taken > 30
+
+
+def test_alone_leaves_out_what_has_a_rival() -> None:
+    """Of the same pairs, those whose target and track are in no other gate."""
+    start, every = Gaussian.of(LINE, std=[90.0, 5.0]), np.ones((3, 2), bool)
+    lost = Gaussian.of(LINE, [[0.0, 0.0], [12.0, 0.0], [60.0, 0.0]], std=[3.0, 1.0])
+    found = Gaussian.of(LINE, [[1.0, 0.0], [60.0, 0.0]], std=[0.5, 0.2])
+    for alone, wanted in ((False, [[0, 2], [0, 1]]), (True, [[2], [1]])):
+        rule = Reidentification(alone=alone, gate=0.9999)
+        assert [each.tolist() for each in rule.matched(lost, found, start, every)] == wanted
 
 
 def test_two_side_by_side_are_not_told_apart_but_by_their_looks() -> None:

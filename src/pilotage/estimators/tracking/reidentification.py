@@ -28,8 +28,9 @@ class Reidentification:
 
     The probabilities beta_ij over all ways to give each lost target one track at most, and each track one target, are
     those of joint probabilistic data association. Where beta_ij > `sure`, the track takes the number and the age of the
-    lost target. Among two lost targets side by side, whose beliefs do not tell them apart, neither is taken: the track
-    keeps its new number.
+    lost target. Otherwise it keeps its new number, as after an occlusion of two targets side by side. These often
+    change places within the first detections of their new tracks, which then are surer than they should be; so if
+    `alone`, a track is not taken either where another pair of the target or the track is within the gate.
 
     A track that was detected while the target was, is another target. Features of detections, such as a vector that a
     network makes of a picture, rule out targets that look different; see `Tracker.update`.
@@ -43,6 +44,7 @@ class Reidentification:
         returns: probability that a lost target is found again.
         newcomers: expected number of new targets in that time, in the region of the birth.
         gate: the gate, or its probability.
+        alone: whether a track is taken only where the target and the track are in no other gate.
         appearance: largest distance ``1 - cos`` between the mean features of two tracks of one target; None: features
             are not asked.
         least: scans through which a target was confirmed, before it is remembered.
@@ -76,6 +78,7 @@ class Reidentification:
     returns: Inside = 0.5
     newcomers: Positive = 1.0
     gate: Gate | Inside = 0.99
+    alone: bool = True
     appearance: Annotated[float, Interval(0.0, 2.0, "(]")] | None = None
     least: Count = 5
     tries: Count = 3
@@ -110,4 +113,6 @@ class Reidentification:
         pairs = Pairs(rows, columns, distances[rows, columns], *distances.shape)
         odds = np.log(self.returns / (1.0 - self.returns) / self.newcomers) + (same - new)[rows, columns]
         taken = np.asarray(JPDA().share(pairs, odds).beta) > self.sure if len(rows) else np.zeros(0, bool)
+        if self.alone:
+            taken &= (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
         return rows[taken], columns[taken]
