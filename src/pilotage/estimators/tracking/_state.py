@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.arrays import Array
 from .._rows import NO_READING
-from ._links import NONE, Links
+from ._links import Links
 from ._targets import Rows, Targets
 from .detector import Detector
 from .gate import Gate, Pairs
@@ -74,7 +74,7 @@ class State:
         """The tracks as users see them."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
-            self.gone, Links(self.merged) if self.merged else NONE,
+            self.gone, Links(self.merged) if self.merged else None,
         )  # fmt: skip
 
 

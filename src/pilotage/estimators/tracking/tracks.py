@@ -91,12 +91,12 @@ class Tracks:
         seen: Array,
         source: Any,
         gone: Any,
-        links: Links = NONE,
+        links: Links | None = None,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
-        self._links = links
+        self._links = NONE if links is None else links
         self._before: Snapshot | None = None
 
     @property
