@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -118,18 +119,15 @@ class Living:
         return self._kept(state, now)
 
     def tracks(self, state: Lives) -> Tracks:
-        found, names = self.method.tracks(state.inner), state.names
-        ids, born, gone = found.ids, found.born, found.gone
+        tracks, names = copy(self.method.tracks(state.inner)), state.names
+        named = lambda ids: np.array([names.get(i, i) for i in ids.tolist()], np.int64)
+        merged = {names.get(i, i): names.get(j, j) for i, j in tracks._links.merged.items()}
+        tracks._links = Links(merged, state.parents, {old: new for new, old in names.items()})
         if names:
-            ids = np.array([names.get(i, i) for i in ids.tolist()], np.int64)
-            gone = np.array([names.get(i, i) for i in np.asarray(gone).tolist()], np.int64)
-            born = np.array([state.born.get(i, t) for i, t in zip(ids.tolist(), born.tolist(), strict=True)])
-        merged = {names.get(i, i): names.get(j, j) for i, j in found._links.merged.items()}
-        links = Links(merged, state.parents, {old: new for new, old in names.items()})
-        return Tracks(
-            self.targets, found._rows, found.t, ids, found.status, found.existence, born, found.seen, found.source,
-            gone, links,
-        )  # fmt: skip
+            tracks.ids, tracks.gone = named(tracks.ids), named(np.asarray(tracks.gone))
+            born = zip(tracks.ids.tolist(), tracks.born.tolist(), strict=True)
+            tracks.born = np.array([state.born.get(i, t) for i, t in born])
+        return tracks
 
     def _seen(self, state: Lives, now: Tracks, scan: Scan) -> Lives:
         """The state with the features of this scan, and how long targets are confirmed."""

@@ -74,7 +74,7 @@ class State:
         """The tracks as users see them."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
-            self.gone, Links(self.merged) if self.merged else None,
+            self.gone, links=Links(self.merged) if self.merged else None,
         )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from .one_point import OnePoint
 from .reidentification import Reidentification
 from .splitting import Splitting
 from .sprt import ScoreTest
-from .tracks import EMPTY, Snapshot, Tracks
+from .tracks import Tracks, following
 
 
 class Tracker:
@@ -120,13 +120,11 @@ class Tracker:
             self._method = living(self._method, parts, reidentify, split)
         self.lag = setting(lag, NonNegative, "lag of Tracker")
         self._state: Any = None
+        self._tracks = self._before = self._method.tracks(self._method.none(math.nan))
         self._numbers = itertools.count(1)
         self._past = deque[tuple[Any, Scan]]()
         kept = setting(history, Natural, "history of Tracker")
         self._shown = deque[Tracks](maxlen=kept) if kept else None
-        self._before: Snapshot | None = None
-        self._now = EMPTY
-        self._merged: dict[int, int] | None = None
         for each in self.detectors.values():
             self._method.targets.mounted(each.sensor)
 
@@ -138,8 +136,7 @@ class Tracker:
     @property
     def tracks(self) -> Tracks:
         """The tracks after the latest scan."""
-        found = self._method.tracks(self._method.none(math.nan) if self._state is None else self._state)
-        return found._told(self._before, self._merged)
+        return self._tracks
 
     def update(
         self, detections: Any, t: float, *, detector: str | None = None, context: Any = None, features: Any = None
@@ -174,15 +171,15 @@ class Tracker:
             if later:
                 merged |= self._method.tracks(state)._links.merged
         assert state is not None
-        self._state, self._past, self._merged = state, deque(past), merged if later else None
-        self._before = self._now
+        self._state, self._past = state, deque(past)
         while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
             self._past.popleft()
-        tracks = self.tracks
-        self._now = tracks._snapshot
+        self._before, self._tracks = self._tracks, following(self._method.tracks(state), self._tracks)
+        if later:
+            self._tracks._links = replace(self._tracks._links, merged=merged)
         if self._shown is not None:
-            self._shown.append(tracks)
-        return tracks
+            self._shown.append(self._tracks)
+        return self._tracks
 
     def predicted(self, t: float) -> Tracks:
         """The tracks at a later time, without taking in a scan."""
@@ -214,6 +211,7 @@ class Tracker:
             if id in beliefs:
                 rows[[i]] = targets.pack(beliefs[id])
         self._state = replace(state, rows=rows)
+        self._tracks = following(self._method.tracks(self._state), self._before)
 
     def past(self, id: int) -> list[tuple[float, Any]]:
         """Time and belief of a track after each of the last scans; see `history`.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,22 +33,6 @@ class TrackStatus(enum.IntEnum):
     """It is a target that was not detected in the last scan."""
     DELETED = 3
     """It is no longer tracked."""
-
-
-Snapshot = tuple[Any, Any, Links]
-"""Numbers and status of tracks, and the ties between them."""
-EMPTY: Snapshot = np.zeros(0, np.int64), np.zeros(0, np.int64), NONE
-
-
-def sure(status: Any) -> Any:
-    """Whether tracks of that status are targets."""
-    return np.asarray((status == TrackStatus.CONFIRMED) | (status == TrackStatus.COASTING))
-
-
-def standing(ids: Any, status: Any, links: Links) -> Standing:
-    """The tracks, as far as events tell of them."""
-    alive = status != TrackStatus.DELETED
-    return Standing(ids[alive], ids[sure(status)], links)
 
 
 class Tracks:
@@ -97,28 +81,22 @@ class Tracks:
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
         self._links = NONE if links is None else links
-        self._before: Snapshot | None = None
+        self._before: Tracks | None = None
 
     @property
     def confirmed(self) -> Any:
         """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
-        return sure(self.status)
+        return np.asarray((self.status == TrackStatus.CONFIRMED) | (self.status == TrackStatus.COASTING))
 
     @property
     def events(self) -> list[TrackEvent]:
         """What happened to the tracks since the scan before; nothing for tracks that are only predicted."""
-        return [] if self._before is None else events_between(standing(*self._before), standing(*self._snapshot))
+        return [] if self._before is None else events_between(self._before._standing, self._standing)
 
     @property
-    def _snapshot(self) -> Snapshot:
-        """What events are told against."""
-        return self.ids, self.status, self._links
-
-    def _told(self, before: Snapshot | None, merged: Mapping[int, int] | None) -> Tracks:
-        """These tracks, with events since the ones before, and the merges of all scans that were processed since."""
-        self._before = before
-        self._links = self._links if merged is None else replace(self._links, merged=merged)
-        return self
+    def _standing(self) -> Standing:
+        """The tracks, as far as events tell of them."""
+        return Standing(self.ids, self.ids[self.confirmed], self._links)
 
     @property
     def belief(self) -> Any:
@@ -199,3 +177,10 @@ class Track:
 
     def __repr__(self) -> str:
         return f"<Track {self.id}, {self.status.name.lower()}: {self.belief.moments()}>"
+
+
+def following(tracks: Tracks, before: Tracks) -> Tracks:
+    """These tracks, which know those of the scan before."""
+    tracks._before = copy(before)
+    tracks._before._before = None  # so that memory holds no chain of all scans
+    return tracks
