@@ -10,33 +10,41 @@ import numpy as np
 from ...core import Gaussian, Space
 from ...core.arrays import Array
 
+EXACT = 1e-12
+"""A step that lowers the cost by no more than this share is the last."""
 Cost = Callable[[Array], tuple[Array, Array, Array]]
 
 
-def mode(space: Space, cost: Cost, x: Array, rounds: int) -> tuple[Array, Array, Array, Array]:
+def mode(space: Space, cost: Cost, x: Array, rounds: int, exact: bool = False) -> tuple[Array, Array, Array, Array]:
     """The points of least cost ``(K, n)``, the cost and the Gauss-Newton matrix there, and whether all is finite.
 
     Args:
         space: of the points.
         cost: of points ``(..., n)``: twice the negative log-density, half its gradient, and the Gauss-Newton matrix.
         x: where to begin, ``(S, K, n)``.
-        rounds: of Levenberg and Marquardt's steps.
+        rounds: of Levenberg and Marquardt's steps, at most; they end where the next promises little.
+        exact: whether all is linear, so that one step is enough.
     """
-    least, best = np.full(x.shape[:-1], np.inf), x
+    best, (least, gradient, A) = x, cost(x)
+    least = np.where(np.isfinite(least), least, np.inf)
+    damping = np.full(least.shape, 0.0 if exact else 1e-8)
     with np.errstate(all="ignore"):
-        damping = np.full(x.shape[:-1], 1e-6)
         for _ in range(rounds):
-            found, _, _ = cost(x)
+            step = _step(gradient, A, damping)
+            if exact or (np.einsum("...i,...i", gradient, step) <= EXACT * (1.0 + least)).all():
+                best = np.asarray(space.plus(best, -step))
+                break
+            x = np.asarray(space.plus(best, -step))
+            found, slope, curvature = cost(x)
             better = found < least
             best, least = np.where(better[..., None], x, best), np.where(better, found, least)
+            gradient = np.where(better[..., None], slope, gradient)
+            A = np.where(better[..., None, None], curvature, A)
             damping = np.where(better, damping * 0.2, damping * 10.0)
-            _, gradient, A = cost(best)
-            x = np.asarray(space.plus(best, -_step(gradient, A, damping)))
-        choice = np.where(np.isfinite(least), least, np.inf).argmin(0)
-        mean = best[choice, np.arange(x.shape[1])]
-        found, _, A = cost(mean)
-        fine: Any = np.isfinite(A).all((-1, -2)) & np.isfinite(least.min(0))
-    return mean, found, np.where(fine[:, None, None], A, np.eye(A.shape[-1])), fine
+    choice, every = least.argmin(0), np.arange(x.shape[1])
+    A, least = np.broadcast_to(A, (*x.shape[:-1], *A.shape[-2:]))[choice, every], least[choice, every]
+    fine: Any = np.isfinite(A).all((-1, -2)) & np.isfinite(least)
+    return best[choice, every], least, np.where(fine[:, None, None], A, np.eye(A.shape[-1])), fine
 
 
 def _step(gradient: Array, A: Array, damping: Array) -> Array:

@@ -131,12 +131,13 @@ class Living:
 
     def _seen(self, state: Lives, now: Tracks, scan: Scan) -> Lives:
         """The state with the features of this scan, and how long targets are confirmed."""
-        scans, looks = dict(state.scans), dict(state.looks)
-        for i, id in enumerate(now.ids.tolist()):
-            if id in scans or now.confirmed[i]:
-                scans[id] = scans.get(id, -1) + 1
-            if scan.features is not None and (j := int(now.source[i])) >= 0:
-                looks[id] = looks.get(id, 0.0) + scan.features[j]
+        known = set(state.scans) | set(now.ids[now.confirmed].tolist())
+        scans = state.scans | {id: state.scans.get(id, -1) + 1 for id in now.ids.tolist() if id in known}
+        looks = dict(state.looks)
+        if scan.features is not None:
+            for id, j in zip(now.ids.tolist(), now.source.tolist(), strict=True):
+                if j >= 0:
+                    looks[id] = looks.get(id, 0.0) + scan.features[j]
         return replace(state, scans=scans, looks=looks)
 
     def _lost(self, state: Lives, before: Tracks, now: Tracks) -> Lives:

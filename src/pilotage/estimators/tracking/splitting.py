@@ -11,7 +11,7 @@ from ...core import Gaussian, Space
 from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Interval, Positive, setting, settings
-from ._deviation import deviation
+from ._deviation import separation
 from .gate import Gate
 
 Inside = Annotated[float, Interval(0.0, 1.0, "()")]
@@ -82,7 +82,7 @@ class Splitting:
             [1, -1]
         """
         P = np.asarray(new.cov)[:, None] + np.asarray(old.cov) + self._blur(new.space)
-        _, distances = deviation(np.asarray(new.space.minus(np.asarray(new.mean)[:, None], old.mean)), P)
+        distances = separation(np.asarray(new.space.minus(np.asarray(new.mean)[:, None], old.mean)), P)
         gate = self.gate if isinstance(self.gate, Gate) else Gate(self.gate)
         nearest = distances.argmin(1)
         return np.where(distances.min(1) <= gate.limit(new.space.dim), nearest, -1)
