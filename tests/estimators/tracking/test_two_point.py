@@ -12,7 +12,7 @@ from pilotage.core import Gaussian, Space
 from pilotage.core.errors import SettingError
 from pilotage.estimators import EKF, KF, UKF, SquareRootKF
 from pilotage.estimators.tracking import GNN, MHT, PMBM, Detector, MofN, Tracker, TwoPoint
-from pilotage.models import LinearSensor, constant_acceleration, constant_velocity, position
+from pilotage.models import LinearDynamics, LinearSensor, constant_acceleration, constant_velocity, position
 
 from .test_tracker import BIRTH, CAR, FIX, RADAR, TURN, birth, polar_from
 
@@ -118,6 +118,23 @@ def test_a_sensor_of_one_coordinate_leaves_the_other_to_the_birth() -> None:
     belief = tracker.update([[5.0]], 2.0).track(0).belief
     assert belief.mean == pytest.approx([5.0, 0.0, 1.0, 0.0], abs=1e-8)
     assert np.diag(belief.cov) == pytest.approx([0.25, 100.0**2 + (2.0 * 4.0) ** 2, 0.125, 16.0])
+
+
+def test_rates_that_two_positions_do_not_tell_apart_are_those_of_the_birth() -> None:
+    """A boat in a current: both move it, so the Kalman filter from the birth, wide in position."""
+    state = Space("x [m]", "v current [m/s]")
+    boat = LinearDynamics([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], Qc=[0.0, 0.1, 0.01], state=state)
+    start = Gaussian.of(state, [0.0, 2.0, -0.5], std=[1e6, 1.0, 0.5])
+    fix = LinearSensor([[1.0, 0.0, 0.0]], [[0.25]], state=state, reading=Space("x [m]"))
+    tracker = Tracker(KF(boat, dt=1.0), Detector(fix), TwoPoint(start, speed=10.0))
+    tracker.update([[3.0]], 0.0)
+    belief = tracker.update([[5.0]], 1.0).track(0).belief
+    alone = KF(boat, dt=1.0).start(belief=start)
+    alone.update(fix, [3.0])
+    alone.predict()
+    alone.update(fix, [5.0])
+    np.testing.assert_allclose(belief.mean, alone.belief.mean, atol=1e-6)
+    np.testing.assert_allclose(belief.cov, alone.belief.cov, atol=1e-6)
 
 
 def test_pairs_that_are_too_fast_are_none_and_each_detection_is_used_once() -> None:

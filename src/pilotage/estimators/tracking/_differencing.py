@@ -67,6 +67,7 @@ class Differencing:
         place = places(space, [(h, guess, first.context), (k, guess, second.context)])
         F = np.asarray(model.linearize(guess, np.zeros((len(guess), model.action.size)), dt)[0])
         rate = rates(space, place) & (np.broadcast_to(F, (len(guess), *F.shape[-2:]))[:, place] != 0.0).any((0, 1))
+        rate &= rate.sum() <= place.sum()  # otherwise the difference does not tell which moves it
         information = rest(birth, place | rate)
 
         def later(x: Array) -> tuple[Array, Array, Array, Array, Array, Array]:

@@ -58,7 +58,8 @@ class TwoPoint(Initiation):
 
     Each detection that no track explains is compared with those of the last scans, of any detector, that began no
     track. Pairs that ask for more than the largest speed by three standard deviations are none; of the others the
-    slowest come first, and each detection is used once.
+    slowest come first, and each detection is used once. Where scans come so fast that a difference tells less than the
+    limit does, `OnePoint` with that limit as its standard deviation is better.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, section
     5.5.3; the diffuse prior is the limit of its one-point case.
