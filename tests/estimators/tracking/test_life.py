@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import Gaussian, ShapeError, Space, SpaceError, TrackTable
-from pilotage.core.errors import SettingError
+from pilotage.core.errors import PilotageError, SettingError
 from pilotage.estimators import KF
 from pilotage.estimators.tracking import (
     GNN,
@@ -442,6 +442,9 @@ def test_bad_parts_and_features() -> None:
         with pytest.raises(ShapeError, match="features"):
             tracker.update([[0.0, 0.0], [9.0, 9.0]], 0.0, features=looks)
     assert np.isnan(tracker.t)
+    tracker.update([[0.0, 0.0]], 0.0)
+    with pytest.raises(PilotageError, match="re-identification"):
+        tracker.adopt({1: BIRTH}, 0.0)
 
 
 # -- bridging

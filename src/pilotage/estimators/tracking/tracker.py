@@ -197,12 +197,14 @@ class Tracker:
             t: their time [s], that of the latest scan.
 
         Raises:
-            PilotageError: when they are of another time, or the tracker has a lag or a filter of several models.
+            PilotageError: when they are of another time, or the tracker has a lag, a filter of several models, splits or
+                re-identification.
         """
         targets, state = self._method.targets, self._state
         if not targets.alone or self.lag > 0.0 or not isinstance(self._method, Independent):
             raise PilotageError(
-                "a tracker of several hypotheses, with a filter of several models or a lag takes no beliefs of others"
+                "a tracker of several hypotheses, with a filter of several models, a lag, splits or re-identification "
+                "takes no beliefs of others"
             )
         if state is None or t != state.t:
             raise PilotageError(f"beliefs are at t = {t:g} s, the tracks at {self.t:g} s; give those of the same time")
