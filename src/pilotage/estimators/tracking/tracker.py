@@ -197,8 +197,8 @@ class Tracker:
             t: their time [s], that of the latest scan.
 
         Raises:
-            PilotageError: when they are of another time, or the tracker has a lag, a filter of several models, splits or
-                re-identification.
+            PilotageError: when they are of another time, or the tracker has a lag, a filter of several models, splits
+                or re-identification.
         """
         targets, state = self._method.targets, self._state
         if not targets.alone or self.lag > 0.0 or not isinstance(self._method, Independent):
