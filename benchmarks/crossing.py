@@ -39,8 +39,13 @@ def table(seeds: int) -> dict[str, Any]:
 
 
 def main(seeds: int = 100) -> None:
-    print(f"{seeds} seeds, means and 95 % intervals\n\n| | " + " | ".join(NAMES) + " |\n|---|" + "---|" * len(NAMES))
-    for name, found in table(seeds).items():
+    show(seeds, NAMES, table(seeds))
+
+
+def show(seeds: int, names: tuple[str, ...], rows: dict[str, Any]) -> None:
+    """Print means and 95 % intervals of the scores of each method."""
+    print(f"{seeds} seeds, means and 95 % intervals\n\n| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
+    for name, found in rows.items():
         half = 1.96 * found.std(0, ddof=1) / np.sqrt(seeds)
         print(
             f"| {name} | " + " | ".join(f"{m:.2f} ± {h:.2f}" for m, h in zip(found.mean(0), half, strict=True)) + " |"

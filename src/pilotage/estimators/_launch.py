@@ -16,6 +16,10 @@ from ._timeline import Timeline
 if TYPE_CHECKING:
     from ._gaussian import CompiledEstimator
 
+NOTHING, NONE, ZERO = np.empty((0, 0, 0)), np.zeros((1, 0)), np.zeros(1)
+STILL, MOVES = np.zeros(1, np.int64), np.ones(1, np.int64)
+"""What timelines of a single step have in common; nothing writes to it."""
+
 
 def launch(
     estimator: CompiledEstimator,
@@ -44,16 +48,15 @@ def launch_rows(
     work: Work | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes ``(B, T)`` and what updates found ``(B, T, ...)``; the rows of beliefs ``(B, numbers)`` are changed."""
-    (total, numbers), count = table.shape, len(steps.dts)
+    total, count = len(table), len(steps.dts)
     work = work or Work(estimator, space, steps)
     found, status = np.empty((total, count, work.found)), np.zeros((total, count), dtype=np.int64)
-    nothing = np.empty((0, count, numbers))
-    jobs, sensors = work.ready(steps, total > FEW)
+    one, block, sensors = work.ready(steps, total > FEW)
     run_rows.compiled(
-        jobs[0].at, jobs[-1].at, sensors, table, timely(steps), steps.dts,
+        one, block, sensors, table, timely(steps), steps.dts,
         steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
         once_or_rows(steps.zs, batch, 2, "readings"), once_or_rows(steps.contexts, batch, 2, "contexts"),
-        nothing if before is None else before, nothing if after is None else after, found, status,
+        NOTHING if before is None else before, NOTHING if after is None else after, found, status,
     )  # fmt: skip
     work.check()
     return status, found
@@ -76,17 +79,21 @@ class Work:
         for sensor in steps.sensors:
             self.found = max(self.found, found_size(sensor.reading))
         self._made: dict[bool, tuple[Record, list[Any]]] = {}
+        self._at: dict[bool, tuple[int, int, np.ndarray]] = {}
 
-    def ready(self, steps: Timeline, many: bool) -> tuple[list[Record], np.ndarray]:
-        """The jobs for one lane, and for a block where there are `many` rows; addresses of the sensors for each."""
-        made = [self._width(steps, lanes) for lanes in ((False, True) if many else (False,))]
-        for _, models in made:
+    def ready(self, steps: Timeline, many: bool) -> tuple[int, int, np.ndarray]:
+        """Addresses of the job for one lane, of that for a block if rows are `many`, and of the sensors of each."""
+        if many not in self._at:
+            (one, models), (block, others) = self._width(steps, False), self._width(steps, many)
+            sensors = [(a.at, b.at) for a, b in zip(models[1:], others[1:], strict=True)]
+            self._at[many] = one.at, block.at, np.array(sensors, dtype=np.int64).reshape(-1, 2)
+        for _, models in self._made.values():
             for model, objects in zip(models[1:], steps.objects, strict=True):
                 if objects is not None:
                     model.tell(objects)
-                model.refresh()
-        sensors = [[model.at for model in models[1:]] for models in (made[0][1], made[-1][1])]
-        return [work for work, _ in made], np.array(sensors, dtype=np.int64).reshape(2, -1).T.copy()
+                if model.live:
+                    model.refresh()
+        return self._at[many]
 
     def _width(self, steps: Timeline, lanes: bool) -> tuple[Record, list[Any]]:
         """The job for one lane or a block, with dynamics and sensors, made when it is first needed."""
@@ -130,7 +137,7 @@ def packed(estimator: CompiledEstimator, belief: Any, batch: tuple[int, ...]) ->
 
 def timely(steps: Timeline) -> np.ndarray:
     """Parameters of the dynamics of a timeline, for all steps or for each."""
-    return np.zeros((1, 0)) if steps.dynamics is None else paces(steps.dynamics, steps.dts, steps.moves)
+    return NONE if steps.dynamics is None else paces(steps.dynamics, steps.dts, steps.moves)
 
 
 def one_prediction(belief: Any, dynamics: Dynamics, u: np.ndarray, dt: float) -> tuple[Timeline, tuple[int, ...]]:
@@ -140,10 +147,7 @@ def one_prediction(belief: Any, dynamics: Dynamics, u: np.ndarray, dt: float) ->
 
 def prediction(dynamics: Dynamics, u: np.ndarray, dt: float) -> Timeline:
     """The timeline of one prediction."""
-    return Timeline(
-        dynamics, (), np.zeros(1), np.array([dt]), np.ones(1, np.int64), np.zeros(1, np.int64), u[..., None, :],
-        np.zeros((1, 0)), np.zeros((1, 0)), [],
-    )  # fmt: skip
+    return Timeline(dynamics, (), ZERO, np.array([dt]), MOVES, STILL, u[..., None, :], NONE, NONE, [])
 
 
 def one_reading(belief: Any, sensor: Sensor, z: np.ndarray, context: Any) -> tuple[Timeline, tuple[int, ...]]:
@@ -156,11 +160,9 @@ def one_reading(belief: Any, sensor: Sensor, z: np.ndarray, context: Any) -> tup
 def measurement(sensor: Sensor, z: np.ndarray, context: Any) -> Timeline:
     """The timeline of one reading, with a context that `context_of` checked."""
     numeric = sensor.context is not None
-    numbers = context if numeric else np.zeros(1)
-    return Timeline(
-        None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
-        z[..., None, :], numbers[..., None, :], [None if numeric else [context]],
-    )  # fmt: skip
+    numbers = (context if numeric else ZERO)[..., None, :]
+    objects = [None if numeric else [context]]
+    return Timeline(None, (sensor,), ZERO, ZERO, STILL, STILL, NONE, z[..., None, :], numbers, objects)
 
 
 def found_size(reading: Space) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,29 +140,34 @@ class ModeRows(Engine):
     def _moved(self, tables: list[np.ndarray], weights: np.ndarray, u: np.ndarray, dt: float) -> np.ndarray:
         """Predict the rows of tables; the code of each component, ``(B, M)``. Rows with a bad code are as before."""
         before, T = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt)
-        codes = list[np.ndarray]()
+        codes = np.empty((len(weights), len(tables)), np.int64)
         if T is not None and len(tables) > 1:
             at = np.array([table.ctypes.data for table in tables], dtype=np.int64)
             imm_mix_rows.compiled(self._at, at, self._sizes, weights, T, int(self.estimator.pooled), *self._mixing)
-        with self._whole(tables, weights, before):
+        try:
             for j, table in enumerate(tables):
                 how, _ = self._launched(j, table, prediction(self._parts[j][1], u, dt))
-                codes.append(how * (how == PREDICTION_FAILED))
-        found = np.concatenate(codes, axis=1)
-        self._undo(tables, weights, before, found)
-        return found
+                codes[:, j] = how[:, 0]
+        except BaseException:
+            self._undo(tables, weights, before)
+            raise
+        codes *= codes == PREDICTION_FAILED
+        self._undo(tables, weights, before, codes)
+        return codes
 
     def update_tables(
         self, tables: list[np.ndarray], weights: np.ndarray, mounted: Sequence[Any], z: np.ndarray, context: Any
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Update rows of these tables in place; the codes ``(B, M)`` and what each component found, ``(B, 1, ...)``."""
-        codes, founds = list[np.ndarray](), list[np.ndarray]()
+        """Update rows of these tables in place, with sensors that were checked.
+
+        Gives the codes ``(B, M)`` and what each component found, ``(B, 1, ...)``.
+        """
+        codes, founds = np.empty((len(weights), len(tables)), np.int64), list[np.ndarray]()
         for j, (h, table) in enumerate(zip(mounted, tables, strict=True)):
-            self._parts[j][0].check_sensor(h)
             how, found = self._launched(j, table, measurement(h, z, context))
-            codes.append(how)
+            codes[:, j] = how[:, 0]
             founds.append(found)
-        return np.concatenate(codes, axis=1), founds
+        return codes, founds
 
     def attach(self, sensor: Sensor) -> Link:
         return RowsLink(self, sensor)
@@ -173,13 +177,18 @@ class ModeRows(Engine):
         self._let_go()
         tables, weights = self._taken(where)
         mounted = [sensor.on(model.state) for _, model in self._parts]
+        for (filter, _), h in zip(self._parts, mounted, strict=True):
+            filter.check_sensor(h)
         prior, before, count = weights.copy(), self._copied(tables, weights, mounted), len(weights)
         z, given = rows(reading_of(z, mounted[0]), batch, what="reading"), context_of(context, mounted[0])
         if sensor.context is not None:
             given = once_or_rows(given, batch, 1, "context")
             given = given if len(given) == count else given[0]
-        with self._whole(tables, weights, before):
+        try:
             codes, each = self.update_tables(tables, weights, mounted, z, given)
+        except BaseException:
+            self._undo(tables, weights, before)
+            raise
         status, founds = outcome(codes), [found[:, 0] for found in each]
         logs = np.stack([found[:, -1] for found in founds], axis=-1)
         if len(tables) > 1:
@@ -251,19 +260,13 @@ class ModeRows(Engine):
             return None
         return [table.copy() for table in tables], weights.copy()
 
-    @contextmanager
-    def _whole(self, tables: list[np.ndarray], weights: np.ndarray, before: Any) -> Iterator[None]:
-        """Change all rows, or none if a model raises an error."""
-        try:
-            yield
-        except BaseException:
-            if before is not None:
-                self._take_back(tables, weights, before, slice(None))
-            raise
-
-    def _undo(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, codes: np.ndarray) -> None:
-        """Take back the rows in which a component failed."""
-        if before is not None and (failed := (codes > NO_READING).any(1)).any():
+    def _undo(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, codes: Any = None) -> None:
+        """Take back the rows in which a component failed; without codes all, since a model raised an error."""
+        if before is None:
+            return
+        if codes is None:
+            self._take_back(tables, weights, before, slice(None))
+        elif (failed := (codes > NO_READING).any(1)).any():
             self._take_back(tables, weights, before, failed)
 
     def _take_back(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, which: Any) -> None:

@@ -213,6 +213,7 @@ def test_tracks_need_enough_messages_and_end_with_those_of_the_sources() -> None
         assert len(found) == len(one.tracks)
         assert all.tracks.status.tolist() == [TrackStatus.COASTING] * len(found)
     assert found.gone.tolist() == [1]
+    assert [(track.id, track.status) for track in found.deleted] == [(1, TrackStatus.DELETED)]
 
 
 def test_two_tracks_of_one_target_become_one() -> None:

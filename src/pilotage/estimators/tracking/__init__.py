@@ -5,6 +5,8 @@ from __future__ import annotations
 from .association import Association as Association
 from .association import Shares as Shares
 from .bridging import bridged as bridged
+from .cardinality import Cardinality as Cardinality
+from .cphd import CPHD as CPHD
 from .detector import Detector as Detector
 from .events import EventKind as EventKind
 from .events import TrackEvent as TrackEvent
@@ -16,6 +18,7 @@ from .independent_pda import IndependentPDA as IndependentPDA
 from .initiation import Initiation as Initiation
 from .jipda import JIPDA as JIPDA
 from .jpda import JPDA as JPDA
+from .lmb import LMB as LMB
 from .m_of_n import MofN as MofN
 from .management import Evidence as Evidence
 from .management import Management as Management
@@ -24,6 +27,7 @@ from .mht import MHT as MHT
 from .nearest_neighbor import NearestNeighbor as NearestNeighbor
 from .one_point import OnePoint as OnePoint
 from .pda import PDA as PDA
+from .phd import GMPHD as GMPHD
 from .pmbm import PMBM as PMBM
 from .reidentification import Reidentification as Reidentification
 from .scenario import Scenario as Scenario
@@ -41,13 +45,17 @@ from .tracks import TrackStatus as TrackStatus
 from .two_point import TwoPoint as TwoPoint
 
 __all__ = [
+    "CPHD",
+    "GMPHD",
     "GNN",
     "JIPDA",
     "JPDA",
+    "LMB",
     "MHT",
     "PDA",
     "PMBM",
     "Association",
+    "Cardinality",
     "Detector",
     "EventKind",
     "Evidence",

@@ -48,6 +48,32 @@ def followed(
     return after[:found], table[:found]
 
 
+@driver("i8(i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1])")
+def survey(leaves, starts, columns, local, named, busy, ways):
+    """The detections of a cluster, in order, and the place of each among them; how many there are.
+
+    Args:
+        leaves, starts, columns: as for `followed`.
+        local, named: the places ``(K,)``, -1 where a detection has none, and the detections, the first of ``(K,)``.
+        busy, ways: of each hypothesis, its pairs, and in how many ways its leaves may go on, conflicts included.
+    """
+    for h in range(leaves.shape[0]):
+        busy[h], ways[h] = 0, 1.0
+        for i in range(leaves.shape[1]):
+            leaf = leaves[h, i]
+            if leaf >= 0:
+                for p in range(starts[leaf], starts[leaf + 1]):
+                    local[columns[p]] = 0
+                busy[h] += starts[leaf + 1] - starts[leaf]
+                ways[h] *= 1 + starts[leaf + 1] - starts[leaf]
+    count = 0
+    for j in range(local.shape[0]):
+        if local[j] == 0:
+            named[count], local[j] = j, count
+            count += 1
+    return count
+
+
 @driver(
     "i8(i8[:,::1], f8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[::1], i8[::1], i8[::1], f8[:,::1], i8[:,::1], "
     "f8[::1], f8[::1], i8[::1], b1[::1], i8[::1], i8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], i8[:,::1])"

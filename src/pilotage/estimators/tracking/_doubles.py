@@ -12,9 +12,10 @@ from ...models.trace import driver
 from ._hypotheses import Forest, best
 from ._state import TENTATIVE, State
 from ._targets import Rows, Targets
-from .gate import Gate
+from .gate import SINGULAR, UNKNOWN, Gate, beyond, difference, distance, factorized, working
 from .merging import Merging
 
+NOWHERE = np.zeros((0, 0), bool)
 Counts = Callable[[int, int], tuple[float, float]]
 """Of two tracks, how many detections both explain together, and the smaller P_D P_G."""
 
@@ -45,7 +46,7 @@ def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Cou
         return NOBODY
     space, mean, cov = targets.moments(state.rows)
     close = rule.gate.pairs(space, mean, cov, mean)
-    if len(close.rows) <= len(state.ids):  # each is close to itself
+    if (close.rows == close.columns).all():
         return NOBODY
     tentative = state.status == TENTATIVE
     rank = np.lexsort((state.born, tentative)).argsort()
@@ -74,26 +75,42 @@ def double_trees(targets: Targets, twins: Gate | None, leaves: State, forest: Fo
     return np.isin(leaves.ids, leaves.ids[shown[double]])
 
 
-def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any) -> Any:
+def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any, apart: Any = NOWHERE) -> Any:
     """Which tracks are where a better one is: within the ellipsoid of that probability around it.
 
-    `worse` tells those that give way first; among equals it is the later one.
+    Args:
+        targets, twins, rows: the filter, the ellipsoid, and the beliefs of N tracks.
+        worse: those that give way first, ``(N,)``; among equals it is the later one.
+        apart: the pairs that are known to be of two targets, ``(N, N)``.
     """
     doubles = np.zeros(len(rows), bool)
     if twins is None or len(doubles) < 2:
         return doubles
-    space, mean, cov = targets.moments(rows)
-    pairs = twins.pairs(space, mean, cov, mean)
-    rank = np.argsort(worse, kind="stable").argsort()
-    give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
-    return doubles
+    return heads(targets, twins, rows, np.argsort(worse, kind="stable"), apart) != np.arange(len(doubles))
 
 
-@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], b1[::1])")
-def give_way(order, rank, starts, columns, doubles):
-    """Tracks in order of their rank: each that stays lets those of its pairs that come later give way."""
-    for i in order:
-        if not doubles[i]:
-            for p in range(starts[i], starts[i + 1]):
-                if rank[columns[p]] > rank[i]:
-                    doubles[columns[p]] = True
+def heads(targets: Targets, twins: Gate, rows: Rows, order: Any, apart: Any = NOWHERE) -> Any:
+    """The head of each row, in the order given: the first head around which it is, or itself."""
+    space, mean, cov = targets.moments(rows[order])
+    apart = apart[order][:, order] if apart.size else apart
+    head, found = np.full((2, len(order)), -1, np.int64)
+    take_in.compiled(difference(space), mean, cov, twins.limit(space.dim), apart, working(space), head)
+    found[order] = order[head]
+    return found
+
+
+@driver("void(i8, f8[:,::1], f8[:,:,::1], f8, b1[:,:], f8[::1], i8[::1])")
+def take_in(minus, mean, cov, limit, apart, room, head):
+    """Each row that no other took in takes in those around it that come later."""
+    for i in range(mean.shape[0]):
+        if head[i] >= 0:
+            continue
+        head[i], known = i, UNKNOWN
+        for j in range(i + 1, mean.shape[0]):
+            if known == SINGULAR or head[j] >= 0 or (minus == 0 and beyond(mean, j, mean, i, cov, limit)):
+                continue
+            if apart.shape[0] > 0 and apart[i, j]:
+                continue
+            known = factorized(known, cov[i], room)
+            if distance(minus, mean[j], mean[i], cov.shape[1], room, known) <= limit:
+                head[j] = i

@@ -7,18 +7,20 @@ whose hypotheses are apart.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import Array
-from ...core.weights import log_sum_exp
-from ._branching import followed
+from ._branching import followed, survey
 from ._clusters import Whole, clusters
+from ._distinct import distinct
 from .gate import Pairs
 
 Bools = NDArray[np.bool_]
@@ -52,7 +54,7 @@ class Cluster:
     @property
     def weights(self) -> Array:
         """Probabilities of the hypotheses, ``(H,)``."""
-        return np.exp(self.logs - log_sum_exp(self.logs))
+        return np.exp(self.logs - total(self.logs))
 
     def summed(self, values: Array) -> Array:
         """The sum of a value of leaves over each hypothesis, ``(H,)``."""
@@ -78,19 +80,17 @@ class Choices:
 
 def grown(forest: Forest, choices: Choices, most: int) -> Forest:
     """The clusters after a scan, with at most so many hypotheses each, by the likeliest assignments of each."""
-    pairs, owner = choices.pairs, np.full(choices.pairs.tracks, -1, np.int64)
-    for c, cluster in enumerate(forest):
-        owner[cluster.leaves[cluster.leaves >= 0]] = c
-    mine = owner[pairs.rows]
+    pairs, owner = choices.pairs, np.empty(choices.pairs.tracks + 1, np.int64)
+    owner[flat(forest)] = np.repeat(np.arange(len(forest)), [cluster.leaves.size for cluster in forest])
+    mine, starts, after = owner[pairs.rows], pairs.starts, Forest()
     order, begins = clusters(mine, pairs.columns, len(forest), pairs.detections)
-    busy, starts = np.bincount(mine, minlength=len(forest)) > 0, pairs.starts
-    after = Forest()
-    for group in np.split(order, begins[1:-1]) if len(order) else []:
-        if busy[group].any():
-            together = reduce(lambda a, b: product(a, b, most), (forest[c] for c in group))
+    busy, order, begins = np.bincount(mine, minlength=len(forest)).tolist(), order.tolist(), begins.tolist()
+    for first, last in itertools.pairwise(begins):
+        one, *others = (forest[c] for c in order[first:last])
+        if busy[order[first]]:
+            together = reduce(lambda a, b: product(a, b, most), others, one)
             after.append(branched(together, choices, starts, most))
-        else:
-            (one,) = (forest[c] for c in group)
+        else:  # of a cluster that shares no detection with others
             after.append(one if one.certain else Cluster(one.leaves, one.logs + one.summed(choices.missed)))
     free = choices.new.copy()
     free[pairs.columns] = -1
@@ -107,13 +107,12 @@ def product(a: Cluster, b: Cluster, most: int) -> Cluster:
 
 def branched(cluster: Cluster, choices: Choices, starts: Whole, most: int) -> Cluster:
     """The hypotheses that follow from each one, as many of each as it has weight."""
-    leaves, pairs, counts = cluster.leaves, choices.pairs, np.diff(starts)
-    named = np.unique(pairs.columns[ranges(starts, np.unique(leaves[leaves >= 0]))])
-    local = np.full(pairs.detections, -1, np.int64)
-    local[named] = np.arange(len(named))
-    width, busy = leaves.shape[1], int(cluster.summed(counts).max())
-    all_there_are = np.exp(np.minimum(cluster.summed(np.log1p(counts)), 40.0))
-    shares = np.ceil(np.minimum(min(most, WORK // max(width * busy, 1)) * cluster.weights, all_there_are))
+    leaves, pairs = np.ascontiguousarray(cluster.leaves), choices.pairs
+    local, named = np.full((2, pairs.detections), -1, np.int64)
+    counts, ways = np.empty(len(leaves), np.int64), np.empty(len(leaves))
+    named = named[: survey.compiled(leaves, starts, pairs.columns, local, named, counts, ways)]
+    width, busy = leaves.shape[1], int(counts.max())
+    shares = np.ceil(np.minimum(min(most, WORK // max(width * busy, 1)) * cluster.weights, ways))
     shares = np.maximum(shares, 1.0)
     logs, table = followed(
         leaves, cluster.logs, shares.astype(np.int64), starts, pairs.columns, -choices.odds, choices.missed, local,
@@ -122,10 +121,10 @@ def branched(cluster: Cluster, choices: Choices, starts: Whole, most: int) -> Cl
     return Cluster(table, logs)
 
 
-def ranges(starts: Whole, which: Whole) -> Whole:
-    """The places from ``starts[i]`` to ``starts[i + 1]`` of each i."""
-    counts = starts[which + 1] - starts[which]
-    return np.arange(counts.sum()) + np.repeat(starts[which] - np.cumsum(counts) + counts, counts)
+def total(logs: Array) -> Any:
+    """The logarithm of the sum of these weights, of which one at least is not 0."""
+    top = logs.max()
+    return np.log(np.exp(logs - top).sum()) + top
 
 
 def without(forest: Forest, dead: Bools, relief: Array) -> Forest:
@@ -138,10 +137,7 @@ def without(forest: Forest, dead: Bools, relief: Array) -> Forest:
         gone = (cluster.leaves >= 0) & dead[cluster.leaves]
         if gone.any():
             logs = cluster.logs + np.where(gone, relief[cluster.leaves], 0.0).sum(1)
-            leaves, same = np.unique(np.where(gone, -1, cluster.leaves), axis=0, return_inverse=True)
-            total = np.full(len(leaves), -np.inf)
-            np.logaddexp.at(total, same.ravel(), logs)
-            cluster = Cluster(leaves, total)
+            cluster = Cluster(*distinct(np.where(gone, -1, cluster.leaves), logs))
         after.append(cluster)
     return after
 
@@ -155,16 +151,20 @@ def pruned(forest: Forest, bonus: Array, least: float, most: int) -> Forest:
         least: probability of a hypothesis that is kept.
         most: number of hypotheses that are kept.
     """
-    return [cluster if cluster.certain else best_of(cluster, bonus, least, most) for cluster in forest]
+    some = bool(bonus.any())
+    return [
+        each if each.certain else best_of(each, each.logs + each.summed(bonus) if some else each.logs, least, most)
+        for each in forest
+    ]
 
 
-def best_of(cluster: Cluster, bonus: Array, least: float, most: int) -> Cluster:
-    """`pruned`, of one cluster."""
-    rank = cluster.logs + cluster.summed(bonus)
+def best_of(cluster: Cluster, rank: Array, least: float, most: int) -> Cluster:
+    """`pruned`, of one cluster whose hypotheses have that rank."""
     order = np.argsort(-rank, kind="stable")[:most]
-    good = rank[order] - log_sum_exp(rank) > (math.log(least) if least > 0.0 else -math.inf)
-    order = order[good | (np.arange(len(order)) == 0)]
-    return Cluster(cluster.leaves[order], cluster.logs[order] - cluster.logs[order].max())
+    if least > 0.0:
+        order = order[: max(int((rank[order] - total(rank) > math.log(least)).sum()), 1)]
+    logs = cluster.logs[order]
+    return Cluster(cluster.leaves[order], logs - logs.max())
 
 
 def lengthened(path: Whole, parents: Whole, count: int) -> Whole:
@@ -190,6 +190,9 @@ def decided(forest: Forest, ancestor: Whole) -> Forest:
     """
     after = Forest()
     for cluster in forest:
+        if len(cluster.logs) == 1:
+            after.append(cluster)
+            continue
         old = np.where(cluster.leaves >= 0, ancestor[cluster.leaves], -1)
         keep = (old == old[0]).all(1)
         after.append(cluster if keep.all() else Cluster(cluster.leaves[keep], cluster.logs[keep]))
@@ -212,27 +215,29 @@ def parted(forest: Forest) -> Forest:
 
 def used(forest: Forest) -> Whole:
     """The leaves of all hypotheses, in order."""
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *(cluster.leaves.ravel() for cluster in forest), [-1]]))[1:]
+    leaves = flat(forest)
+    some = np.zeros(leaves.max(initial=-1) + 1, bool)
+    some[leaves[leaves >= 0]] = True
+    return np.flatnonzero(some)
+
+
+def flat(forest: Forest) -> Whole:
+    """The leaves of all hypotheses one after another, -1 for none."""
+    return np.concatenate([np.zeros(0, np.int64), *(cluster.leaves.ravel() for cluster in forest)])
 
 
 def renumbered(forest: Forest, kept: Whole) -> Forest:
     """The clusters over these leaves alone."""
-    certain = np.array([c.leaves[0, 0] for c in forest if c.certain], np.int64)
-    places = iter(np.searchsorted(kept, certain).tolist())
-    return [
-        Cluster.alone(next(places))
-        if c.certain
-        else Cluster(np.where(c.leaves >= 0, np.searchsorted(kept, c.leaves), -1), c.logs)
-        for c in forest
-    ]
+    place = np.full(kept.max(initial=-1) + 2, -1, np.int64)  # the last is that of none
+    place[kept] = np.arange(len(kept))
+    return [Cluster(place[cluster.leaves], cluster.logs) for cluster in forest]
 
 
 def masses(forest: Forest, leaves: int) -> Array:
     """The probability of each leaf over the hypotheses, ``(leaves,)``."""
-    mass = np.zeros(leaves + 1)
-    for cluster in forest:
-        np.add.at(mass, cluster.leaves, cluster.weights[:, None])
-    return mass[:-1]
+    weights = [np.repeat(cluster.weights, cluster.leaves.shape[1]) for cluster in forest]
+    mass = np.bincount(flat(forest) + 1, np.concatenate([np.zeros(0), *weights]), leaves + 1)
+    return np.asarray(mass[1:], np.float64)
 
 
 def best(forest: Iterable[Cluster]) -> Whole:

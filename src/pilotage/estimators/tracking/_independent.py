@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...core.arrays import Array
 from ._doubles import Counts, doubled, doubles_of
-from ._state import (
-    COASTING,
-    CONFIRMED,
-    SURE,
-    TENTATIVE,
-    Scan,
-    State,
-    existing,
-    moved,
-    newborn,
-    nothing,
-    sighted,
-)
+from ._evidence import heard
+from ._state import COASTING, CONFIRMED, TENTATIVE, Scan, State, moved, newborn, nothing, sighted
 from ._targets import Rows, Targets
 from .association import Association, Shares
 from .gate import Gate, Pairs
@@ -57,7 +46,7 @@ class Independent:
             state, taken, counts = self._associated(state, scan)
             state = self._managed(state, counts)
         else:
-            state = replace(state, gone=state.ids, merged=None)
+            state = state.changed(gone=state.ids, merged=None)
         free = np.flatnonzero(taken < self.threshold)
         if len(free) or state.memory:
             state = self._begun(state, scan, free, fresh)
@@ -66,84 +55,33 @@ class Independent:
     def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
         """The tracks after their updates, the probability that each detection comes from one of them, and how many
         detections two of them explain together."""
-        N = len(state.ids)
         found = sighted(self.targets, self.gate, state.rows, scan)
-        P, r = found.P, state.existence if self.association.existing else np.ones(N)
+        r = state.existence if self.association.existing else 1.0
         with np.errstate(divide="ignore", invalid="ignore"):
-            real = np.log(r) - np.log1p(-r * P)
-        found = found.only(np.isfinite(found.w + real[found.pairs.rows]))
-        pairs, w = found.pairs, found.w
-        odds = w + real[pairs.rows]
-        shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(N))
-        beta, missed = shares.beta, shares.missed
+            real = np.log(r) - np.log1p(-r * found.P)
+            odds = found.w + real[found.pairs.rows]
+        good = np.isfinite(odds)
+        found, odds = found.only(good), odds[good]
+        pairs = found.pairs
+        shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
+        beta, missed = (np.ascontiguousarray(each, np.float64) for each in (shares.beta, shares.missed))
         rows = self._updated(state.rows, found.each, pairs, beta, missed)
-        source = self._sources(pairs, beta, len(scan.z))
-        detected = source >= 0
-        taken = np.asarray(np.bincount(pairs.columns, beta, len(scan.z)), np.float64)
-        ratio = self._ratio(pairs, shares, w, P)
-        existence = self._existing(state.existence, shares, ratio, P)
-        visible = found.seen > 0.0
-        hits = np.where(visible, (state.hits << np.uint64(1)) | detected.astype(np.uint64), state.hits)
-        score = state.score + np.where(visible, ratio, 0.0)
-        new = replace(
-            state,
-            rows=rows,
-            existence=existence,
-            score=score,
-            best=np.maximum(state.best, score),
-            hits=hits,
-            scans=state.scans + visible,
-            seen=np.where(detected, scan.t, state.seen),
-            source=np.where(detected, np.append(scan.places, -1)[source], -1),
-        )
-        return new, taken, lambda i, j: (explained(pairs, beta, i, j), min(P[i], P[j]))
+        new, taken = heard(state.changed(rows=rows), found, beta, missed, scan, self.association.existing)
+        return new, taken, lambda i, j: (explained(pairs, beta, i, j), min(found.P[i], found.P[j]))
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""
-        some = beta > 0.0
-        if ((beta == 0.0) | (beta == 1.0)).all():  # each has a single one
+        taken = np.flatnonzero(beta > 0.0)
+        if (beta[taken] == 1.0).all():  # each has a single one
             rows = prior.copy()
-            rows[pairs.rows[some]] = each[np.flatnonzero(some)]
+            rows[pairs.rows[taken]] = each[taken]
             return rows
-        taken = np.flatnonzero(some)
         owners = np.concatenate([np.arange(len(prior)), pairs.rows[taken]])
         order = np.argsort(owners, kind="stable")
         shares = np.concatenate([missed, beta[taken]])[order]
         starts = np.searchsorted(owners[order], np.arange(len(prior) + 1)).astype(np.int64)
         shares /= np.add.reduceat(shares, starts[:-1])[owners[order]]
         return self.targets.merge(prior.joined(each[taken])[order], starts, shares)
-
-    def _sources(self, pairs: Pairs, beta: Array, detections: int) -> Any:
-        """The detection that each track was detected by, -1 for none: the one of its largest share, if no other track
-        has more of it. So of two tracks on one target one is missed."""
-        source = np.full(pairs.tracks, -1, np.int64)
-        strongest = np.lexsort((-pairs.rows, beta))  # the last one written stays: the largest share, the oldest track
-        winner = np.full(detections, -1, np.int64)
-        winner[pairs.columns[strongest]] = pairs.rows[strongest]
-        source[pairs.rows[strongest]] = pairs.columns[strongest]
-        mine = winner[source] == np.arange(pairs.tracks) if detections else np.zeros(pairs.tracks, bool)
-        lead = np.zeros(pairs.tracks)
-        lead[pairs.rows[strongest]] = beta[strongest]
-        return np.where((lead > 0.5) & mine, source, -1)
-
-    def _ratio(self, pairs: Pairs, shares: Shares, w: Array, P: Array) -> Array:
-        """Log-likelihood ratio of the scan for each track: of a target there against none."""
-        hard = ((shares.beta == 0.0) | (shares.beta == 1.0)).all()
-        with np.errstate(divide="ignore"):
-            none = np.log1p(-P)
-            if not hard:
-                return none - np.log(np.maximum(shares.missed, 1e-300))
-            found = none.copy()
-            taken = shares.beta == 1.0
-            found[pairs.rows[taken]] = w[taken]
-        return found
-
-    def _existing(self, r: Array, shares: Shares, ratio: Array, P: Array) -> Array:
-        """Existence after the scan."""
-        if self.association.existing:
-            after = shares.missed * r * (1.0 - P) / (1.0 - r * P) + 1.0 - shares.missed
-            return np.clip(after, 0.0, SURE)
-        return existing(r, ratio)
 
     def _managed(self, state: State, counts: Counts) -> State:
         """The tracks that go on, with their status."""
@@ -157,7 +95,7 @@ class Independent:
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         now = (state.hits & np.uint64(1)) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
-        state = replace(state, status=status, gone=ids[ends], merged=doubles.numbers(ids), doubts=doubles.doubts)
+        state = state.changed(status=status, gone=ids[ends], merged=doubles.numbers(ids), doubts=doubles.doubts)
         if not ends.any():
             return state
         return state[np.flatnonzero(~ends)]
@@ -167,7 +105,7 @@ class Independent:
         rows, which, memory = self.initiation.step(
             state.memory, self.targets, scan.t, scan.detector.sensor, scan.z[free], scan.context
         )
-        state = state if memory is state.memory else replace(state, memory=memory)
+        state = state if memory is state.memory else state.changed(memory=memory)
         if not len(which):
             return state
         if (double := doubled(self.targets, self.twins, rows, np.zeros(len(which)))).any():
@@ -177,7 +115,7 @@ class Independent:
             rows, places, numbered(scan, places, fresh), scan.t, self.management.start, self.initiation.points
         )
         status = np.where(self.management.confirm(new.evidence), CONFIRMED, TENTATIVE)
-        return state.joined(replace(new, status=status))
+        return state.joined(new.changed(status=status))
 
     def tracks(self, state: State) -> Tracks:
         return state.shown(self.targets)
@@ -197,12 +135,10 @@ def inherited(state: State, into: dict[int, int]) -> State:
             place[i] = j
     if (place == np.arange(len(place))).all():
         return state
-    return replace(state[place], **{name: getattr(state, name) for name in ("ids", "born", "status")})
+    return state[place].changed(**{name: getattr(state, name) for name in ("ids", "born", "status")})
 
 
 def numbered(scan: Scan, places: Any, fresh: Any) -> Any:
     """Numbers of the tracks that begin at the detections in these places."""
-    for j in places.tolist():
-        if j not in scan.ids:
-            scan.ids[j] = fresh()
-    return np.array([scan.ids[j] for j in places.tolist()], np.int64)
+    known = scan.ids
+    return np.array([known[j] if j in known else known.setdefault(j, fresh()) for j in places.tolist()], np.int64)

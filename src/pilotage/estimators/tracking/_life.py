@@ -212,11 +212,12 @@ class Living:
     def _kept(self, state: Lives, now: Tracks) -> Lives:
         """The state without what is remembered of tracks that are no more."""
         shown = set(now.ids.tolist())
+        named = shown | set(np.asarray(now.gone).tolist())
         known = shown | set(state.lost.ids.tolist())
         only = lambda those, ids: {id: value for id, value in those.items() if id in ids}
         return replace(
             state,
-            names={new: old for new, old in state.names.items() if old in shown},
+            names={new: old for new, old in state.names.items() if old in named},
             born=only(state.born, shown),
             scans=only(state.scans, shown),
             looks=only(state.looks, known),

@@ -76,8 +76,9 @@ class Targets:
         self.modes = modes
         self._engine = ModeRows(modes, (1,), modes.spread(modes.first(std=1.0)), alone=self.alone)
         self._merging = [Merging(each, model) for each, model in modes.components]
-        self._mounted: dict[int, tuple[Sensor, list[Any]]] = {}
+        self._mounted: dict[int, tuple[Sensor, list[Any], Array]] = {}
         self._packed: tuple[Any, Rows] | None = None
+        self._iterated = any(hasattr(each, "iterations") for each, _ in modes.components)
         self._idle = np.zeros(modes.models[0].action.size)
 
     def __reduce__(self) -> Any:
@@ -118,7 +119,8 @@ class Targets:
         """The sensor on the state of each model."""
         kept = self._mounted.get(id(sensor))
         if kept is None:
-            kept = sensor, [sensor.on(model.state) for _, model in self.modes.components]
+            mounted = [sensor.on(model.state) for _, model in self.modes.components]
+            kept = sensor, mounted, mounted[0].reading.identity()[None]
             for (filter, _), h in zip(self.modes.components, kept[1], strict=True):
                 filter.check_sensor(h)
             self._mounted[id(sensor)] = kept
@@ -160,10 +162,9 @@ class Targets:
     def expect(self, rows: Rows, sensor: Sensor, context: Any) -> tuple[Array, Array, Any]:
         """Expected readings ``(N, k)``, their covariances ``(N, m, m)``, and whether each is known, ``(N,)``."""
         copy, mounted = rows.copy(), self.mounted(sensor)
-        reading = mounted[0].reading
-        z = np.broadcast_to(reading.identity(), (len(rows), reading.size)).copy()
+        z = np.repeat(self._mounted[id(sensor)][2], len(rows), axis=0)
         z, S, good = self._expected(copy, mounted, z, context)
-        if any(hasattr(filter, "iterations") for filter, _ in self.modes.components):  # it linearizes at the reading
+        if self._iterated:  # it linearizes at the reading
             z, S, good = self._expected(rows.copy(), mounted, z, context)
         return np.ascontiguousarray(z), np.ascontiguousarray(S), good
 
@@ -184,7 +185,7 @@ class Targets:
 
     def moments(self, rows: Rows) -> tuple[Any, Array, Array]:
         """The space that all models share, and means and covariances on it."""
-        found = self.unpack(rows).moments()
+        found = self._engine.mixture(rows.tables, rows.weights, (len(rows),)).moments()
         return found.space, np.array(found.mean), np.array(found.cov)
 
     def merge(self, rows: Rows, starts: Any, shares: Array) -> Rows:

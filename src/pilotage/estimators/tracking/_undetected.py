@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
+from ._births import born
 from ._state import Scan, sighted
 from ._targets import Rows, Targets
 from .gate import Gate
-from .one_point import OnePoint
+from .one_point import weighed_all
 
 WIDE = 6
 """Beliefs of births that are kept apart; more are taken together."""
@@ -51,9 +52,8 @@ class Undetected:
         """The intensity after `dt` seconds, with births at that rate."""
         rows = self.rows.copy()
         targets.predict(rows, dt)
-        born = rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime)
         old = replace(self, rows=rows, weights=self.weights * math.exp(-dt / lifetime))
-        return old.joined(Undetected.of(birth, born, True))
+        return old.joined(Undetected.of(birth, born(rate, lifetime, dt), True))
 
     def missed(self, targets: Targets, scan: Scan) -> Undetected:
         """The intensity of those that the scan did not detect."""
@@ -66,12 +66,10 @@ class Undetected:
         columns, rows = found.pairs.columns, found.each
         density = self.weights[~self.wide][found.pairs.rows] * np.exp(found.w) * scan.detector.density(scan.z)[columns]
         wide = self[self.wide]
-        for i in range(len(wide.weights)):
-            birth = OnePoint(targets.unpack(wide.rows[[i]])[0])
-            each, which, logs = birth.weighed(targets, scan.detector.sensor, scan.z, scan.context)
-            seen = scan.detector.seen(targets.means(each), scan.context)
-            rows, columns = rows.joined(each), np.concatenate((columns, which))
-            density = np.concatenate((density, wide.weights[i] * seen * np.exp(logs)))
+        each, which, owner, logs = weighed_all(targets, wide.rows, scan.detector.sensor, scan.z, scan.context)
+        seen = scan.detector.seen(targets.means(each), scan.context)
+        rows, columns = rows.joined(each), np.concatenate((columns, which))
+        density = np.concatenate((density, wide.weights[owner] * seen * np.exp(logs)))
         some = np.flatnonzero(density > 0.0)
         order = some[np.argsort(columns[some], kind="stable")]
         which, starts = np.unique(columns[order], return_index=True)

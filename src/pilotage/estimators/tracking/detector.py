@@ -75,12 +75,12 @@ class Detector:
         if z.ndim != 2:
             raise ShapeError(f"a scan has shape {z.shape}; expected detections (K, {reading.size}), one a row")
         z = reading.check(z, "scan", finite=False)
-        lost, bad = np.isnan(z), np.isinf(z).any(-1)
-        if (lost.any(-1) != lost.all(-1)).any() or bad.any():
-            j = int(np.argmax((lost.any(-1) != lost.all(-1)) | bad))
+        known = np.isfinite(z).all(-1)
+        if not known.all() and not np.isnan(z[~known]).all():
+            j = int(np.argmax(~known & ~np.isnan(z).all(-1)))
             raise ShapeError(f"detection {j} of a scan is {z[j]}; give finite numbers, or NaN in all of them for none")
-        places = np.flatnonzero(~lost.any(-1))
-        return np.array(z[places]), places  # a copy of their own, which compiled code may be handed
+        places = np.flatnonzero(known)
+        return z[places], places  # a copy of their own, which compiled code may be handed
 
     def context(self, given: Any) -> Any:
         """A checked context of the sensor."""

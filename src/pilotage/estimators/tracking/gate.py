@@ -14,6 +14,8 @@ from ...core.settings import Interval, settings
 from ...models.trace import call, code_of, driver
 from .._inputs import gate_quantiles
 
+UNKNOWN, FACTORIZED, SINGULAR = 0, 1, 2
+
 Probability = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
@@ -58,11 +60,12 @@ class Gate:
             S: innovation covariances, ``(N, m, m)``.
             z: detections ``(K, k)``.
         """
-        n, k, m = len(expected), len(z), reading.dim
+        n, k = len(expected), len(z)
         rows, columns = np.empty((2, n * k), np.int64)
-        distances, room = np.empty(n * k), np.empty((m + 3) * m + reading.size)
-        minus = 0 if reading.linear else code_of(reading, "minus").address
-        count = gate_pairs.compiled(minus, expected, S, z, self.limit(m), room, rows, columns, distances)
+        distances = np.empty(n * k)
+        count = gate_pairs.compiled(
+            difference(reading), expected, S, z, self.limit(reading.dim), working(reading), rows, columns, distances
+        )
         return Pairs(rows[:count].copy(), columns[:count].copy(), distances[:count].copy(), n, k)
 
 
@@ -99,37 +102,69 @@ class Pairs:
         return np.searchsorted(self.rows, np.arange(self.tracks + 1)).astype(np.int64)
 
 
+def difference(space: Space) -> int:
+    """Address of the code of a space's minus; 0 if it is linear."""
+    return 0 if space.linear else code_of(space, "minus").address
+
+
+def working(space: Space) -> Array:
+    """Room for `distance`."""
+    return np.empty((space.dim + 2) * space.dim + space.size)
+
+
 @driver("i8(i8, f8[:,::1], f8[:,:,::1], f8[:,::1], f8, f8[::1], i8[::1], i8[::1], f8[::1])", nogil=True)
 def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
     """Write down the pairs with ``y' S^-1 y <= limit``; how many. `minus` is code of the reading's, 0 if linear."""
-    m, count = S.shape[1], 0
-    L, y, w, reach = room[: m * m].reshape((m, m)), room[m * m :], room[m * m + m :], room[m * m + 2 * m :]
+    count = 0
     for i in range(expected.shape[0]):
-        if not factorize(S[i], L):
-            continue
-        for a in range(m):
-            reach[a] = math.sqrt(limit * S[i, a, a])
+        known = UNKNOWN
         for j in range(z.shape[0]):
-            if minus == 0:
-                outside = False
-                for a in range(m):
-                    y[a] = z[j, a] - expected[i, a]
-                    outside = outside or not -reach[a] <= y[a] <= reach[a]
-                if outside:
-                    continue
-            else:
-                call(minus, z[j], expected[i], z[j], z[j], y)
-            total = 0.0
-            for a in range(m):
-                e = y[a]
-                for b in range(a):
-                    e -= L[a, b] * w[b]
-                w[a] = e / L[a, a]
-                total += w[a] * w[a]
-            if total <= limit:
-                rows[count], columns[count], distances[count] = i, j, total
+            if known == SINGULAR or (minus == 0 and beyond(z, j, expected, i, S, limit)):
+                continue
+            known = factorized(known, S[i], room)
+            d = distance(minus, z[j], expected[i], S.shape[1], room, known)
+            if d <= limit:
+                rows[count], columns[count], distances[count] = i, j, d
                 count += 1
     return count
+
+
+@driver
+def beyond(z, j, x, i, S, limit):
+    """Whether point j is so far from point i in one component that it is outside of its ellipsoid."""
+    far = False
+    for a in range(S.shape[1]):
+        y = z[j, a] - x[i, a]
+        far = far or y * y > limit * S[i, a, a]
+        if far:
+            break
+    return far
+
+
+@driver
+def factorized(known, S, room):
+    """What is known of S: `FACTORIZED`, its factor the first in the room, or `SINGULAR`."""
+    if known != UNKNOWN:
+        return known
+    m = S.shape[0]
+    return FACTORIZED if factorize(S, room[: m * m].reshape((m, m))) else SINGULAR
+
+
+@driver
+def distance(minus, z, x, m, room, known):
+    """The Mahalanobis distance squared from x to z, with the factor in the room; infinite if there is none."""
+    if known == SINGULAR:
+        return math.inf
+    L, y, w, total = room[: m * m].reshape((m, m)), room[m * m :], room[m * m + m :], 0.0
+    if minus != 0:
+        call(minus, z, x, z, z, y)
+    for a in range(m):
+        e = y[a] if minus != 0 else z[a] - x[a]
+        for b in range(a):
+            e -= L[a, b] * w[b]
+        w[a] = e / L[a, a]
+        total += w[a] * w[a]
+    return total
 
 
 @driver

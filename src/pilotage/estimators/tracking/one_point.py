@@ -57,12 +57,10 @@ class OnePoint(Initiation):
         self, targets: Targets, sensor: Sensor, z: Array, context: Any
     ) -> tuple[Rows, NDArray[np.int64], Array]:
         """The same, with the log-density of each detection: exact for a linear sensor, else that of Laplace."""
-        rows = targets.packed(self.birth)[np.zeros(len(z), np.int64)]
         mounted = targets.mounted(sensor)
         if all(h.linear for h in mounted):
-            logs, status = targets.update(rows, sensor, z, context)
-            good = np.flatnonzero(status == ACCEPTED)
-            return rows[good], good, logs[good]
+            rows, which, _, logs = _updated(targets, targets.packed(self.birth), sensor, z, context)
+            return rows, which, logs
         parts = self.birth.components if isinstance(self.birth, Mixture) else (self.birth,)
         given = context if sensor.context is None or sensor.context.size else None
         found, logs, good = list[Gaussian](), np.zeros((len(z), len(parts))), np.ones(len(z), bool)
@@ -95,3 +93,31 @@ class OnePoint(Initiation):
         volumes = [np.linalg.slogdet(each)[1] for each in (R, birth.cov, A)]
         logs = -0.5 * (np.where(fine, least, np.inf) + sum(volumes) + R.shape[-1] * np.log(2.0 * np.pi))
         return mean, np.asarray(np.linalg.inv(A), np.float64), fine, logs
+
+
+def weighed_all(
+    targets: Targets, births: Rows, sensor: Sensor, z: Array, context: Any
+) -> tuple[Rows, NDArray[np.int64], NDArray[np.int64], Array]:
+    """Beliefs of each birth at each detection, their detections and births, and the log-densities; see `weighed`."""
+    if all(h.linear for h in targets.mounted(sensor)):
+        return _updated(targets, births, sensor, z, context)
+    rows, none = targets.none(), np.zeros(0, np.int64)
+    columns, owners, logs = [none], [none], [np.zeros(0)]
+    for i in range(len(births)):
+        each, which, found = OnePoint(targets.unpack(births[[i]])[0]).weighed(targets, sensor, z, context)
+        rows = rows.joined(each)
+        columns.append(which)
+        owners.append(np.full(len(which), i))
+        logs.append(found)
+    return rows, np.concatenate(columns), np.concatenate(owners), np.concatenate(logs)
+
+
+def _updated(
+    targets: Targets, births: Rows, sensor: Sensor, z: Array, context: Any
+) -> tuple[Rows, NDArray[np.int64], NDArray[np.int64], Array]:
+    """`weighed_all` by updates of the filter."""
+    owners, which = np.divmod(np.arange(len(births) * len(z)), max(len(z), 1))
+    rows = births[owners]
+    logs, status = targets.update(rows, sensor, z[which], context)
+    good = np.flatnonzero(status == ACCEPTED)
+    return rows[good], which[good], owners[good], logs[good]

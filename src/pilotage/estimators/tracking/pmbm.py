@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 
-from ...core.errors import SettingError
-from ...core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
+from ...core.settings import Count, Fraction, Interval, NonNegative, settings
+from ._births import Births
 from ._doubles import double_trees
 from ._histories import Histories
 from ._hypotheses import (
@@ -28,7 +27,6 @@ from ._state import (
     CONFIRMED,
     SURE,
     TENTATIVE,
-    Hypotheses,
     Parts,
     Scan,
     State,
@@ -44,7 +42,7 @@ from .tracks import Tracks
 
 
 @settings
-class PMBM(Hypotheses):
+class PMBM(Births):
     """Poisson multi-Bernoulli mixture filter, in place of an association of `Tracker`.
 
     Targets that were never detected are a Poisson process of intensity D(x); each detection may be the first of one::
@@ -98,9 +96,6 @@ class PMBM(Hypotheses):
         True
     """
 
-    rate: Positive = 0.02
-    lifetime: Annotated[float, Interval(0.0, math.inf, "(]")] = 100.0
-    undetected: NonNegative | None = None
     sure: Fraction = 0.5
     hypotheses: Count = 100
     depth: Annotated[int, Interval(0, ends="[)")] | None = 5
@@ -109,27 +104,9 @@ class PMBM(Hypotheses):
     components: Count = 100
     faint: NonNegative = 1e-5
 
-    def __post_init__(self) -> None:
-        if math.isinf(self.lifetime) and self.undetected is None:
-            raise SettingError("lifetime of PMBM is infinite; give the number of undetected targets at the first scan")
-
-    @property
-    def first(self) -> float:
-        """The expected number of undetected targets at the first scan."""
-        return self.rate * self.lifetime if self.undetected is None else self.undetected
-
     def method(self, parts: Parts) -> PoissonBernoulli:
         """The method of a tracker."""
-        if not isinstance(parts.initiation, OnePoint):
-            raise SettingError(
-                f"birth of Tracker is a {type(parts.initiation).__name__}; PMBM needs a belief: give one"
-            )
-        if parts.management is not None:
-            raise SettingError(
-                f"management of Tracker is a {type(parts.management).__name__}; PMBM confirms and deletes by "
-                "existence: leave it out"
-            )
-        return PoissonBernoulli(self, parts, parts.initiation)
+        return PoissonBernoulli(self, parts, self.initiation(parts))
 
 
 @dataclass(frozen=True)

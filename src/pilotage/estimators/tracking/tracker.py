@@ -17,6 +17,7 @@ from ...core.settings import Fraction, Natural, NonNegative, instance, instances
 from .._clock import AGE
 from ._assembly import directions, living, merging
 from ._independent import Independent
+from ._rehearsal import rehearse
 from ._state import Hypotheses, Method, Parts, Scan
 from ._targets import Targets
 from .association import Association
@@ -45,11 +46,14 @@ class Tracker:
     management, and begins tracks at detections that no track explains. Any filter with a Gaussian belief or several
     models serves, any sensor, and scans of several detectors at their own times.
 
+    The first tracker of its kind in a process takes in a few scans of its own when it is made, so that no scan of yours
+    waits for machine code. That calls the parts, but no function of a detector.
+
     Args:
         filter: the filter of each track, with dynamics: a Kalman filter, or one of several models. The tracker gates.
         detectors: a `Detector`, or several by name.
         birth: where targets appear and how fast they go, as a belief; or an `Initiation`.
-        association: how detections are shared out; or `MHT` or `PMBM`, which keep several hypotheses.
+        association: how detections are shared out; or `MHT`, `PMBM`, `LMB`, `GMPHD` or `CPHD` in its place.
         gate: the gate, or its probability.
         management: when tracks are confirmed and end; a `ScoreTest` by default.
         threshold: a track begins at a detection that comes from others with less than this probability; for an
@@ -115,7 +119,7 @@ class Tracker:
             doubles,
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
-        self._method = method(GNN() if association is None else association, parts, threshold)
+        self._method: Method = method(GNN() if association is None else association, parts, threshold)
         if split is not None or reidentify is not None:
             self._method = living(self._method, parts, reidentify, split)
         self.lag = setting(lag, NonNegative, "lag of Tracker")
@@ -125,8 +129,10 @@ class Tracker:
         self._past = deque[tuple[Any, Scan]]()
         kept = setting(history, Natural, "history of Tracker")
         self._shown = deque[Tracks](maxlen=kept) if kept else None
-        for each in self.detectors.values():
-            self._method.targets.mounted(each.sensor)
+        sensors = [each.sensor for each in self.detectors.values()]
+        for sensor in sensors:
+            self._method.targets.mounted(sensor)
+        rehearse(self._method, association, parts.targets.filter, sensors)
 
     @property
     def t(self) -> float:
@@ -159,7 +165,7 @@ class Tracker:
         z, places = one.scan(detections)
         looks = None if features is None else directions(features, len(detections))
         scan = Scan(self._time(t), one, z, places, one.context(context), {}, looks)
-        later = list[Scan]()
+        later, fresh = list[Scan](), self._numbers.__next__
         state, past = self._state, list(self._past)
         while past and state is not None and scan.t < state.t:
             state, before = past.pop()
@@ -167,7 +173,7 @@ class Tracker:
         merged = dict[int, int]()
         for each in [scan, *reversed(later)]:
             past.append((state, each))
-            state = self._method.step(self._method.none(each.t) if state is None else state, each, self._fresh)
+            state = self._method.step(self._method.none(each.t) if state is None else state, each, fresh)
             if later:
                 merged |= self._method.tracks(state)._links.merged
         assert state is not None
@@ -212,7 +218,7 @@ class Tracker:
         for i, id in enumerate(state.ids.tolist()):
             if id in beliefs:
                 rows[[i]] = targets.pack(beliefs[id])
-        self._state = replace(state, rows=rows)
+        self._state = state.changed(rows=rows)
         self._tracks = following(self._method.tracks(self._state), self._before)
 
     def past(self, id: int) -> list[tuple[float, Any]]:
@@ -287,9 +293,6 @@ class Tracker:
         if self._state is not None and t - self._state.t > AGE:
             raise PilotageError(f"t is {t:g} s, 300 years after the latest scan; times are in seconds")
         return t
-
-    def _fresh(self) -> int:
-        return next(self._numbers)
 
     def __repr__(self) -> str:
         return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...core.arrays import Array
 from ._links import NONE, Links
+from .cardinality import Cardinality
 from .events import Standing, TrackEvent, events_between
 
 
@@ -32,7 +32,21 @@ class TrackStatus(enum.IntEnum):
     COASTING = 2
     """It is a target that was not detected in the last scan."""
     DELETED = 3
-    """It is no longer tracked."""
+    """It is no longer tracked; see `Tracks.deleted`."""
+
+
+Snapshot = tuple[Any, Any, Links]
+"""Numbers and status of tracks, and the ties between them."""
+
+
+def confirmed(status: Any) -> Any:
+    """Whether tracks of that status are targets."""
+    return np.asarray((status == TrackStatus.CONFIRMED) | (status == TrackStatus.COASTING))
+
+
+def standing(ids: Any, status: Any, links: Links) -> Standing:
+    """The tracks, as far as events tell of them."""
+    return Standing(ids, ids[confirmed(status)], links)
 
 
 class Tracks:
@@ -46,7 +60,9 @@ class Tracks:
         born: time of the first detection, ``(N,)`` [s].
         seen: time of the last detection, ``(N,)`` [s].
         source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
-        gone: numbers of the tracks that were deleted at this time.
+        gone: numbers of the tracks that ended in this scan; see `deleted`.
+        cardinality: the distribution of the number of targets: that of the tracks; with `GMPHD`, `CPHD` and `LMB` of
+            all targets, those not detected yet included.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -75,28 +91,39 @@ class Tracks:
         seen: Array,
         source: Any,
         gone: Any,
+        cardinality: Cardinality | None = None,
         links: Links | None = None,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
         self._links = NONE if links is None else links
+        self._earlier: Snapshot | None = None
+        self.cardinality = Cardinality(existence) if cardinality is None else cardinality
         self._before: Tracks | None = None
+
+    @property
+    def deleted(self) -> list[Track]:
+        """The tracks that ended in this scan, as they were after the one before, with status ``DELETED``.
+
+        Each comes once. Tentative ones are among them; `gone` are the numbers.
+        """
+        if self._before is None:
+            return []
+        which = np.flatnonzero(np.isin(self._before.ids, self.gone))
+        return [Track(self._before, int(i), TrackStatus.DELETED) for i in which]
 
     @property
     def confirmed(self) -> Any:
         """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
-        return np.asarray((self.status == TrackStatus.CONFIRMED) | (self.status == TrackStatus.COASTING))
+        return confirmed(self.status)
 
     @property
     def events(self) -> list[TrackEvent]:
         """What happened to the tracks since the scan before; nothing for tracks that are only predicted."""
-        return [] if self._before is None else events_between(self._before._standing, self._standing)
-
-    @property
-    def _standing(self) -> Standing:
-        """The tracks, as far as events tell of them."""
-        return Standing(self.ids, self.ids[self.confirmed], self._links)
+        if self._earlier is None:
+            return []
+        return events_between(standing(*self._earlier), standing(self.ids, self.status, self._links))
 
     @property
     def belief(self) -> Any:
@@ -163,9 +190,9 @@ class Track:
         x 1.00 +- 0.50 m, y 2.00 +- 0.50 m, vx 0.0 +- 3.0 m/s, vy 0.0 +- 3.0 m/s
     """
 
-    def __init__(self, tracks: Tracks, row: int) -> None:
+    def __init__(self, tracks: Tracks, row: int, status: TrackStatus | None = None) -> None:
         self._tracks, self._row = tracks, row
-        self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row]))
+        self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row])) if status is None else status
         self.existence, self.seen = float(tracks.existence[row]), float(tracks.seen[row])
         self.age, self.source = float(tracks.t - tracks.born[row]), int(tracks.source[row])
         self.parent = tracks._links.parents.get(self.id)
@@ -180,7 +207,9 @@ class Track:
 
 
 def following(tracks: Tracks, before: Tracks) -> Tracks:
-    """These tracks, which know those of the scan before."""
-    tracks._before = copy(before)
-    tracks._before._before = None  # so that memory holds no chain of all scans
+    """These tracks, which know those of the scan before: for events their numbers, and all where some ended."""
+    tracks._earlier = before.ids, before.status, before._links
+    if len(tracks.gone):
+        tracks._before = object.__new__(Tracks)
+        vars(tracks._before).update(vars(before), _before=None)  # so that memory holds no chain of all scans
     return tracks

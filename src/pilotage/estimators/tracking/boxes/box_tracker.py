@@ -11,7 +11,7 @@ from ....core import BOX, Gaussian, Scans, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
 from ....core.settings import setting
-from ..tracks import Tracks
+from ..tracks import Tracks, following
 from ._step import BORN, COV, ID, NARROW, SCORE, SEEN, SOURCE, STATUS, WHOLE, WIDE, step_boxes
 from .motion import MOVING
 from .recipe import BoxRecipe
@@ -97,7 +97,7 @@ class BoxTracker:
                 "0; drop the box, or give NaN in all of it for none"
             )
         self._rows, self._whole, self._counts, self.t = new[:left], whole[:left], counts, t
-        self.tracks = self._shown(self._links[5, : counts[2]].copy())
+        self.tracks = following(self._shown(self._links[5, : counts[2]].copy()), self.tracks)
         return self.tracks
 
     def run(self, scans: Scans, *, filtered: bool = True, coasting: bool = False) -> TrackTable:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core import Gaussian
 from ....core.arrays import Array
-from .._doubles import give_way
+from .._doubles import doubled
 from .._targets import Rows, Targets
 from ..gate import Gate
 from ..tracks import Tracks, TrackStatus
@@ -242,19 +242,11 @@ class Fusing:
 
     def _doubles(self, picture: Picture, ends: Any) -> Any:
         """Which tracks are where an older one is; those that one source tells apart are not."""
-        doubles = np.zeros(len(ends), bool)
-        if self.twins is None or len(ends) < 2:
-            return doubles
-        belief = self._belief(picture.rows)
-        pairs = self.twins.pairs(belief.space, np.array(belief.mean), np.array(belief.cov), np.array(belief.mean))
-        apart = ends[pairs.rows] | ends[pairs.columns]
+        apart = ends[:, None] | ends
         for channel in picture.channels.values():
             heard = np.isin(picture.ids, channel.ids[channel.theirs >= 0])
-            apart |= heard[pairs.rows] & heard[pairs.columns]
-        pairs = pairs.only(np.flatnonzero(~apart))
-        rank = np.argsort(picture.status == TENTATIVE, kind="stable").argsort()
-        give_way.compiled(np.argsort(rank), rank, pairs.starts, pairs.columns, doubles)
-        return doubles
+            apart |= heard[:, None] & heard
+        return doubled(self.targets, self.twins, picture.rows, picture.status == TENTATIVE, apart)
 
     def _belief(self, rows: Rows) -> Gaussian:
         return self.targets.unpack(rows)

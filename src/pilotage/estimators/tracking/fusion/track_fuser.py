@@ -14,7 +14,7 @@ from ....core.settings import Count, Fraction, NonNegative, Positive, instance, 
 from .._targets import Targets
 from ..gate import Gate
 from ..tracker import Tracker, ungated
-from ..tracks import Tracks, TrackStatus
+from ..tracks import Tracks, TrackStatus, following
 from ._picture import Fusing, Message, Picture
 from .covariance_intersection import CovarianceIntersection
 from .fusion import Fusion
@@ -93,6 +93,7 @@ class TrackFuser:
         )
         self.lag = setting(lag, NonNegative, "lag of TrackFuser")
         self._picture: Picture | None = None
+        self._before: Tracks | None = None
         self._numbers = itertools.count(1)
         self._past = deque[tuple[Picture | None, Message]]()
 
@@ -104,7 +105,8 @@ class TrackFuser:
     @property
     def tracks(self) -> Tracks:
         """The tracks after the latest message."""
-        return self._fusing.tracks(self._fusing.none(math.nan) if self._picture is None else self._picture)
+        found = self._fusing.tracks(self._fusing.none(math.nan) if self._picture is None else self._picture)
+        return found if self._before is None else following(found, self._before)
 
     def update(self, tracks: Tracks, source: str) -> Tracks:
         """Take in the tracks of a source; the fused tracks after the latest message.
@@ -117,7 +119,9 @@ class TrackFuser:
             SpaceError: when the tracks lack a component of the filter. The fused tracks are as before.
             PilotageError: when the message is earlier than `lag` allows.
         """
+        before = self.tracks
         self._take(self._message(instance(tracks, Tracks, "TrackFuser"), setting(source, str, "source")))
+        self._before = before
         return self.tracks
 
     def send(self, to: str) -> Tracks:
