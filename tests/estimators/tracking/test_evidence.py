@@ -9,7 +9,7 @@ import pytest
 
 from pilotage.core import Gaussian
 from pilotage.estimators import KF
-from pilotage.estimators.tracking import Detector, Gate, Pairs
+from pilotage.estimators.tracking import Detector, Gate, Pairs, Shares
 from pilotage.estimators.tracking._distinct import distinct
 from pilotage.estimators.tracking._doubles import doubled
 from pilotage.estimators.tracking._evidence import heard
@@ -44,34 +44,42 @@ def situation(rng: Any, hard: bool) -> Any:
     return state, found, beta, missed, scan
 
 
-@pytest.mark.parametrize("integrated", [False, True])
+@pytest.mark.parametrize("weight", ["one", "existence", "mixed"])
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_evidence_is_that_of_the_formulas(seed: int, hard: bool, integrated: bool) -> None:
+def test_evidence_is_that_of_the_formulas(seed: int, hard: bool, weight: str) -> None:
     """Source, score, existence and history of detections, track by track as the docstrings of the rules say."""
     state, found, beta, missed, scan = situation(np.random.default_rng(seed), hard)
-    after, taken = heard(state, found, beta, missed, scan, integrated)
+    even = np.arange(found.pairs.tracks) % 2 == 0
+    weights = np.where({"one": False, "existence": True, "mixed": even}[weight], state.existence, 1.0)
+    after, taken, given = heard(state, found, Shares(beta, missed), weights, scan, 0.5)
     rows, columns, P = found.pairs.rows, found.pairs.columns, found.P
     share = np.zeros((found.pairs.tracks, found.pairs.detections))
     share[rows, columns] = beta
-    np.testing.assert_allclose(taken, share.sum(0), atol=1e-15)
+    wanted = np.zeros(found.pairs.detections)
     for i in range(found.pairs.tracks):
-        j = int(share[i].argmax())
-        mine = share[i, j] > 0.5 and share[:, j].argmax() == i
-        assert after.source[i] == (scan.places[j] if mine else -1)
-        assert after.seen[i] == (scan.t if mine else state.seen[i])
-        w = found.w[(rows == i) & (columns == j)]
+        j, r, mine = int(share[i].argmax()), weights[i], rows == i
+        exists = 1.0 if hard else missed[i] * r * (1.0 - P[i]) / (1.0 - r * P[i]) + 1.0 - missed[i] if r < 1.0 else 1.0
+        np.testing.assert_allclose(given.beta[mine], beta[mine] / exists, atol=1e-15)
+        if not hard and missed[i] > 1e-6:
+            assert given.missed[i] == pytest.approx(1.0 - given.beta[mine].sum(), abs=1e-12)
+        best = share[i, j] / exists > 0.5 and share[:, j].argmax() == i
+        assert after.source[i] == (scan.places[j] if best else -1)
+        assert after.seen[i] == (scan.t if best else state.seen[i])
+        w = found.w[mine & (columns == j)]
         none = np.log1p(-P[i])
-        ratio = (w[0] if share[i, j] == 1.0 else none) if hard else none - np.log(missed[i])
+        soft = np.log(exists / r) + np.log1p(-r * P[i]) - np.log(missed[i])
+        ratio = (w[0] if share[i, j] == 1.0 else none) if hard else soft
         visible = found.seen[i] > 0.0
         assert after.score[i] == pytest.approx(state.score[i] + ratio * visible, abs=1e-12)
         assert after.best[i] == max(state.best[i], after.score[i])
         assert after.scans[i] == state.scans[i] + visible
-        assert int(after.hits[i]) == ((int(state.hits[i]) << 1 | int(mine)) % 2**64 if visible else int(state.hits[i]))
+        assert int(after.hits[i]) == ((int(state.hits[i]) << 1 | int(best)) % 2**64 if visible else int(state.hits[i]))
         r = state.existence[i]
-        joint = missed[i] * r * (1.0 - P[i]) / (1.0 - r * P[i]) + 1.0 - missed[i]
-        alone = r * np.exp(ratio) / (1.0 - r + r * np.exp(ratio))
-        assert after.existence[i] == pytest.approx(min(joint if integrated else alone, SURE), abs=1e-12)
+        alive = min(r * np.exp(ratio) / (1.0 - r + r * np.exp(ratio)), SURE)
+        assert after.existence[i] == pytest.approx(alive, abs=1e-12)
+        wanted += share[i] / (exists if alive >= 0.5 else 1.0)
+    np.testing.assert_allclose(taken, wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("parted", [False, True])

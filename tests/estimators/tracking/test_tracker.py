@@ -33,6 +33,7 @@ from pilotage.estimators.tracking import (
     Tracker,
     Tracks,
     TrackStatus,
+    crossing,
 )
 from pilotage.models import constant_turn, constant_velocity, position, sensor
 
@@ -309,9 +310,10 @@ def test_a_track_begins_tentative_is_confirmed_coasts_and_ends(management: str, 
     assert again.ids.tolist() == [2]
 
 
-def test_existence_is_that_of_integrated_association() -> None:
-    """Against the recursion by hand, for one track and a detection; and for two tracks by all joint events."""
-    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, detection=0.8, clutter=0.01), BIRTH, JIPDA(), gate=0.99,
+@pytest.mark.parametrize("rule", [JPDA(), JIPDA()])
+def test_tentative_tracks_are_those_of_integrated_association(rule: Any) -> None:
+    """Existence, belief and score of two tracks that share detections, against the sum over all joint events."""
+    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, detection=0.8, clutter=0.01), BIRTH, rule, gate=0.99,
                       management=Existence(start=0.3, lifetime=50.0), merge=0.0, threshold=0.0)  # fmt: skip
     tracker._method = tracker._method.__class__(**{**vars(tracker._method), "threshold": 0.5})
     tracker.update([[0.0, 0.0], [1.5, 0.5]], 0.0)
@@ -320,18 +322,37 @@ def test_existence_is_that_of_integrated_association() -> None:
     z = np.array([[0.5, 0.2], [1.0, 0.9]])
     tracks = tracker.update(z, 1.0)
     r, P = 0.3 * np.exp(-1.0 / 50.0), 0.8 * 0.99
-    likelihood = np.array([[KF().update(prior.track(i).belief, FIX, one).log_likelihood for one in z] for i in (0, 1)])
-    total, exists = 0.0, np.zeros(2)
+    after = [[KF().update(prior.track(i).belief, FIX, one) for one in z] for i in (0, 1)]
+    total, exists, means = 0.0, np.zeros(2), np.zeros((2, 4))
     for a in (-2, -1, 0, 1):  # -2 does not exist, -1 not detected, else the detection
         for b in (-2, -1, 0, 1):
             if a == b >= 0:
                 continue
-            weight = 1.0
+            weight, found = 1.0, list[Any]()
             for i, choice in enumerate((a, b)):
-                weight *= {-2: 1.0 - r, -1: r * (1.0 - P)}.get(choice, r * 0.8 * np.exp(likelihood[i, choice]) / 0.01)
+                step = after[i][choice]
+                weight *= {-2: 1.0 - r, -1: r * (1.0 - P)}.get(choice, r * 0.8 * np.exp(step.log_likelihood) / 0.01)
+                found.append(step.belief.mean if choice >= 0 else prior.track(i).belief.mean)
             total += weight
             exists += weight * np.array([a > -2, b > -2])
+            means += weight * np.array([[a > -2], [b > -2]]) * found
     assert tracks.existence == pytest.approx(exists / total, rel=1e-9)
+    np.testing.assert_allclose(tracks.belief.mean, means / exists[:, None], rtol=1e-9)
+    odds = exists / (total - exists) / (r / (1.0 - r))
+    assert tracker._state.score == pytest.approx(np.log(odds), rel=1e-9)
+
+
+@pytest.mark.parametrize("rule", [JPDA(), JIPDA()])
+def test_false_tracks_take_little_from_those_of_targets(rule: Any) -> None:
+    """In clutter so dense that false tracks are in every gate, targets that cross are confirmed nearly all the time."""
+    missed = 0
+    for seed in range(5):
+        given = crossing(angle=0.2, clutter=10.0, rng=seed)
+        birth = Gaussian.of(CAR.state, std=[170.0, 30.0, 10.0, 10.0])
+        tracker = Tracker(KF(CAR, dt=1.0), Detector(position(std=3.0), clutter=given.clutter), birth, rule)
+        found = tracker.run(given.scans)
+        missed += 2 * 25 - min(2 * 25, int((found.t >= 15.0).sum()))
+    assert missed < 0.1 * 5 * 2 * 25
 
 
 @pytest.mark.parametrize("association", SEVERAL)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ._hypotheses import Forest, best, renumbered, used
-from ._state import Scan, State
+from ._state import TENTATIVE, Scan, State, nothing
 from ._targets import Targets
 from .tracks import Tracks
 
+COMMON = 5
+"""Scans in which trees may have detections in common, to be of the same target."""
 Waiting = dict[int, tuple[dict[int, int], int]]
 """Of each tree that has never been shown: the numbers of the scan in which it began, and its place there."""
 
@@ -38,6 +40,36 @@ def numbered(leaves: State, shown: Any, new: Any, waiting: Waiting, scan: Scan, 
     return replace(leaves, ids=ids), {key: value for key, value in waiting.items() if key in left}
 
 
+def handed_over(ids: Any, path: Any, sure: Any, ids_before: Any, path_before: Any) -> Any:
+    """Numbers of leaves, where a tree that is confirmed in place of another one changes numbers with it.
+
+    When another hypothesis becomes the best, a target may go on in another tree, such as one that begins at another
+    first detection. It is the same target if both had a detection in common, and so it keeps its number.
+
+    Args:
+        ids, path: of the leaves.
+        sure: those that are shown as confirmed.
+        ids_before, path_before: of the leaves that were shown so after the last scan.
+    """
+    gone = np.flatnonzero(~np.isin(ids_before, ids[sure]))
+    came = sure[~np.isin(ids[sure], ids_before)]
+    if not len(gone) or not len(came):
+        return ids
+    mine, theirs = path[came][:, None, 1:, 1], path_before[gone][None, :, :-1, 1]
+    common, after = ((mine == theirs) & (mine >= 0)).sum(-1), ids.copy()
+    while common.max() > 0:
+        i, j = np.unravel_index(common.argmax(), common.shape)
+        one, other = ids[came[i]], ids_before[gone[j]]
+        after[ids == one], after[ids == other] = other, one
+        common[i], common[:, j] = 0, 0
+    return after
+
+
+def confirmed(leaves: State, which: Any) -> Any:
+    """Of these leaves, those that are confirmed."""
+    return which[leaves.status[which] != TENTATIVE]
+
+
 @dataclass(frozen=True)
 class Histories:
     """The histories of all tracks, and the hypotheses over them.
@@ -45,7 +77,8 @@ class Histories:
     Attributes:
         leaves: a row for each history; their numbers are those of their trees, one tree for each track.
         forest: the clusters of hypotheses.
-        path: of each leaf, the places of its ancestors after this scan and those before; see `lengthened`.
+        path: of each leaf, after this scan and each of those before: the place of its ancestor, and its detection, -1
+            for none; ``(L, N, 2)``.
         waiting: the trees that have never been shown; see `numbered`.
     """
 
@@ -53,6 +86,11 @@ class Histories:
     forest: Forest
     path: Any
     waiting: Waiting
+
+    @staticmethod
+    def none(targets: Targets, t: float, depth: int) -> Histories:
+        """No histories, whose ancestors are to be known for so many scans."""
+        return Histories(nothing(targets, t), Forest(), np.zeros((0, max(depth, COMMON) + 1, 2), np.int64), {})
 
     @property
     def t(self) -> float:
@@ -68,9 +106,12 @@ class Histories:
         """
         kept = used(forest)
         forest = renumbered(forest, kept)
-        after, waiting = numbered(leaves[kept], best(forest), new[kept], self.waiting, scan, fresh)
+        leaves, path, shown = leaves[kept], path[kept], best(forest)
+        before = confirmed(self.leaves, best(self.forest))
+        ids = handed_over(leaves.ids, path, confirmed(leaves, shown), self.leaves.ids[before], self.path[before])
+        after, waiting = numbered(replace(leaves, ids=ids), shown, new[kept], self.waiting, scan, fresh)
         gone = np.setdiff1d(self.leaves.ids[self.leaves.ids > 0], after.ids)
-        return Histories(replace(after, gone=gone), forest, path[kept], waiting)
+        return Histories(replace(after, gone=gone), forest, path, waiting)
 
     def shown(self, targets: Targets) -> Tracks:
         """The tracks of the best hypothesis, in the order of their numbers."""

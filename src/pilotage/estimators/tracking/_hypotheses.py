@@ -167,22 +167,22 @@ def best_of(cluster: Cluster, rank: Array, least: float, most: int) -> Cluster:
     return Cluster(cluster.leaves[order], logs - logs.max())
 
 
-def lengthened(path: Whole, parents: Whole, count: int) -> Whole:
-    """The ancestors of so many new leaves, the first of which come from these parents; see `decided`.
+def lengthened(path: Whole, parents: Whole, source: Whole) -> Whole:
+    """The paths of new leaves, the first of which come from these parents; see `Histories`.
 
     Args:
-        path: of each leaf before, its place after the last scan and those of its ancestors, -1 for none; ``(L, N)``.
+        path: of the leaves before, ``(L, N, 2)``.
         parents: places of the parents.
-        count: number of new leaves.
+        source: the detection of each new leaf, -1 for none.
     """
-    after = np.full((count, path.shape[1]), -1, np.int64)
+    after = np.full((len(source), *path.shape[1:]), -1, np.int64)
     after[: len(parents), 1:] = path[parents, :-1]
-    after[:, :1] = np.arange(count)[:, None]
+    after[:, 0] = np.stack([np.arange(len(source)), source], 1)
     return after
 
 
 def decided(forest: Forest, ancestor: Whole) -> Forest:
-    """The clusters with the hypotheses whose leaves come from the same ancestors as those of the best one.
+    """The clusters with the hypotheses whose leaves come from the likeliest ancestors, over all hypotheses together.
 
     Args:
         forest: the clusters.
@@ -194,8 +194,11 @@ def decided(forest: Forest, ancestor: Whole) -> Forest:
             after.append(cluster)
             continue
         old = np.where(cluster.leaves >= 0, ancestor[cluster.leaves], -1)
-        keep = (old == old[0]).all(1)
-        after.append(cluster if keep.all() else Cluster(cluster.leaves[keep], cluster.logs[keep]))
+        if not (old == old[0]).all():
+            _, group = np.unique(old, axis=0, return_inverse=True)
+            keep = group.ravel() == np.bincount(group.ravel(), cluster.weights).argmax()
+            cluster = Cluster(cluster.leaves[keep], cluster.logs[keep])
+        after.append(cluster)
     return after
 
 

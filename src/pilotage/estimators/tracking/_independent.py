@@ -56,7 +56,7 @@ class Independent:
         """The tracks after their updates, the probability that each detection comes from one of them, and how many
         detections two of them explain together."""
         found = sighted(self.targets, self.gate, state.rows, scan)
-        r = state.existence if self.association.existing else 1.0
+        r = self._weight(state)
         with np.errstate(divide="ignore", invalid="ignore"):
             real = np.log(r) - np.log1p(-r * found.P)
             odds = found.w + real[found.pairs.rows]
@@ -64,10 +64,14 @@ class Independent:
         found, odds = found.only(good), odds[good]
         pairs = found.pairs
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
-        beta, missed = (np.ascontiguousarray(each, np.float64) for each in (shares.beta, shares.missed))
-        rows = self._updated(state.rows, found.each, pairs, beta, missed)
-        new, taken = heard(state.changed(rows=rows), found, beta, missed, scan, self.association.existing)
-        return new, taken, lambda i, j: (explained(pairs, beta, i, j), min(found.P[i], found.P[j]))
+        after, taken, given = heard(state, found, shares, r, scan, self.management.start)
+        after = after.changed(rows=self._updated(state.rows, found.each, pairs, given.beta, given.missed))
+        return after, taken, lambda i, j: (explained(pairs, shares.beta, i, j), min(found.P[i], found.P[j]))
+
+    def _weight(self, state: State) -> Array:
+        """The existence with which tracks take part in the association."""
+        doubtful = {"none": False, "tentative": state.status == TENTATIVE, "all": True}[self.association.doubtful]
+        return np.where(doubtful, state.existence, 1.0)
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""

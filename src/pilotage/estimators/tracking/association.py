@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -21,7 +21,8 @@ class Association(ABC):
         w_ij  =  P_D N(z_j (-) h(x_i); 0, S_i)  /  (lambda (1 - P_D P_G))
 
     Attributes:
-        existing: whether odds count that a track may not exist, as integrated association does.
+        doubtful: the tracks of which odds count that they may not exist, with r_i for P_D and P_D P_G: `"none"`,
+            `"tentative"` ones, or `"all"`, as integrated association does.
 
     Example:
         >>> from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Association(ABC):
         ...         return Shares.of(pairs, beta)
     """
 
-    existing: ClassVar[bool] = False
+    doubtful: ClassVar[Literal["none", "tentative", "all"]] = "none"
 
     @abstractmethod
     def share(self, pairs: Pairs, log_odds: Array) -> Shares:

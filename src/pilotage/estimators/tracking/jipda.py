@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ...core.arrays import Array
 from ...core.settings import settings
@@ -20,8 +20,7 @@ class JIPDA(Association):
         w_ij  =  r_i P_D N(z_j (-) h(x_i); 0, S_i)  /  (lambda (1 - r_i P_D P_G))
         r_i   <- beta_i0 r_i (1 - P_D P_G) / (1 - r_i P_D P_G)  +  sum_j beta_ij
 
-    So a doubtful track takes less from its neighbours. The tracker does the second line, whatever the rule; see
-    `Existence`.
+    So a doubtful track takes less from its neighbours. The tracker does the second line; see `Existence`.
 
     Source: Musicki and Evans, "Joint integrated probabilistic data association: JIPDA", IEEE Trans. Aerospace and
     Electronic Systems 40, 2004.
@@ -31,11 +30,11 @@ class JIPDA(Association):
 
     Example:
         >>> from pilotage.estimators.tracking import JPDA
-        >>> JIPDA(JPDA(width=8)).existing
-        True
+        >>> JIPDA(JPDA(width=8)).doubtful
+        'all'
     """
 
-    existing: ClassVar[bool] = True
+    doubtful: ClassVar[Literal["none", "tentative", "all"]] = "all"
     joint: JPDA = JPDA()
 
     def share(self, pairs: Pairs, log_odds: Array) -> Shares:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,10 +25,12 @@ class JPDA(Association):
         P(a)     ~  prod_ij w_ij^a_ij
         beta_ij  =  sum of P(a) over all a with a_ij = 1
 
-    w_ij are the odds of `Association`. Tracks that share no detections are apart; within a cluster the sum is exact, by
-    dynamic programming over the detections that are open at a time, which grows with these and not with the number of
-    events. Clusters with more open detections than `width` go by loopy belief propagation, whose marginals are close
-    and somewhat too sure.
+    w_ij are the odds of `Association`. Confirmed tracks exist for sure; a tentative one takes part by its existence, as
+    in `JIPDA`, so that tracks that began at false detections take little from those of targets.
+
+    Tracks that share no detections are apart; within a cluster the sum is exact, by dynamic programming over the
+    detections that are open at a time, which grows with these and not with the number of events. Clusters with more
+    open detections than `width` go by loopy belief propagation, whose marginals are close and somewhat too sure.
 
     Source: Fortmann, Bar-Shalom and Scheffe, "Sonar tracking of multiple targets using joint probabilistic data
     association", IEEE J. Oceanic Engineering 8, 1983; the sum in the manner of Horridge and Maskell, "Real-time
@@ -52,6 +54,7 @@ class JPDA(Association):
         ([0.2, 0.4, 0.4], [0.4, 0.6])
     """
 
+    doubtful: ClassVar[Literal["none", "tentative", "all"]] = "tentative"
     marginals: Literal["exact", "propagated", "likeliest"] = "exact"
     events: Count = 100
     width: Count = 10

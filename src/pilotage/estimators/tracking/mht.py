@@ -22,7 +22,6 @@ from ._state import (
     children,
     moved,
     newborn,
-    nothing,
     sighted,
 )
 from .management import Management
@@ -43,9 +42,11 @@ class MHT(Hypotheses):
         P(hypothesis)  ~  exp(sum s)
 
     The likeliest hypotheses are kept for each cluster of trees that share detections, found by Murty's ranked
-    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. What it says about
-    detections `depth` scans ago is taken for decided (N-scan pruning). The management of the tracker confirms and
-    deletes leaves by their own scores; a tentative leaf with a score below 0 counts as a false detection.
+    assignments from each earlier hypothesis, as many as it has weight. The best one is shown. Associations `depth`
+    scans ago are decided by the weight of all hypotheses that agree about them (N-scan pruning). The management of the
+    tracker confirms and deletes leaves by their own scores; a tentative leaf with a score below 0 counts as a false
+    detection. A track that is confirmed in place of another one, with which it has detections in common, takes its
+    number.
 
     With one hypothesis it is `GNN`.
 
@@ -94,7 +95,7 @@ class TrackTrees:
         return self.parts.targets
 
     def none(self, t: float) -> Histories:
-        return Histories(nothing(self.targets, t), Forest(), np.zeros((0, self.settings.depth + 1), np.int64), {})
+        return Histories.none(self.targets, t, self.settings.depth)
 
     def predict(self, state: Histories, t: float) -> Histories:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
@@ -104,7 +105,7 @@ class TrackTrees:
         leaves, ends = self._managed(leaves, new)
         relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score, 0.0), 0.0)
         forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
-        forest = parted(decided(forest, path[:, -1]))
+        forest = parted(decided(forest, path[:, self.settings.depth, 0]))
         doubles, merged, doubts = self._doubles(leaves, forest, new, P)
         leaves = replace(leaves, merged=merged, doubts=doubts)
         if doubles.any():
@@ -128,7 +129,7 @@ class TrackTrees:
         choices = Choices(found.pairs, found.w - missed[found.pairs.rows], missed, begins)
         forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
         P = np.concatenate([found.P[parents], np.zeros(count - len(parents))])
-        return leaves, forest, lengthened(state.path, parents, count), np.arange(count) >= len(parents), P
+        return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents), P
 
     def _managed(self, leaves: State, new: Any) -> tuple[State, Any]:
         """The leaves with their status, and which of them end."""

@@ -33,7 +33,6 @@ from ._state import (
     children,
     moved,
     newborn,
-    nothing,
     sighted,
 )
 from ._undetected import Undetected
@@ -57,7 +56,8 @@ class PMBM(Births):
     that every detection is used once; its weight is the product of the w. For linear models the posterior is exact, as
     long as nothing is left out. The likeliest hypotheses are kept for each cluster of tracks that share detections,
     found by Murty's ranked assignments, from each earlier one in proportion to its weight. The best is shown; its
-    tracks with an existence above `sure` are confirmed. Numbers are those of the first detections.
+    tracks with an existence above `sure` are confirmed. A track that is confirmed in place of another one, with which
+    it has detections in common, takes its number: it stays open for long which detection was the first of a target.
 
     The birth of the tracker must be a belief. Management is by existence alone, so that the tracker takes no other.
     P_D of undetected targets is taken at the means of their beliefs; `merge` of the tracker acts on new tracks only.
@@ -72,8 +72,7 @@ class PMBM(Births):
         undetected: expected number of targets at the first scan; None for ``rate * lifetime``.
         sure: existence above which a track is confirmed.
         hypotheses: of each cluster, at most.
-        depth: scans after which an association is decided, as by `MHT`; None for never. Otherwise numbers of tracks
-            change, since it stays open for long which detection was the first.
+        depth: scans after which an association is decided, as by `MHT`; None for never.
         least: probability of a hypothesis that is kept.
         forget: existence below which a track goes back to the undetected ones.
         components: beliefs of undetected targets, at most.
@@ -98,7 +97,7 @@ class PMBM(Births):
 
     sure: Fraction = 0.5
     hypotheses: Count = 100
-    depth: Annotated[int, Interval(0, ends="[)")] | None = 5
+    depth: Annotated[int, Interval(0, ends="[)")] | None = 10
     least: Fraction = 1e-4
     forget: Fraction = 1e-3
     components: Count = 100
@@ -144,8 +143,7 @@ class PoissonBernoulli:
 
     def none(self, t: float) -> Bernoullis:
         poisson = Undetected.of(self.birth, self.settings.first, True)
-        path = np.zeros((0, 0 if self.settings.depth is None else self.settings.depth + 1), np.int64)
-        return Bernoullis(Histories(nothing(self.targets, t), Forest(), path, {}), poisson)
+        return Bernoullis(Histories.none(self.targets, t, self.settings.depth or 0), poisson)
 
     def predict(self, state: Bernoullis, t: float) -> Bernoullis:
         dt, life = t - state.t, self.settings.lifetime
@@ -161,7 +159,7 @@ class PoissonBernoulli:
         nothing = np.zeros(len(new))
         forest = pruned(forest, nothing, self.settings.least, most)
         if self.settings.depth is not None:
-            forest = decided(forest, path[:, -1])
+            forest = decided(forest, path[:, self.settings.depth, 0])
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
@@ -184,7 +182,7 @@ class PoissonBernoulli:
         missed = np.log1p(-before.existence * found.P)
         odds = found.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
         forest = grown(state.histories.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
-        path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
+        path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), leaves.source)
         return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
 
     def _poisson(self, before: Undetected, scan: Scan, leaves: State, mass: Any) -> Undetected:

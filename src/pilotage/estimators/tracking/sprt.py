@@ -30,18 +30,19 @@ class ScoreTest(Management):
 
     Args:
         false: alpha, the share of false tracks that are confirmed.
-        lost: beta, the share of targets that are given up.
+        lost: beta, the share of targets that are given up; at 0.02, two misses at P_D P_G = 0.9 end a track that has
+            just begun.
         drop: how far a confirmed track may fall below its best score; 5 misses at P_D P_G = 0.9 are 11.5.
         start: existence of a track that begins, for what `existence` tells.
         lifetime: mean life of a target [s], for the same.
 
     Example:
         >>> round(ScoreTest(false=1e-3).upper, 2)
-        6.9
+        6.89
     """
 
     false: Inside = 1e-4
-    lost: Inside = 1e-2
+    lost: Inside = 2e-2
     drop: Annotated[float, Interval(0.0, np.inf, "(]")] = 11.5
     start: Inside = 0.2
     lifetime: Annotated[float, Interval(0.0, np.inf, "(]")] = np.inf
