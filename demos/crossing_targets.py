@@ -75,8 +75,10 @@ def picture(scene: Scenario) -> bytes:
     for ax in axes[::2]:
         ax.set_ylabel("y [m]", fontsize=8)
     for ax in axes[max(0, len(METHODS) - 2) : len(METHODS)]:
-        ax.set_xlabel("x [m]", fontsize=8)
         ax.tick_params(labelbottom=True)
+    axes[2 * rows - 2].set_xlabel("x [m]", fontsize=8)
+    kinds = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
+    figure.legend(kinds.values(), kinds.keys(), loc="outside lower right", ncols=3, fontsize=8, frameon=False)
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
@@ -84,16 +86,16 @@ def picture(scene: Scenario) -> bytes:
 
 def panel(ax: Any, name: str, tracks: TrackTable, scene: Scenario) -> None:
     """The true ways, the detections, and the tracks of one method."""
-    ax.plot(*np.concatenate([*scene.scans]).T, ".", ms=2.0, color="#b5bcc2", zorder=1)
+    ax.plot(*np.concatenate([*scene.scans]).T, ".", ms=2.0, color="#b5bcc2", zorder=1, label="detections of all scans")
     for target in scene.truth.ids:
-        ax.plot(*scene.truth.of(int(target)).x[:, :2].T, color=FOG, lw=7.0, solid_capstyle="round", zorder=0)
+        way = scene.truth.of(int(target)).x[:, :2]
+        ax.plot(*way.T, color=FOG, lw=7.0, solid_capstyle="round", zorder=0, label="true ways")
     for i, one in enumerate(tracks.ids):
         x, colour = tracks.of(int(one)).x[:, :2], COLOURS[i % len(COLOURS)]
-        ax.plot(*x.T, "-", color=colour, lw=1.5, zorder=3)
-        ax.plot(*x[0], "o", color=colour, ms=4.5, zorder=4)
+        ax.plot(*x.T, "-o", color=colour, lw=1.5, ms=4.5, markevery=[0], zorder=3, label="track, from its confirmation")
         ax.annotate(str(i + 1), x[0], (0, 5), textcoords="offset points", fontsize=8, color=colour, ha="center")
     gospa, _, _, swaps, _ = judge(tracks, scene)
-    ax.set_title(f"{name}: GOSPA {gospa:.1f} m, {swaps:.0f} swaps", fontsize=9, loc="left")
+    ax.set_title(f"{name}: GOSPA {gospa:.1f} m, swaps {swaps:.0f}", fontsize=9, loc="left")
     ax.set(xlim=(scene.low[0], scene.high[0]), ylim=(scene.low[1], scene.high[1]))
     ax.tick_params(labelsize=7, colors=MUTED)
 
