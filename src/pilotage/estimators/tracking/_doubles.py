@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,57 @@ from ._hypotheses import Forest, best
 from ._state import TENTATIVE, State
 from ._targets import Rows, Targets
 from .gate import SINGULAR, UNKNOWN, Gate, beyond, difference, distance, factorized, working
+from .merging import Merging
 
 NOWHERE = np.zeros((0, 0), bool)
+Counts = Callable[[int, int], tuple[float, float]]
+"""Of two tracks, how many detections both explain together, and the smaller P_D P_G."""
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """Tracks that end since others follow their targets.
+
+    Attributes:
+        into: the places of those that end, and of those that go on.
+        doubts: the evidence against pairs of confirmed tracks that say the same, by their numbers.
+    """
+
+    into: dict[int, int] = field(default_factory=dict[int, int])
+    doubts: dict[tuple[int, int], float] = field(default_factory=dict[tuple[int, int], float])
+
+    def numbers(self, ids: Any) -> dict[int, int]:
+        """`into`, by number; of tracks that have one."""
+        return {int(ids[j]): int(ids[i]) for j, i in self.into.items() if min(ids[i], ids[j]) > 0}
+
+
+NOBODY = Doubles()
+
+
+def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Counts) -> Doubles:
+    """The tracks that end since a better one follows the target: a confirmed one, or an older one."""
+    if rule is None or len(state.ids) < 2:
+        return NOBODY
+    space, mean, cov = targets.moments(state.rows)
+    close = rule.gate.pairs(space, mean, cov, mean)
+    if (close.rows == close.columns).all():
+        return NOBODY
+    tentative = state.status == TENTATIVE
+    rank = np.lexsort((state.born, tentative)).argsort()
+    later = rank[close.columns] > rank[close.rows]
+    rows, columns = close.rows[later], close.columns[later]
+    found, ids = Doubles(), state.ids
+    for p in np.lexsort((rank[columns], rank[rows])).tolist():
+        i, j = int(rows[p]), int(columns[p])
+        if i in found.into or j in found.into:
+            continue
+        pair = int(ids[i]), int(ids[j])
+        said = state.doubts.get(pair, 0.0) + float(rule.evidence(*map(np.array, counts(i, j))))
+        if tentative[j] or said > rule.enough:
+            found.into[j] = i
+        else:
+            found.doubts[pair] = max(said, 0.0)
+    return found
 
 
 def double_trees(targets: Targets, twins: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ._doubles import doubled
+from ._doubles import Counts, doubled, doubles_of
 from ._evidence import heard
 from ._state import COASTING, CONFIRMED, TENTATIVE, Scan, State, moved, newborn, nothing, sighted
 from ._targets import Rows, Targets
@@ -16,6 +16,7 @@ from .association import Association, Shares
 from .gate import Gate, Pairs
 from .initiation import Initiation
 from .management import Management
+from .merging import Merging
 from .tracks import Tracks
 
 
@@ -30,6 +31,7 @@ class Independent:
     initiation: Initiation
     threshold: float
     twins: Gate | None
+    merging: Merging | None
 
     def none(self, t: float) -> State:
         return nothing(self.targets, t)
@@ -41,15 +43,18 @@ class Independent:
         state = self.predict(state, scan.t)
         taken = np.zeros(len(scan.z))
         if len(state.ids):
-            state, taken = self._associated(state, scan)
-        state = self._managed(state)
+            state, taken, counts = self._associated(state, scan)
+            state = self._managed(state, counts)
+        else:
+            state = state.changed(gone=state.ids, merged=None)
         free = np.flatnonzero((taken < self.threshold) & (True if scan.begins is None else scan.begins))
-        if len(free):
+        if len(free) or state.memory:
             state = self._begun(state, scan, free, fresh)
         return state
 
-    def _associated(self, state: State, scan: Scan) -> tuple[State, Array]:
-        """The tracks after their updates, and the probability that each detection comes from one of them."""
+    def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
+        """The tracks after their updates, the probability that each detection comes from one of them, and how many
+        detections two of them explain together."""
         found = sighted(self.targets, self.gate, state.rows, scan)
         r = self._weight(state)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -60,7 +65,8 @@ class Independent:
         pairs = found.pairs
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
         after, taken, given = heard(state, found, shares, r, scan, self.management.start)
-        return after.changed(rows=self._updated(state.rows, found.each, pairs, given.beta, given.missed)), taken
+        after = after.changed(rows=self._updated(state.rows, found.each, pairs, given.beta, given.missed))
+        return after, taken, lambda i, j: (explained(pairs, shares.beta, i, j), min(found.P[i], found.P[j]))
 
     def _weight(self, state: State) -> Array:
         """The existence with which tracks take part in the association."""
@@ -81,35 +87,59 @@ class Independent:
         shares /= np.add.reduceat(shares, starts[:-1])[owners[order]]
         return self.targets.merge(prior.joined(each[taken])[order], starts, shares)
 
-    def _managed(self, state: State) -> State:
+    def _managed(self, state: State, counts: Counts) -> State:
         """The tracks that go on, with their status."""
-        if not len(state.ids):
-            return state.changed(gone=state.ids)
+        doubles, ids = doubles_of(self.targets, self.merging, state, counts), state.ids
+        if doubles.into:
+            state = inherited(state, doubles.into)
         evidence = state.evidence
-        doubles = doubled(self.targets, self.twins, state.rows, state.status == TENTATIVE)
-        ends = self.management.delete(evidence) | doubles
+        ends = self.management.delete(evidence)
+        if doubles.into:
+            ends[list(doubles.into)] = True
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         now = (state.hits & np.uint64(1)) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
-        state = state.changed(status=status, gone=state.ids[ends])
+        state = state.changed(status=status, gone=ids[ends], merged=doubles.numbers(ids), doubts=doubles.doubts)
         if not ends.any():
             return state
         return state[np.flatnonzero(~ends)]
 
     def _begun(self, state: State, scan: Scan, free: Any, fresh: Any) -> State:
         """The state with the tracks that begin at these detections."""
-        rows, which = self.initiation.begin(self.targets, scan.detector.sensor, scan.z[free], scan.context)
+        rows, which, memory = self.initiation.step(
+            state.memory, self.targets, scan.t, scan.detector.sensor, scan.z[free], scan.context
+        )
+        state = state if memory is state.memory else state.changed(memory=memory)
         if not len(which):
             return state
         if (double := doubled(self.targets, self.twins, rows, np.zeros(len(which)))).any():
             rows, which = rows[~double], which[~double]
         places = scan.places[free[which]]
-        new = newborn(rows, places, numbered(scan, places, fresh), scan.t, self.management.start)
+        new = newborn(
+            rows, places, numbered(scan, places, fresh), scan.t, self.management.start, self.initiation.points
+        )
         status = np.where(self.management.confirm(new.evidence), CONFIRMED, TENTATIVE)
         return state.joined(new.changed(status=status))
 
     def tracks(self, state: State) -> Tracks:
         return state.shown(self.targets)
+
+
+def explained(pairs: Pairs, beta: Array, i: int, j: int) -> float:
+    """How many detections two tracks explain together: ``sum_k min(1, beta_ik + beta_jk)``."""
+    both = (pairs.rows == i) | (pairs.rows == j)
+    return float(np.minimum(np.bincount(pairs.columns[both], beta[both]), 1.0).sum())
+
+
+def inherited(state: State, into: dict[int, int]) -> State:
+    """The tracks, of which those that go on have the beliefs of those that end, if these were detected later."""
+    place = np.arange(len(state.ids))
+    for j, i in into.items():
+        if state.status[j] != TENTATIVE and state.seen[j] > state.seen[place[i]]:
+            place[i] = j
+    if (place == np.arange(len(place))).all():
+        return state
+    return state[place].changed(**{name: getattr(state, name) for name in ("ids", "born", "status")})
 
 
 def numbered(scan: Scan, places: Any, fresh: Any) -> Any:

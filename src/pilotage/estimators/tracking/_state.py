@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...core.arrays import Array
 from .._rows import NO_READING
+from ._links import Links
 from ._targets import Rows, Targets
 from .cardinality import Cardinality
 from .detector import Detector
 from .gate import Gate, Pairs
 from .initiation import Initiation
 from .management import Evidence, Management
+from .merging import Merging
 from .tracks import Tracks, TrackStatus
 
 SURE = 1.0 - 1e-12
@@ -33,6 +35,9 @@ class State:
         rows: beliefs.
         ids, status, existence, born, seen, source, gone: as those of `Tracks`.
         score, best, hits, scans: as those of `Evidence`.
+        merged: of tracks that ended in the last scan, the track of the same target that goes on; by number.
+        memory: of the `Initiation`.
+        doubts: the evidence against pairs of confirmed tracks that say the same; see `Merging`.
     """
 
     t: float
@@ -48,6 +53,9 @@ class State:
     hits: Any
     scans: Any
     gone: Any
+    merged: Any = None
+    memory: Any = None
+    doubts: Any = field(default_factory=dict[tuple[int, int], float])
 
     def __getitem__(self, which: Any) -> State:
         """The tracks in these places."""
@@ -76,7 +84,7 @@ class State:
         """The tracks as users see them, with the distribution of their number where it is not that of existence."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
-            self.gone, cardinality,
+            self.gone, cardinality, Links(self.merged) if self.merged else None,
         )  # fmt: skip
 
 
@@ -96,6 +104,8 @@ class Scan:
     """Numbers of the tracks that began at its detections, by place: the same again when it is processed again."""
     begins: Any = None
     """Whether tracks may begin at each detection; None for all."""
+    features: Any = None
+    """Features of what was given, each of length one; 0 for none."""
 
 
 class Method(Protocol):
@@ -130,6 +140,7 @@ class Parts:
     management: Management | None
     initiation: Initiation
     twins: Gate | None
+    merging: Merging | None
 
 
 class Hypotheses(ABC):
@@ -157,13 +168,13 @@ def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
     return state.changed(t=t, rows=rows, existence=state.existence * math.exp(-dt / lifetime))
 
 
-def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any) -> State:
-    """Tracks that begin at the detections in these places."""
+def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points: int = 1) -> State:
+    """Tracks that begin at the detections in these places, and are made of so many."""
     count = len(rows)
     zero, time = np.zeros(count), np.full(count, t)
     return State(
         t, rows, ids, np.full(count, TENTATIVE), np.full(count, existence, np.float64), time, time, places, zero, zero,
-        np.ones(count, np.uint64), np.ones(count, np.int64), np.zeros(0, np.int64),
+        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points), np.zeros(0, np.int64),
     )  # fmt: skip
 
 

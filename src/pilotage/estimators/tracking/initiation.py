@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from ._targets import Rows, Targets
 
 class Initiation(ABC):
     """Base of the rules by which a `Tracker` begins tracks.
+
+    Attributes:
+        points: detections of which a new track is made.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -28,6 +31,8 @@ class Initiation(ABC):
         ...         return targets.pack(Gaussian.of(space, mean, std=[1.0, 1.0, 0.1, 0.1])), np.arange(len(z))
     """
 
+    points: ClassVar[int] = 1
+
     @abstractmethod
     def begin(self, targets: Targets, sensor: Sensor, z: Array, context: Any) -> tuple[Rows, NDArray[np.int64]]:
         """The beliefs of new tracks at detections ``(K, k)``, and which detections they come from.
@@ -38,3 +43,15 @@ class Initiation(ABC):
             z: detections that no track explains, ``(K, k)``.
             context: context of the sensor, as checked.
         """
+
+    def step(
+        self, memory: Any, targets: Targets, t: float, sensor: Sensor, z: Array, context: Any
+    ) -> tuple[Rows, NDArray[np.int64], Any]:
+        """`begin`, and the memory for the next scan, for rules that remember detections of earlier scans.
+
+        Args:
+            memory: what the step before gave; None in the first. It must not be changed.
+            targets, sensor, z, context: as for `begin`.
+            t: time of the scan [s].
+        """
+        return *self.begin(targets, sensor, z, context), memory

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from ...core.settings import Count, Fraction, Interval, settings
-from ._doubles import double_trees
+from ._doubles import double_trees, doubles_of
 from ._histories import Histories
-from ._hypotheses import Choices, Forest, decided, grown, lengthened, parted, pruned, without
+from ._hypotheses import Choices, Forest, best, decided, grown, lengthened, parted, pruned, without
 from ._state import (
     COASTING,
     CONFIRMED,
@@ -101,29 +101,35 @@ class TrackTrees:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
 
     def step(self, state: Histories, scan: Scan, fresh: Any) -> Histories:
-        leaves, forest, path, new = self._grown(self.predict(state, scan.t), scan)
+        leaves, forest, path, new, P = self._grown(self.predict(state, scan.t), scan)
         leaves, ends = self._managed(leaves, new)
         relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score, 0.0), 0.0)
         forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
         forest = parted(decided(forest, path[:, self.settings.depth, 0]))
-        if (doubles := self._doubles(leaves, forest, new)).any():
+        doubles, merged, doubts = self._doubles(leaves, forest, new, P)
+        leaves = replace(leaves, merged=merged, doubts=doubts)
+        if doubles.any():
             forest = parted(pruned(without(forest, doubles, relief), relief, 0.0, self.settings.hypotheses))
         return state.settled(leaves, forest, path, new, scan, fresh)
 
-    def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any]:
-        """What leaves may become in this scan, the hypotheses over that, their paths, and which of them are new."""
+    def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any, Any]:
+        """What leaves may become in this scan, the hypotheses over that, their paths, which are new, P_D P_G."""
         parts, before = self.parts, state.leaves
         found = sighted(parts.targets, parts.gate, before.rows, scan)
-        rows, which = parts.initiation.begin(parts.targets, scan.detector.sensor, scan.z, scan.context)
+        rows, which, memory = parts.initiation.step(
+            before.memory, parts.targets, scan.t, scan.detector.sensor, scan.z, scan.context
+        )
         keys = before.ids.min(initial=0) - 1 - which
-        leaves = children(before, found, scan, newborn(rows, scan.places[which], keys, scan.t, self.management.start))
+        new = newborn(rows, scan.places[which], keys, scan.t, self.management.start, parts.initiation.points)
+        leaves = replace(children(before, found, scan, new), memory=memory)
         missed = np.where(found.seen > 0.0, np.log1p(-found.P), 0.0)
         parents = np.concatenate([np.arange(len(missed)), found.pairs.rows])
         begins = np.full(len(scan.z), -1, np.int64)
         begins[which] = len(parents) + np.arange(len(which))
         choices = Choices(found.pairs, found.w - missed[found.pairs.rows], missed, begins)
         forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
-        return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents)
+        P = np.concatenate([found.P[parents], np.zeros(count - len(parents))])
+        return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents), P
 
     def _managed(self, leaves: State, new: Any) -> tuple[State, Any]:
         """The leaves with their status, and which of them end."""
@@ -132,11 +138,19 @@ class TrackTrees:
         status = np.where(confirmed, np.where(leaves.source >= 0, CONFIRMED, COASTING), TENTATIVE)
         return replace(leaves, status=status), self.management.delete(evidence) & ~new
 
-    def _doubles(self, leaves: State, forest: Forest, new: Any) -> Any:
-        """The leaves of trees that say the same as a better one; the new ones among themselves."""
-        kinds = (new, ~new)
-        old, born = (double_trees(self.targets, self.parts.twins, leaves, forest, which) for which in kinds)
-        return old | born
+    def _doubles(self, leaves: State, forest: Forest, new: Any, P: Any) -> tuple[Any, dict[int, int], Any]:
+        """The leaves of trees that say the same as a better one; of those that go on with it, its number; and doubts.
+
+        New ones are compared among themselves.
+        """
+        born = double_trees(self.targets, self.parts.twins, leaves, forest, new)
+        shown = best(forest)
+        shown = shown[~new[shown]]
+        seen = leaves.source[shown] >= 0
+        counts = lambda i, j: (float(seen[i]) + float(seen[j]), float(min(P[shown[i]], P[shown[j]])))
+        found = doubles_of(self.targets, self.parts.merging, leaves[shown], counts)
+        ids = leaves.ids[shown]
+        return born | np.isin(leaves.ids, ids[list(found.into)]), found.numbers(ids), found.doubts
 
     def tracks(self, state: Histories) -> Tracks:
         return state.shown(self.targets)

@@ -11,6 +11,7 @@ from ...core import Gaussian, Mixture, Sensor
 from ...core.arrays import Array
 from ...core.settings import Count, settings
 from ...core.weights import log_sum_exp
+from ._laplace import explained, mode, offsets, squares
 from ._targets import Rows, Targets
 from .initiation import Initiation
 
@@ -77,34 +78,21 @@ class OnePoint(Initiation):
 
     def _mode(self, birth: Gaussian, h: Any, z: Array, context: Any) -> tuple[Array, Array, Array, Array]:
         """Mean and covariance of each detection's track ``(K, ...)``, whether it was found, and its log-density."""
-        starts = _starts(birth)
+        information = np.asarray(np.linalg.inv(birth.cov), np.float64)
+
+        def cost(x: Array) -> tuple[Array, Array, Array]:
+            square, gradient, A = squares(*explained(h, x, z, context))
+            e = np.asarray(birth.space.minus(x, birth.mean))
+            return square + np.einsum("...i,ij,...j", e, information, e), gradient + e @ information, information + A
+
+        starts = np.asarray(birth.space.plus(birth.mean, offsets(birth)))
         x = np.broadcast_to(starts[:, None], (len(starts), len(z), birth.space.size)).copy()
-        least = np.full(x.shape[:-1], np.inf)
-        best, information = x, np.asarray(np.linalg.inv(birth.cov), np.float64)
-        with np.errstate(all="ignore"):
-            damping = np.full(x.shape[:-1], 1e-6)
-            for _ in range(self.rounds):
-                cost, gradient, A = _cost(birth, information, h, x, z, context)
-                better = cost < least
-                best, least = np.where(better[..., None], x, best), np.where(better, cost, least)
-                damping = np.where(better, damping * 0.2, damping * 10.0)
-                _, gradient, A = _cost(birth, information, h, best, z, context)
-                scale = np.maximum(np.einsum("...ii->...i", A), 1e-300)
-                broken: Any = ~np.isfinite(A).all((-1, -2)) | ~np.isfinite(gradient).all(-1)
-                A = np.where(broken[..., None, None], np.eye(A.shape[-1]), A)
-                A = A + damping[..., None, None] * scale[..., None] * np.eye(A.shape[-1])
-                step = np.linalg.solve(A, np.where(broken[..., None], 0.0, gradient)[..., None])[..., 0]
-                x = np.asarray(birth.space.plus(best, -step))
-            choice = np.where(np.isfinite(least), least, np.inf).argmin(0)
-            mean = best[choice, np.arange(len(z))]
-            cost, _, A = _cost(birth, information, h, mean, z, context)
-            fine: Any = np.isfinite(A).all((-1, -2)) & np.isfinite(least.min(0))
-            A = np.where(fine[:, None, None], A, np.eye(A.shape[-1]))
-            R = np.broadcast_to(np.asarray(h.noise(mean, context)), (len(z), z.shape[-1], z.shape[-1]))
-            R = np.where(fine[:, None, None], R, np.eye(z.shape[-1]))
+        mean, least, A, fine = mode(birth.space, cost, x, self.rounds)
+        R = explained(h, mean, z, context)[2]
+        R = np.where(fine[:, None, None], R, np.eye(z.shape[-1]))
         volumes = [np.linalg.slogdet(each)[1] for each in (R, birth.cov, A)]
-        logs = -0.5 * (np.where(fine, cost, np.inf) + sum(volumes) + R.shape[-1] * np.log(2.0 * np.pi))
-        return mean, np.linalg.inv(A), fine, logs
+        logs = -0.5 * (np.where(fine, least, np.inf) + sum(volumes) + R.shape[-1] * np.log(2.0 * np.pi))
+        return mean, np.asarray(np.linalg.inv(A), np.float64), fine, logs
 
 
 def weighed_all(
@@ -133,25 +121,3 @@ def _updated(
     logs, status = targets.update(rows, sensor, z[which], context)
     good = np.flatnonzero(status == ACCEPTED)
     return rows[good], which[good], owners[good], logs[good]
-
-
-def _starts(birth: Gaussian) -> Array:
-    """Points at the mean, and a third and one standard deviation from it along each component, ``(S, n)``."""
-    axes = np.sqrt(np.diagonal(birth.cov))[:, None] * np.eye(birth.space.dim)
-    steps = np.concatenate([np.zeros((1, birth.space.dim)), *(c * axes for c in (1.0, -1.0, 0.33, -0.33))])
-    return np.asarray(birth.space.plus(birth.mean, steps))
-
-
-def _cost(birth: Gaussian, information: Array, h: Any, x: Array, z: Array, context: Any) -> tuple[Array, Array, Array]:
-    """Half the squared deviations from birth and reading, their gradient, and the Gauss-Newton matrix."""
-    y = np.asarray(h.reading.minus(h.observe(x, context), z))
-    H, R = np.asarray(h.linearize(x, context)), np.asarray(h.noise(x, context))
-    R = np.broadcast_to(R, (*y.shape, y.shape[-1]))
-    broken: Any = ~np.isfinite(R).all((-1, -2))
-    W = np.linalg.inv(np.where(broken[..., None, None], np.eye(y.shape[-1]), R))
-    e = np.asarray(birth.space.minus(x, birth.mean))
-    Wy = np.einsum("...ij,...j->...i", W, y)
-    cost = np.einsum("...i,...i", y, Wy) + np.einsum("...i,ij,...j", e, information, e)
-    gradient = np.einsum("...ia,...i->...a", H, Wy) + e @ information
-    A = information + np.einsum("...ia,...ij,...jb->...ab", H, W, H)
-    return np.where(broken, np.inf, cost), gradient, A

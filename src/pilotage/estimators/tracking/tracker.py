@@ -7,14 +7,15 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError, ShapeError
-from ...core.settings import Fraction, Interval, Natural, NonNegative, instance, instances, setting
+from ...core.settings import Fraction, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
+from ._assembly import directions, living, merging
 from ._independent import Independent
 from ._rehearsal import rehearse
 from ._state import Hypotheses, Method, Parts, Scan
@@ -25,11 +26,12 @@ from .gate import Gate
 from .gnn import GNN
 from .initiation import Initiation
 from .management import Management
+from .merging import Merging
 from .one_point import OnePoint
+from .reidentification import Reidentification
+from .splitting import Splitting
 from .sprt import ScoreTest
 from .tracks import Tracks, following
-
-Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
 
 class Tracker:
@@ -56,8 +58,10 @@ class Tracker:
         management: when tracks are confirmed and end; a `ScoreTest` by default.
         threshold: a track begins at a detection that comes from others with less than this probability; for an
             association, not for several hypotheses.
-        merge: of two tracks that say the same, only the better one goes on: where the mean of one is within the
-            ellipsoid of this probability around the other, over all components. 0 for never.
+        merge: when two tracks follow one target, of which the older one goes on; or the probability of its ellipsoid.
+            0 for never.
+        split: how targets are found that come out of others; None for never.
+        reidentify: how lost targets are found again; None for never.
         lag: how late scans may arrive [s]: they are put in their place, and later ones processed again.
         history: tracks of how many past scans are kept, for `past`.
 
@@ -94,7 +98,9 @@ class Tracker:
         gate: Gate | float = Gate(),  # noqa: B008  # frozen
         management: Management | None = None,
         threshold: float = 0.5,
-        merge: float = 0.1,
+        merge: Merging | float = 0.1,
+        split: Splitting | None = None,
+        reidentify: Reidentification | None = None,
         lag: float = 0.0,
         history: int = 0,
     ) -> None:
@@ -103,15 +109,19 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
+        doubles = merging(merge)
         parts = Parts(
             Targets(ungated(filter)),
             gate if isinstance(gate, Gate) else Gate(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            Gate(merge) if setting(merge, Merge, "merge of Tracker") > 0.0 else None,
+            None if doubles is None else doubles.gate,
+            doubles,
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
-        self._method = method(GNN() if association is None else association, parts, threshold)
+        self._method: Method = method(GNN() if association is None else association, parts, threshold)
+        if split is not None or reidentify is not None:
+            self._method = living(self._method, parts, reidentify, split)
         self.lag = setting(lag, NonNegative, "lag of Tracker")
         self._state: Any = None
         self._tracks = self._before = self._method.tracks(self._method.none(math.nan))
@@ -135,7 +145,14 @@ class Tracker:
         return self._tracks
 
     def update(
-        self, detections: Any, t: float, *, detector: str | None = None, context: Any = None, begins: Any = None
+        self,
+        detections: Any,
+        t: float,
+        *,
+        detector: str | None = None,
+        context: Any = None,
+        begins: Any = None,
+        features: Any = None,
     ) -> Tracks:
         """Take in a scan; the tracks after the latest one.
 
@@ -146,27 +163,35 @@ class Tracker:
             detector: name of its detector, where there are several.
             context: context of the sensor.
             begins: whether tracks may begin at each detection, ``(K,)``; at all by default. Not with `MHT` and `PMBM`.
+            features: how each detection looks, for `Reidentification`: ``(K, d)``; rows of NaN are not known.
 
         Raises:
-            ShapeError: when detections do not fit the sensor. The tracks are as before.
+            ShapeError: when detections or features do not fit. The tracks are as before.
             PilotageError: when the scan is earlier than `lag` allows.
         """
         one = self._detector(detector)
         z, places = one.scan(detections)
-        scan = Scan(self._time(t), one, z, places, one.context(context), {}, self._begins(begins, detections, places))
+        begins = self._begins(begins, detections, places)
+        looks = None if features is None else directions(features, len(detections))
+        scan = Scan(self._time(t), one, z, places, one.context(context), {}, begins, looks)
         later, fresh = list[Scan](), self._numbers.__next__
         state, past = self._state, list(self._past)
         while past and state is not None and scan.t < state.t:
             state, before = past.pop()
             later.append(before)
+        merged = dict[int, int]()
         for each in [scan, *reversed(later)]:
             past.append((state, each))
             state = self._method.step(self._method.none(each.t) if state is None else state, each, fresh)
+            if later:
+                merged |= self._method.tracks(state)._links.merged
         assert state is not None
         self._state, self._past = state, deque(past)
         while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
             self._past.popleft()
         self._before, self._tracks = self._tracks, following(self._method.tracks(state), self._tracks)
+        if later:
+            self._tracks._links = replace(self._tracks._links, merged=merged)
         if self._shown is not None:
             self._shown.append(self._tracks)
         return self._tracks
@@ -188,11 +213,14 @@ class Tracker:
             t: their time [s], that of the latest scan.
 
         Raises:
-            PilotageError: when they are of another time, or the tracker has several hypotheses or a lag.
+            PilotageError: when they are of another time, or the tracker has several hypotheses, a lag, splits or
+                re-identification.
         """
         targets, state = self._method.targets, self._state
         if self.lag > 0.0 or not isinstance(self._method, Independent):
-            raise PilotageError("a tracker of several hypotheses or with a lag takes no beliefs of others")
+            raise PilotageError(
+                "a tracker of several hypotheses, with a lag, splits or re-identification takes no beliefs of others"
+            )
         if not targets.alone and not all(isinstance(each, Mixture) for each in beliefs.values()):
             raise PilotageError("beliefs are Gaussian, the filter has several models; give mixtures of its modes")
         if state is None or t != state.t:
@@ -205,10 +233,16 @@ class Tracker:
         self._tracks = following(self._method.tracks(self._state), self._before)
 
     def past(self, id: int) -> list[tuple[float, Any]]:
-        """Time and belief of a track after each of the last scans; see `history`."""
+        """Time and belief of a track after each of the last scans; see `history`.
+
+        A track that was found again has what it had before, and under the number that it had meanwhile; one that came
+        out of another has what that had before.
+        """
         if self._shown is None:
             raise SettingError("history of Tracker is 0; give the number of scans that are kept")
-        return [(tracks.t, tracks.of(id).belief) for tracks in self._shown if (tracks.ids == id).any()]
+        names = self.tracks._links.lineage(id)
+        found = ((tracks, next((name for name in names if (tracks.ids == name).any()), None)) for tracks in self._shown)
+        return [(tracks.t, tracks.of(name).belief) for tracks, name in found if name is not None]
 
     def run(self, *scans: Scans) -> TrackTable:
         """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
@@ -291,7 +325,9 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
         return association.method(parts)
     rule = instance(association, Association, "Tracker")
     management = parts.management or ScoreTest()
-    return Independent(parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins)
+    return Independent(
+        parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins, parts.merging
+    )
 
 
 def table(tracks: list[Tracks], space: Space) -> TrackTable:

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.arrays import Array
+from ._links import NONE, Links
 from .cardinality import Cardinality
+from .events import Standing, TrackEvent, events_between
 
 
 class Packed(Protocol):
@@ -31,6 +33,20 @@ class TrackStatus(enum.IntEnum):
     """It is a target that was not detected in the last scan."""
     DELETED = 3
     """It is no longer tracked; see `Tracks.deleted`."""
+
+
+Snapshot = tuple[Any, Any, Links]
+"""Numbers and status of tracks, and the ties between them."""
+
+
+def confirmed(status: Any) -> Any:
+    """Whether tracks of that status are targets."""
+    return np.asarray((status == TrackStatus.CONFIRMED) | (status == TrackStatus.COASTING))
+
+
+def standing(ids: Any, status: Any, links: Links) -> Standing:
+    """The tracks, as far as events tell of them."""
+    return Standing(ids, ids[confirmed(status)], links)
 
 
 class Tracks:
@@ -76,10 +92,13 @@ class Tracks:
         source: Any,
         gone: Any,
         cardinality: Cardinality | None = None,
+        links: Links | None = None,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
         self.born, self.seen, self.source, self.gone = born, seen, source, gone
+        self._links = NONE if links is None else links
+        self._earlier: Snapshot | None = None
         self.cardinality = Cardinality(existence) if cardinality is None else cardinality
         self._before: Tracks | None = None
 
@@ -97,7 +116,14 @@ class Tracks:
     @property
     def confirmed(self) -> Any:
         """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
-        return np.asarray((self.status == TrackStatus.CONFIRMED) | (self.status == TrackStatus.COASTING))
+        return confirmed(self.status)
+
+    @property
+    def events(self) -> list[TrackEvent]:
+        """What happened to the tracks since the scan before; nothing for tracks that are only predicted."""
+        if self._earlier is None:
+            return []
+        return events_between(standing(*self._earlier), standing(self.ids, self.status, self._links))
 
     @property
     def belief(self) -> Any:
@@ -146,6 +172,7 @@ class Track:
         age: seconds since its first detection.
         seen: time of its last detection [s].
         source: place in the last scan of the detection that it took; -1 for none.
+        parent: number of the track that it came out of; None for most. See `Splitting`.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -168,6 +195,7 @@ class Track:
         self.id, self.status = int(tracks.ids[row]), TrackStatus(int(tracks.status[row])) if status is None else status
         self.existence, self.seen = float(tracks.existence[row]), float(tracks.seen[row])
         self.age, self.source = float(tracks.t - tracks.born[row]), int(tracks.source[row])
+        self.parent = tracks._links.parents.get(self.id)
 
     @property
     def belief(self) -> Any:
@@ -179,7 +207,8 @@ class Track:
 
 
 def following(tracks: Tracks, before: Tracks) -> Tracks:
-    """These tracks, which know those of the scan before where some ended."""
+    """These tracks, which know those of the scan before: for events their numbers, and all where some ended."""
+    tracks._earlier = before.ids, before.status, before._links
     if len(tracks.gone):
         tracks._before = object.__new__(Tracks)
         vars(tracks._before).update(vars(before), _before=None)  # so that memory holds no chain of all scans
