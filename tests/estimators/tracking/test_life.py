@@ -497,3 +497,10 @@ def test_tracks_of_others_tell_no_events() -> None:
     """`Tracks` that were made by hand, as by a fuser, have none."""
     assert Tracker(KF(CAR, dt=1.0), RADAR, BIRTH).tracks.events == []
     assert isinstance(Tracker(KF(CAR, dt=1.0), RADAR, BIRTH).tracks, Tracks)
+
+
+def test_detections_that_begin_no_track_with_reidentification() -> None:
+    """The mask of detections that may begin tracks reaches the association under what happens to tracks later."""
+    belief = Gaussian.of(CAR.state, std=[100.0, 100.0, 5.0, 5.0])
+    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX), belief, reidentify=Reidentification())
+    assert len(tracker.update([[0.0, 0.0], [30.0, 0.0]], 0.0, begins=np.array([True, False])).ids) == 1

@@ -17,6 +17,7 @@ from ...core.settings import Fraction, Natural, NonNegative, instance, instances
 from .._clock import AGE
 from ._assembly import directions, living, merging
 from ._independent import Independent
+from ._life import Living
 from ._rehearsal import rehearse
 from ._state import Hypotheses, Method, Parts, Scan
 from ._targets import Targets
@@ -162,7 +163,8 @@ class Tracker:
                 among them.
             detector: name of its detector, where there are several.
             context: context of the sensor.
-            begins: whether tracks may begin at each detection, ``(K,)``; at all by default. Not with `MHT` and `PMBM`.
+            begins: whether tracks may begin at each detection, ``(K,)``; at all by default. Not with methods of
+                several hypotheses and of random sets.
             features: how each detection looks, for `Reidentification`: ``(K, d)``; rows of NaN are not known.
 
         Raises:
@@ -289,8 +291,12 @@ class Tracker:
     def _begins(self, begins: Any, detections: Any, places: Any) -> Any:
         if begins is None:
             return None
-        if not isinstance(self._method, Independent):
-            raise PilotageError("begins is given; MHT and PMBM weigh themselves where tracks begin, so leave it out")
+        method = self._method.method if isinstance(self._method, Living) else self._method
+        if not isinstance(method, Independent):
+            raise PilotageError(
+                "begins is given; methods of several hypotheses and of random sets weigh themselves where tracks begin, "
+                "so leave it out"
+            )
         may, n = np.asarray(begins), len(detections)
         if may.shape != (n,) or may.dtype != np.bool_:
             raise ShapeError(f"begins have shape {may.shape} of {may.dtype}; expected ({n},) of bool, one a detection")
