@@ -83,7 +83,11 @@ def test_events_lead_from_one_scan_to_the_next(association: str, reidentify: Any
     )  # fmt: skip
     alive, sure = set[int](), set[int]()
     for k in order:
-        tracks = tracker.update(given[k] if k < 20 or k > 30 else [], float(k))
+        before, tracks = tracker.tracks, tracker.update(given[k] if k < 20 or k > 30 else [], float(k))
+        ended = [event.id for event in tracks.events if event.kind in (EventKind.DELETED, EventKind.MERGED)]
+        assert [(track.id, track.status) for track in tracks.deleted] == [
+            (id, TrackStatus.DELETED) for id in before.ids.tolist() if id in ended
+        ]
         for event in tracks.events:
             if event.kind in (EventKind.BORN, EventKind.REIDENTIFIED):
                 assert event.id not in alive

@@ -212,7 +212,6 @@ def test_tracks_need_enough_messages_and_end_with_those_of_the_sources() -> None
         found = all.update(one.update(np.zeros((0, 2)), float(t)), source="one")
         assert len(found) == len(one.tracks)
         assert all.tracks.status.tolist() == [TrackStatus.COASTING] * len(found)
-    assert found.gone.tolist() == [1]
     assert [(track.id, track.status) for track in found.deleted] == [(1, TrackStatus.DELETED)]
 
 

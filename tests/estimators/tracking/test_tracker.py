@@ -297,15 +297,14 @@ def test_a_track_begins_tentative_is_confirmed_coasts_and_ends(management: str, 
     tracks = tracker.update([], 8.0)
     assert tracks.track(0).status is TrackStatus.COASTING and len(tracks) == 1
     assert [t for t, _ in tracker.past(1)] == [4.0, 5.0, 6.0, 7.0, 8.0]
-    gone = [tracks]
-    while len(gone[-1].ids):
-        gone.append(tracker.update([], 8.0 + len(gone)))
-        assert len(gone) < 40
-    assert gone[-1].gone.tolist() == [1] and not len(gone[-1])
-    (ended,) = gone[-1].deleted
+    coasting = [tracks]
+    while len(coasting[-1].ids):
+        coasting.append(tracker.update([], 8.0 + len(coasting)))
+        assert len(coasting) < 40
+    (ended,) = coasting[-1].deleted
     assert (ended.id, ended.status, ended.seen) == (1, TrackStatus.DELETED, 7.0)
-    np.testing.assert_array_equal(ended.belief.mean, gone[-2].of(1).belief.mean)
-    assert not any(tracks.deleted for tracks in gone[:-1]) and not tracker.update([], 99.0).deleted
+    np.testing.assert_array_equal(ended.belief.mean, coasting[-2].of(1).belief.mean)
+    assert not any(tracks.deleted for tracks in coasting[:-1]) and not tracker.update([], 99.0).deleted
     again = tracker.update([[30.0, 30.0]], 100.0)
     assert again.ids.tolist() == [2]
 

@@ -110,8 +110,7 @@ class Histories:
         before = confirmed(self.leaves, best(self.forest))
         ids = handed_over(leaves.ids, path, confirmed(leaves, shown), self.leaves.ids[before], self.path[before])
         after, waiting = numbered(replace(leaves, ids=ids), shown, new[kept], self.waiting, scan, fresh)
-        gone = np.setdiff1d(self.leaves.ids[self.leaves.ids > 0], after.ids)
-        return Histories(replace(after, gone=gone), forest, path, waiting)
+        return Histories(after, forest, path, waiting)
 
     def shown(self, targets: Targets) -> Tracks:
         """The tracks of the best hypothesis, in the order of their numbers."""

@@ -46,7 +46,7 @@ class Independent:
             state, taken, counts = self._associated(state, scan)
             state = self._managed(state, counts)
         else:
-            state = state.changed(gone=state.ids, merged=None)
+            state = state.changed(merged=None)
         free = np.flatnonzero((taken < self.threshold) & (True if scan.begins is None else scan.begins))
         if len(free) or state.memory:
             state = self._begun(state, scan, free, fresh)
@@ -99,7 +99,7 @@ class Independent:
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         now = (state.hits & np.uint64(1)) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
-        state = state.changed(status=status, gone=ids[ends], merged=doubles.numbers(ids), doubts=doubles.doubts)
+        state = state.changed(status=status, merged=doubles.numbers(ids), doubts=doubles.doubts)
         if not ends.any():
             return state
         return state[np.flatnonzero(~ends)]

@@ -124,7 +124,7 @@ class Living:
         merged = {names.get(i, i): names.get(j, j) for i, j in tracks._links.merged.items()}
         tracks._links = Links(merged, state.parents, {old: new for new, old in names.items()})
         if names:
-            tracks.ids, tracks.gone = named(tracks.ids), named(np.asarray(tracks.gone))
+            tracks.ids = named(tracks.ids)
             born = zip(tracks.ids.tolist(), tracks.born.tolist(), strict=True)
             tracks.born = np.array([state.born.get(i, t) for i, t in born])
         return tracks
@@ -212,7 +212,7 @@ class Living:
     def _kept(self, state: Lives, now: Tracks) -> Lives:
         """The state without what is remembered of tracks that are no more."""
         shown = set(now.ids.tolist())
-        named = shown | set(np.asarray(now.gone).tolist())
+        named = shown | set(now._links.merged)
         known = shown | set(state.lost.ids.tolist())
         only = lambda those, ids: {id: value for id, value in those.items() if id in ids}
         return replace(

@@ -176,10 +176,9 @@ class RandomSetFilter:
         leaves, weights = self._few(*self._grown(sight, masses, scan, lowest), lowest - 1 - len(scan.z))
         shown = np.flatnonzero((leaves.ids > 0) | (leaves.existence >= own.begin))
         leaves, waiting = numbered(leaves, shown, leaves.ids < lowest, state.waiting, scan, fresh)
-        gone = np.setdiff1d(state.leaves.ids[state.leaves.ids > 0], leaves.ids)
         rest = replace(sight.poisson, weights=sight.poisson.weights * masses.undetected)
         rest = rest.kept(self.targets, own.faint, own.components)
-        return Components(replace(leaves, gone=gone), weights, rest, masses.known, waiting)
+        return Components(leaves, weights, rest, masses.known, waiting)
 
     def _grown(self, sight: Sight, masses: Masses, scan: Scan, lowest: int) -> tuple[State, Array]:
         """The beliefs after the scan that have some weight; tracks that begin have keys below the lowest number."""

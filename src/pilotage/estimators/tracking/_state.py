@@ -19,11 +19,13 @@ from .gate import Gate, Pairs
 from .initiation import Initiation
 from .management import Evidence, Management
 from .merging import Merging
-from .tracks import Tracks, TrackStatus
+from .tracks import COASTING as COASTING
+from .tracks import CONFIRMED as CONFIRMED
+from .tracks import TENTATIVE as TENTATIVE
+from .tracks import Tracks
 
 SURE = 1.0 - 1e-12
 """Existence at most: what is 1 to rounding would stay so for ever."""
-TENTATIVE, CONFIRMED, COASTING = (int(TrackStatus[name]) for name in ("TENTATIVE", "CONFIRMED", "COASTING"))
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class State:
     Attributes:
         t: time [s].
         rows: beliefs.
-        ids, status, existence, born, seen, source, gone: as those of `Tracks`.
+        ids, status, existence, born, seen, source: as those of `Tracks`.
         score, best, hits, scans: as those of `Evidence`.
         merged: of tracks that ended in the last scan, the track of the same target that goes on; by number.
         memory: of the `Initiation`.
@@ -52,7 +54,6 @@ class State:
     best: Array
     hits: Any
     scans: Any
-    gone: Any
     merged: Any = None
     memory: Any = None
     doubts: Any = field(default_factory=dict[tuple[int, int], float])
@@ -84,7 +85,7 @@ class State:
         """The tracks as users see them, with the distribution of their number where it is not that of existence."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
-            self.gone, cardinality, Links(self.merged) if self.merged else None,
+            cardinality=cardinality, links=Links(self.merged) if self.merged else None,
         )  # fmt: skip
 
 
@@ -155,7 +156,7 @@ def nothing(targets: Targets, t: float) -> State:
     """No tracks."""
     whole, real = np.zeros(0, np.int64), np.zeros(0)
     bits = np.zeros(0, np.uint64)
-    return State(t, targets.none(), whole, whole, real, real, real, whole, real, real, bits, whole, whole)
+    return State(t, targets.none(), whole, whole, real, real, real, whole, real, real, bits, whole)
 
 
 def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
@@ -174,7 +175,7 @@ def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points:
     zero, time = np.zeros(count), np.full(count, t)
     return State(
         t, rows, ids, np.full(count, TENTATIVE), np.full(count, existence, np.float64), time, time, places, zero, zero,
-        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points), np.zeros(0, np.int64),
+        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points),
     )  # fmt: skip
 
 

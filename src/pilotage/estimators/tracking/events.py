@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._links import Links
+if TYPE_CHECKING:
+    from .tracks import Tracks
 
 
 class EventKind(enum.StrEnum):
@@ -54,34 +55,18 @@ class TrackEvent:
         return f"{self.id} {self.kind}" + ("" if self.other is None else f" ({self.other})")
 
 
-@dataclass(frozen=True)
-class Standing:
-    """The tracks at one time, as far as events tell of them.
-
-    Attributes:
-        ids: their numbers.
-        sure: the numbers of the confirmed ones.
-        links: the ties between them.
-    """
-
-    ids: Any
-    sure: Any
-    links: Links
-
-
-def events_between(before: Standing, after: Standing) -> list[TrackEvent]:
+def events_between(before: Tracks, after: Tracks) -> list[TrackEvent]:
     """The events that lead from some tracks to others, by kind and number."""
-    returned = _new(before.links.returned, after.links.returned)
+    links, earlier = after._links, before._links
+    returned = _new(earlier.returned, links.returned)
     known, now = np.union1d(before.ids, list(returned)), np.union1d(after.ids, list(returned.values()))
     ended = np.setdiff1d(before.ids, now).tolist()
-    merged = {id: into for id, into in after.links.merged.items() if id in ended}
+    merged = {id: into for id, into in links.merged.items() if id in ended}
+    sure = np.setdiff1d(after.ids[after.confirmed], [*before.ids[before.confirmed].tolist(), *returned])
     told: list[tuple[EventKind, Mapping[int, int | None]]] = [
         (EventKind.BORN, dict.fromkeys(np.setdiff1d(now, known).tolist())),
-        (
-            EventKind.CONFIRMED,
-            dict.fromkeys(np.setdiff1d(after.sure, np.union1d(before.sure, list(returned))).tolist()),
-        ),
-        (EventKind.SPLIT, _new(before.links.parents, after.links.parents)),
+        (EventKind.CONFIRMED, dict.fromkeys(sure.tolist())),
+        (EventKind.SPLIT, _new(earlier.parents, links.parents)),
         (EventKind.REIDENTIFIED, returned),
         (EventKind.MERGED, merged),
         (EventKind.DELETED, dict.fromkeys(id for id in ended if id not in merged)),

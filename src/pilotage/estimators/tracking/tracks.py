@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ...core.arrays import Array
 from ._links import NONE, Links
 from .cardinality import Cardinality
-from .events import Standing, TrackEvent, events_between
+from .events import EventKind, TrackEvent, events_between
 
 
 class Packed(Protocol):
@@ -35,18 +36,8 @@ class TrackStatus(enum.IntEnum):
     """It is no longer tracked; see `Tracks.deleted`."""
 
 
-Snapshot = tuple[Any, Any, Links]
-"""Numbers and status of tracks, and the ties between them."""
-
-
-def confirmed(status: Any) -> Any:
-    """Whether tracks of that status are targets."""
-    return np.asarray((status == TrackStatus.CONFIRMED) | (status == TrackStatus.COASTING))
-
-
-def standing(ids: Any, status: Any, links: Links) -> Standing:
-    """The tracks, as far as events tell of them."""
-    return Standing(ids, ids[confirmed(status)], links)
+TENTATIVE, CONFIRMED, COASTING = (int(TrackStatus[name]) for name in ("TENTATIVE", "CONFIRMED", "COASTING"))
+"""The statuses of tracks that go on, for arrays and compiled code."""
 
 
 class Tracks:
@@ -60,7 +51,6 @@ class Tracks:
         born: time of the first detection, ``(N,)`` [s].
         seen: time of the last detection, ``(N,)`` [s].
         source: place in the last scan of the detection that a track took; -1 for none, ``(N,)``.
-        gone: numbers of the tracks that ended in this scan; see `deleted`.
         cardinality: the distribution of the number of targets: that of the tracks; with `GMPHD`, `CPHD` and `LMB` of
             all targets, those not detected yet included.
 
@@ -90,40 +80,35 @@ class Tracks:
         born: Array,
         seen: Array,
         source: Any,
-        gone: Any,
+        *,
         cardinality: Cardinality | None = None,
         links: Links | None = None,
     ) -> None:
         self._targets, self._rows, self.t = targets, rows, t
         self.ids, self.status, self.existence = ids, status, existence
-        self.born, self.seen, self.source, self.gone = born, seen, source, gone
+        self.born, self.seen, self.source = born, seen, source
         self._links = NONE if links is None else links
-        self._earlier: Snapshot | None = None
         self.cardinality = Cardinality(existence) if cardinality is None else cardinality
         self._before: Tracks | None = None
 
     @property
-    def deleted(self) -> list[Track]:
-        """The tracks that ended in this scan, as they were after the one before, with status ``DELETED``.
-
-        Each comes once. Tentative ones are among them; `gone` are the numbers.
-        """
-        if self._before is None:
-            return []
-        which = np.flatnonzero(np.isin(self._before.ids, self.gone))
-        return [Track(self._before, int(i), TrackStatus.DELETED) for i in which]
-
-    @property
     def confirmed(self) -> Any:
         """Whether each track is a target: confirmed, or coasting; ``(N,)``."""
-        return confirmed(self.status)
+        return np.asarray((self.status == CONFIRMED) | (self.status == COASTING))
 
     @property
     def events(self) -> list[TrackEvent]:
         """What happened to the tracks since the scan before; nothing for tracks that are only predicted."""
-        if self._earlier is None:
+        return [] if self._before is None else events_between(self._before, self)
+
+    @property
+    def deleted(self) -> list[Track]:
+        """The tracks that `events` tell to be deleted or merged, as they were after the scan before."""
+        ended = {event.id for event in self.events if event.kind in (EventKind.DELETED, EventKind.MERGED)}
+        if self._before is None or not ended:
             return []
-        return events_between(standing(*self._earlier), standing(self.ids, self.status, self._links))
+        which = np.flatnonzero(np.isin(self._before.ids, list(ended)))
+        return [Track(self._before, int(i), TrackStatus.DELETED) for i in which]
 
     @property
     def belief(self) -> Any:
@@ -158,7 +143,7 @@ class Tracks:
         return int(self.confirmed.sum())
 
     def __repr__(self) -> str:
-        tentative = int((self.status == TrackStatus.TENTATIVE).sum())
+        tentative = int((self.status == TENTATIVE).sum())
         return f"<Tracks at t = {self.t:g} s: {len(self)} confirmed, {tentative} tentative>"
 
 
@@ -207,9 +192,7 @@ class Track:
 
 
 def following(tracks: Tracks, before: Tracks) -> Tracks:
-    """These tracks, which know those of the scan before: for events their numbers, and all where some ended."""
-    tracks._earlier = before.ids, before.status, before._links
-    if len(tracks.gone):
-        tracks._before = object.__new__(Tracks)
-        vars(tracks._before).update(vars(before), _before=None)  # so that memory holds no chain of all scans
+    """These tracks, which know those of the scan before."""
+    tracks._before = copy(before)
+    tracks._before._before = None  # so that memory holds no chain of all scans
     return tracks

@@ -265,8 +265,8 @@ def test_a_track_begins_coasts_and_ends() -> None:
     tracker.update([], -1.0)
     assert still(tracker, "111") == [["TENTATIVE"], ["TENTATIVE"], ["CONFIRMED"]]
     tracks = [tracker.update([], 0.2 + 0.1 * k) for k in range(1, 4)]
-    assert [one.gone.tolist() for one in tracks] == [[], [], [1]]
-    assert [[track.status.name for track in one.deleted] for one in tracks] == [[], [], ["DELETED"]]
+    assert [[(track.id, track.status.name) for track in one.deleted] for one in tracks] == [[], [], [(1, "DELETED")]]
+    assert [[str(event) for event in one.events] for one in tracks] == [[], [], ["1 deleted"]]
     assert still(BoxTracker(SORT()), "01011")[1:] == [["TENTATIVE"], [], ["TENTATIVE"], ["TENTATIVE"]]
 
 

@@ -12,11 +12,11 @@ import math
 
 from ....models.trace import driver
 from .._assignment import assign_pairs
+from ..tracks import COASTING, CONFIRMED, TENTATIVE
 
 COV, BORN, SEEN, SCORE, KEPT, PAST, COUNT = 8, 20, 21, 22, 23, 43, 59
 NARROW, WIDE = 23, 60
 ID, STATUS, SOURCE, STREAK, MISSES, WHOLE = 0, 1, 2, 3, 4, 5
-TENTATIVE, CONFIRMED, COASTING = 0, 1, 2
 READING, ACCEL, GROWTH, WANDER, SPEED, SURE, DOUBTFUL, BEGIN, PATIENCE, HITS, OBSERVED, RENEWED = range(12)
 LARGEST = 1e9
 """Pixels at most, so that no product overflows."""
@@ -42,12 +42,12 @@ def step_boxes(t, dt, p, stages, rows, whole, boxes, scores, new, entire, z, roo
         z: room ``(K, 4)``.
         room, places: room ``(2, K)``, ``(4, K)``, for the assignment.
         costs: room for N K pairs, and N more.
-        links: room ``(6, more than N K and N and K)``: columns of pairs, starts, choices, boxes of tracks, grades of
-            boxes, and numbers of the tracks that end.
-        counts: number of the next track, scans so far, and, as a result, how many tracks ended.
+        links: room ``(5, more than N K and N and K)``: columns of pairs, starts, choices, boxes of tracks, and grades
+            of boxes.
+        counts: number of the next track, and scans so far.
     """
     n, k = rows.shape[0], boxes.shape[0]
-    match, grade, gone = links[3], links[4], links[5]
+    match, grade = links[3], links[4]
     for j in range(k):
         grade[j] = graded(boxes[j], scores[j], p, z[j])
         if grade[j] < -1:
@@ -75,14 +75,11 @@ def step_boxes(t, dt, p, stages, rows, whole, boxes, scores, new, entire, z, roo
         else:
             entire[i, SOURCE], entire[i, STREAK] = -1, 0
             entire[i, MISSES] += 1
-    counts[2] = 0
     left = 0
     for i in range(n):
         fickle = entire[i, STATUS] == TENTATIVE and p[RENEWED] == 0.0
         lost = match[i] < 0 and (fickle or t - new[i, SEEN] > p[PATIENCE] + 1e-9)
         if lost:
-            gone[counts[2]] = entire[i, ID]
-            counts[2] += 1
             continue
         if match[i] < 0 and entire[i, STATUS] != TENTATIVE:
             entire[i, STATUS] = COASTING

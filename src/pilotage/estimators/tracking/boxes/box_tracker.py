@@ -80,9 +80,9 @@ class BoxTracker:
         self.recipe = parts
         self._settings, self._stages = parts.numbers
         self._rows, self._whole = np.empty((0, WIDE if parts.remembers else NARROW)), np.empty((0, WHOLE), np.int64)
-        self._counts, self.t = np.array([1, 0, 0]), math.nan
-        self._costs, self._links = np.empty(64), np.empty((6, 64), np.int64)
-        self.tracks = self._shown(np.empty(0, np.int64))
+        self._counts, self.t = np.array([1, 0]), math.nan
+        self._costs, self._links = np.empty(64), np.empty((5, 64), np.int64)
+        self.tracks = self._shown()
 
     def update(self, boxes: Any, t: float, *, scores: Any = None, camera: Any = None) -> Tracks:
         """Take in a scan; the tracks after it.
@@ -116,7 +116,7 @@ class BoxTracker:
                 "0; drop the box, or give NaN in all of it for none"
             )
         self._rows, self._whole, self._counts, self.t = new[:left], whole[:left], counts, t
-        self.tracks = following(self._shown(self._links[5, : counts[2]].copy()), self.tracks)
+        self.tracks = following(self._shown(), self.tracks)
         return self.tracks
 
     def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
@@ -146,11 +146,11 @@ class BoxTracker:
             found[t] = tracks, boxes
         return table(found, coasting)
 
-    def _shown(self, gone: Any) -> Tracks:
+    def _shown(self) -> Tracks:
         rows, whole = self._rows, self._whole
         return Tracks(
             BELIEFS, rows, self.t, whole[:, ID], whole[:, STATUS], rows[:, SCORE], rows[:, BORN], rows[:, SEEN],
-            whole[:, SOURCE], gone,
+            whole[:, SOURCE],
         )  # fmt: skip
 
     def _time(self, t: float) -> float:
@@ -163,7 +163,7 @@ class BoxTracker:
         """Memory that compiled code uses within a scan."""
         if n * k + n + k + 1 > len(self._costs):
             more = 2 * (n * k + n + k + 1)
-            self._costs, self._links = np.empty(more), np.empty((6, more), np.int64)
+            self._costs, self._links = np.empty(more), np.empty((5, more), np.int64)
 
     def __repr__(self) -> str:
         return f"<BoxTracker: {self.tracks!r}>"

@@ -13,11 +13,10 @@ from ....core.arrays import Array
 from .._doubles import doubled
 from .._targets import Rows, Targets
 from ..gate import Gate
-from ..tracks import Tracks, TrackStatus
+from ..tracks import COASTING, CONFIRMED, TENTATIVE, Tracks
 from ._pairs import near, partners
 from .fusion import Fusion
 
-TENTATIVE, CONFIRMED, COASTING = (int(TrackStatus[name]) for name in ("TENTATIVE", "CONFIRMED", "COASTING"))
 WHOLE = np.zeros(0, np.int64)
 
 
@@ -60,7 +59,6 @@ class Picture:
     seen: Array
     source: Any
     hits: Any
-    gone: Any = field(default_factory=lambda: WHOLE)
     channels: dict[str, Channel] = field(default_factory=dict)
 
     def only(self, which: Any) -> Picture:
@@ -232,11 +230,11 @@ class Fusing:
         status = np.where(confirmed, np.where(sure, CONFIRMED, COASTING), TENTATIVE)
         picture = replace(picture, status=status, existence=existence)
         ends |= self._doubles(picture, ends)
-        picture = replace(picture, gone=picture.ids[ends])
         if not ends.any():
             return picture
+        ended = picture.ids[ends]
         channels = {
-            name: each.only(np.flatnonzero(~np.isin(each.ids, picture.gone))) for name, each in picture.channels.items()
+            name: each.only(np.flatnonzero(~np.isin(each.ids, ended))) for name, each in picture.channels.items()
         }
         return replace(picture.only(np.flatnonzero(~ends)), channels=channels)
 
@@ -255,7 +253,7 @@ class Fusing:
         """The tracks as users see them."""
         return Tracks(
             self.targets, picture.rows, picture.t, picture.ids, picture.status, picture.existence, picture.born,
-            picture.seen, picture.source, picture.gone,
+            picture.seen, picture.source,
         )  # fmt: skip
 
 
