@@ -1,0 +1,344 @@
+"""Beliefs of extended objects in rows: motion, rate of points, extent; and what a scan says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ....core import Gaussian, Sensor
+from ....core.arrays import Array
+from ....core.errors import SettingError
+from .._clusters import Whole
+from .._state import Scan
+from .._targets import Rows, Targets
+from ._evidence import EXPECTED, weighed
+from .extent import Extent, Outline
+from .line_of_sight import LineOfSight
+
+LEAST = 2.0
+"""Points that an old extent is worth at least."""
+KNOWN = 9.0
+"""Square of the speed by its variance from which on a velocity has a direction."""
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Beliefs of extended objects, one a row.
+
+    Attributes:
+        motion: beliefs of their states.
+        gamma: alpha and beta of the rate of points, ``(N, 2)``.
+        v: degrees of freedom of the extent, ``(N,)``.
+        V: its matrix, ``(N, 2, 2)``, in the frame of the heading where it is boxed.
+        heading: ``(N,)`` [rad].
+        kind: place of the extent among those of the filter, ``(N,)``.
+    """
+
+    motion: Rows
+    gamma: Array
+    v: Array
+    V: Array
+    heading: Array
+    kind: Whole
+
+    def __len__(self) -> int:
+        return len(self.v)
+
+    def _each(self, of: Any) -> Bodies:
+        return Bodies(*(of(getattr(self, name)) for name in COLUMNS))
+
+    def __getitem__(self, which: Any) -> Bodies:
+        return self._each(lambda a: a[which])
+
+    def copy(self) -> Bodies:
+        return self._each(lambda a: a.copy())
+
+    def joined(self, other: Bodies) -> Bodies:
+        """These, and the others behind them."""
+        if not len(other):
+            return self
+        both = (np.concatenate((getattr(self, name), getattr(other, name))) for name in COLUMNS[1:])
+        return Bodies(self.motion.joined(other.motion), *both)
+
+
+COLUMNS = ("motion", "gamma", "v", "V", "heading", "kind")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a sensor is expected to read of objects.
+
+    Attributes:
+        table: a row of numbers for each, for `weighed`.
+        space, mean, cov: the beliefs of their states.
+        gain: P H', ``(N, n, 2)``.
+        known: whether the expected reading is finite, ``(N,)``.
+    """
+
+    table: Array
+    space: Any
+    mean: Array
+    cov: Array
+    gain: Array
+    known: Any
+
+    @cached_property
+    def place(self) -> Array:
+        """Expected means of points, ``(N, 2)``."""
+        return self.table[:, 6:8]
+
+    @cached_property
+    def around(self) -> Array:
+        """Covariances of single points, ``(N, 2, 2)``."""
+        return (self.table[:, 8:11] + self.table[:, 11:14])[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+
+    @cached_property
+    def empty(self) -> Array:
+        """Probability that a detected object causes no point at all, ``(N,)``."""
+        return (self.table[:, 1] / (self.table[:, 1] + 1.0)) ** self.table[:, 0]
+
+    def distances(self, z: Array) -> Array:
+        """Mahalanobis distances squared of points ``(K, 2)`` from each, ``(N, K)``."""
+        d = z - self.place[:, None]
+        return np.einsum("nka,nab,nkb->nk", d, np.linalg.inv(self.around), d)
+
+
+class BodyTargets:
+    """A filter of single extended objects that works on `Bodies`, in the place of `Targets`.
+
+    Args:
+        targets: the filter of their motion.
+        extents: the kinds of objects.
+        sight: the line of sight of the sensor, if it is known.
+    """
+
+    def __init__(self, targets: Targets, extents: tuple[Extent, ...], sight: LineOfSight | None) -> None:
+        if not targets.alone:
+            raise SettingError(
+                f"filter of Tracker is {type(targets.filter).__name__}, of several models; a filter of extended "
+                "objects needs one of a single model, such as KF"
+            )
+        self.inner, self.extents, self.sight = targets, extents, sight
+        self.filter, self.alone, self.shared = targets.filter, False, targets.shared
+        self.space = targets.spaces[0]
+        names = list(self.space.names)
+        self._yaw = names.index("yaw") if "yaw" in names else -1
+        moving = "vx" in names and "vy" in names
+        self._velocity = [names.index("vx"), names.index("vy")] if moving else None
+        if self._yaw < 0 and not moving and any(each.boxed for each in extents):
+            raise SettingError(
+                f"the states {self.space} have neither yaw nor vx and vy, so that a Rectangle has no direction; use "
+                "other dynamics, or an Ellipse"
+            )
+        free, memory = [each.free for each in extents], [each.memory for each in extents]
+        self._free, self._memory = np.array(free), np.array(memory)
+        self._rate_memory = np.array([each.rate_memory for each in extents])
+        self._boxed = np.array([each.boxed for each in extents])
+
+    def none(self) -> Bodies:
+        """No rows."""
+        return self.born(self.inner.none(), 0)
+
+    def born(self, motion: Rows, kind: int) -> Bodies:
+        """New objects with these motions."""
+        one, n = self.extents[kind], len(motion)
+        v = one.free + one.certainty
+        return Bodies(
+            motion,
+            np.tile(one.gamma, (n, 1)),
+            np.full(n, v),
+            np.tile(one.certainty * one.matrix, (n, 1, 1)),
+            self._headings(motion, np.zeros(n)),
+            np.full(n, kind, np.int64),
+        )
+
+    def mounted(self, sensor: Sensor) -> list[Any]:
+        """The sensor on the state, which must read points in the plane."""
+        found = self.inner.mounted(sensor)
+        if found[0].reading.size != 2 or not found[0].reading.linear:
+            raise SettingError(
+                f"{sensor!r} reads {sensor.reading}; extended objects need points in the plane, such as those of "
+                "models.position(2)"
+            )
+        return found
+
+    def means(self, bodies: Bodies) -> Array:
+        return self.inner.means(bodies.motion)
+
+    def moments(self, bodies: Bodies) -> tuple[Any, Array, Array]:
+        return self.inner.moments(bodies.motion)
+
+    def unpack(self, bodies: Bodies) -> Any:
+        return self.inner.unpack(bodies.motion)
+
+    def predict(self, bodies: Bodies, dt: float) -> None:
+        """Move objects by `dt` seconds, in place."""
+        if not len(bodies):
+            return
+        kind, before = bodies.kind, self._directions(self.means(bodies).copy())
+        self.inner.predict(bodies.motion, dt)
+        after = self._directions(self.means(bodies))
+        known = np.isfinite(before) & np.isfinite(after)
+        turn = np.where(known, after - before, 0.0)
+        bodies.heading[:] = wrapped(bodies.heading + turn)
+        bodies.gamma[:] *= np.exp(-dt / self._rate_memory[kind])[:, None]
+        free = self._free[kind]
+        worth = bodies.v - free
+        left = np.maximum(worth * np.exp(-dt / self._memory[kind]), np.minimum(worth, LEAST))
+        bodies.v[:] = free + left
+        A = frames(np.where(self._boxed[kind], 0.0, turn))
+        bodies.V[:] = (left / worth)[:, None, None] * (A @ bodies.V @ np.swapaxes(A, -1, -2))
+
+    def _directions(self, mean: Array) -> Array:
+        """Directions of motion at these states; NaN where there is none."""
+        if self._yaw >= 0:
+            return mean[:, self._yaw]
+        if self._velocity is None:
+            return np.full(len(mean), np.nan)
+        v = mean[:, self._velocity]
+        return np.where(np.hypot(*v.T) > 1e-6, np.arctan2(v[:, 1], v[:, 0]), np.nan)
+
+    def _headings(self, motion: Rows, heading: Array) -> Array:
+        """Headings of beliefs: that of the motion where it is known, and these elsewhere."""
+        if not len(motion):
+            return heading
+        _, mean, cov = self.inner.moments(motion)
+        known: Any = np.full(len(mean), self._yaw >= 0)
+        if self._yaw < 0 and self._velocity is not None:
+            i, j = self._velocity
+            known = mean[:, i] ** 2 + mean[:, j] ** 2 > KNOWN * np.maximum(cov[:, i, i], cov[:, j, j])
+        return np.where(known, self._directions(mean), heading)
+
+    def extent(self, bodies: Bodies) -> Array:
+        """Expected extents, ``(N, 2, 2)``, in the frame of the heading where they are boxed."""
+        return bodies.V / (bodies.v - self._free[bodies.kind])[:, None, None]
+
+    def frames(self, bodies: Bodies) -> Array:
+        """The frames of their extents, ``(N, 2, 2)``."""
+        return frames(np.where(self._boxed[bodies.kind], bodies.heading, 0.0))
+
+    def expected(self, bodies: Bodies, scan: Scan) -> Expected:
+        """What the sensor of a scan is expected to read of objects."""
+        sensor, n = scan.detector.sensor, len(bodies)
+        h = self.mounted(sensor)[0]
+        space, mean, cov = self.moments(bodies)
+        context = scan.context if sensor.context is None or sensor.context.size else None
+        z, H = np.asarray(h.observe(mean, context)), np.asarray(h.linearize(mean, context))
+        R = np.broadcast_to(np.asarray(h.noise(mean, context)), (n, 2, 2))
+        gain = cov @ np.swapaxes(np.broadcast_to(H, (n, 2, space.dim)), -1, -2)
+        C, T, X = H @ gain, self.frames(bodies), self.extent(bodies)
+        offset, Y = self._spread(bodies, X, T, z, scan.context)
+        z = z + np.einsum("nab,nb->na", T, offset)
+        Y = T @ Y @ np.swapaxes(T, -1, -2) + R
+        table = np.empty((n, EXPECTED))
+        table[:, :2], table[:, 2], table[:, 6:8] = bodies.gamma, bodies.v, z
+        for at, matrix in ((3, bodies.V), (8, C), (11, Y)):
+            table[:, at], table[:, at + 1], table[:, at + 2] = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
+        table[:, 14], table[:, 15], table[:, 16] = T[:, 0, 0], T[:, 1, 0], self._boxed[bodies.kind]
+        return Expected(table, space, mean, cov, gain, np.isfinite(table).all(-1))
+
+    def _spread(self, bodies: Bodies, X: Array, T: Array, z: Array, context: Any) -> tuple[Array, Array]:
+        """Mean and covariance of points around the centres, in the frames of the extents."""
+        offset, Y = np.zeros((len(X), 2)), np.empty_like(X)
+        place = None if self.sight is None else np.einsum("nba,nb->na", T, self.sight.at(context) - z)
+        for k, each in enumerate(self.extents):
+            some = np.flatnonzero(bodies.kind == k)
+            if len(some):
+                offset[some], Y[some] = each.spread(X[some], None if place is None else place[some])
+        return offset, Y
+
+    def weighed(self, expected: Expected, cells: Array, rows: Whole, columns: Whole) -> tuple[Array, Array]:
+        """Log-evidence of pairs of an object and a cell, ``(P,)``, and V after it."""
+        return weighed(expected.table, cells, rows, columns)
+
+    def updated(
+        self, bodies: Bodies, expected: Expected, cells: Array, rows: Whole, columns: Whole, V: Array, fits: Array
+    ) -> Bodies:
+        """The belief of the object of each pair after its cell; see `Ellipse`.
+
+        Args:
+            bodies, expected: the objects, and what is expected of them.
+            cells: table of cells; see `cell_of`.
+            rows, columns: object and cell of each pair.
+            V: after the cell.
+            fits: direction of the rectangle that fits each cell, up to quarter turns; NaN where there is none.
+        """
+        if not len(rows):
+            return self.none()
+        table, cell = expected.table[rows], cells[columns]
+        n, P, gain = cell[:, 0], expected.cov[rows], expected.gain[rows]
+        S = (table[:, 8:11] + table[:, 11:14] / n[:, None])[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        K = gain @ np.linalg.inv(S)
+        mean = expected.space.plus(expected.mean[rows], np.einsum("pna,pa->pn", K, cell[:, 1:3] - table[:, 6:8]))
+        cov = P - K @ np.swapaxes(gain, -1, -2)
+        motion = self.inner.pack(Gaussian.trusted(expected.space, mean, 0.5 * (cov + np.swapaxes(cov, -1, -2))))
+        old = bodies.heading[rows]
+        fit = old + (fits[columns] - old + 0.25 * np.pi) % (0.5 * np.pi) - 0.25 * np.pi
+        heading = self._headings(motion, wrapped(np.where(np.isnan(fit), old, fit)))
+        gamma = bodies.gamma[rows] + np.stack([n, np.ones_like(n)], -1)
+        return Bodies(motion, gamma, bodies.v[rows] + n, V, heading, bodies.kind[rows])
+
+    def unseen(self, bodies: Bodies, seen: Array) -> Bodies:
+        """Objects of which there is no point, with the moments of the two reasons for their rate of points.
+
+        Either the object was not detected, with ``1 - P_D``, or it was, and caused no point.
+        """
+        alpha, beta = bodies.gamma.T
+        none = seen * (beta / (beta + 1.0)) ** alpha
+        w = none / np.maximum(1.0 - seen + none, 1e-300)
+        mean = (1.0 - w) * alpha / beta + w * alpha / (beta + 1.0)
+        square = (1.0 - w) * alpha * (alpha + 1.0) / beta**2 + w * alpha * (alpha + 1.0) / (beta + 1.0) ** 2
+        variance = square - mean**2
+        return replace(bodies, gamma=np.stack([mean**2 / variance, mean / variance], -1))
+
+    def seen(self, bodies: Bodies, scan: Scan, hiding: Bodies | None = None, existence: Any = None) -> Array:
+        """P_D of objects, ``(N,)``: that of the detector, by the share that others do not hide."""
+        P = scan.detector.seen(self.means(bodies), scan.context)
+        if self.sight is None or hiding is None or not len(hiding) or not len(bodies):
+            return P
+        place = self.sight.at(scan.context)
+        own, other = self._width(bodies, scan, place, 2.0), self._width(hiding, scan, place, 0.0)
+        return P * self.sight.visible(place, *own, *other, existence)
+
+    def _width(self, bodies: Bodies, scan: Scan, place: Array, stds: float) -> tuple[Array, Array]:
+        """Centres, and half the extents across the line of sight, with so many standard deviations of the place."""
+        h = self.mounted(scan.detector.sensor)[0]
+        _, mean, cov = self.moments(bodies)
+        context = scan.context if scan.detector.sensor.context is None or scan.detector.sensor.context.size else None
+        z, H = np.asarray(h.observe(mean, context)), np.asarray(h.linearize(mean, context))
+        d = z - place
+        across = np.stack([-d[:, 1], d[:, 0]], -1) / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)[:, None]
+        T = self.frames(bodies)
+        X = T @ self.extent(bodies) @ np.swapaxes(T, -1, -2)
+        widths = [np.einsum("na,nab,nb->n", across, A, across) for A in (X, H @ cov @ np.swapaxes(H, -1, -2))]
+        return z, (np.sqrt(widths[0]) + stds * np.sqrt(np.maximum(widths[1], 0.0)))[:, None]
+
+    def outlines(self, bodies: Bodies) -> list[Outline]:
+        """The outlines of objects, at the means of their beliefs."""
+        names, X, mean = list(self.space.names), self.extent(bodies), self.means(bodies)
+        centers = mean[:, [names.index("x"), names.index("y")]]
+        found = list[Outline]()
+        for i, kind in enumerate(bodies.kind.tolist()):
+            one, rate = self.extents[kind], float(bodies.gamma[i, 0] / bodies.gamma[i, 1])
+            squares, axes = np.array([X[i, 1, 1], X[i, 0, 0]]), np.eye(2)[:, ::-1]
+            heading = float(bodies.heading[i])
+            if not one.boxed:
+                squares, axes = np.linalg.eigh(X[i])
+                heading = float(np.arctan2(axes[1, 1], axes[0, 1]))
+            width, length = 2.0 * np.sqrt(squares)
+            found.append(Outline(centers[i], float(length), float(width), heading, one.boxed, rate, one.name))
+        return found
+
+
+def frames(heading: Array) -> Array:
+    """Rotations by angles, ``(N, 2, 2)``."""
+    c, s = np.cos(heading), np.sin(heading)
+    return np.stack([c, -s, s, c], -1).reshape(*heading.shape, 2, 2)
+
+
+def wrapped(angle: Array) -> Array:
+    """Angles within half a turn."""
+    return (angle + np.pi) % (2.0 * np.pi) - np.pi

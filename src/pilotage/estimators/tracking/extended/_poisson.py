@@ -1,0 +1,117 @@
+"""The intensity of extended objects that were never detected, as weighted beliefs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ....core.arrays import Array
+from .._clusters import Whole
+from .._state import Scan
+from .._targets import Rows
+from ._bodies import Bodies, BodyTargets, Expected
+from ._groups import Cells
+
+SHARE = 1e-3
+"""Probability of a kind of object below which a new track is not of it."""
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """The intensity of objects that no track stands for.
+
+    Attributes:
+        bodies: beliefs: one of births for each kind of object, and behind them those of tracks that were given up.
+        weights: the expected number of objects in each.
+    """
+
+    bodies: Bodies
+    weights: Array
+
+    @staticmethod
+    def of(targets: BodyTargets, birth: Rows, count: float) -> Poisson:
+        """Births alone, shared out to the kinds of objects."""
+        bodies = targets.born(birth, 0)
+        for k in range(1, len(targets.extents)):
+            bodies = bodies.joined(targets.born(birth, k))
+        return Poisson(bodies, count * shares(targets))
+
+    def moved(self, targets: BodyTargets, birth: Rows, dt: float, rate: float, lifetime: float) -> Poisson:
+        """The intensity after `dt` seconds, with births at that rate, which keep the extents of new objects."""
+        kinds = len(targets.extents)
+        bodies, weights = self.bodies.copy(), self.weights * math.exp(-dt / lifetime)
+        targets.predict(bodies, dt)
+        born = shares(targets) * (rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime))
+        total = weights[:kinds] + born
+        both = bodies.motion[np.arange(kinds)].joined(birth[np.zeros(kinds, np.int64)])
+        order = np.arange(2 * kinds).reshape(2, kinds).T.ravel()
+        w = np.stack([weights[:kinds], born], -1) / np.maximum(total, 1e-300)[:, None]
+        w[total <= 0.0] = [0.0, 1.0]
+        motion = targets.inner.merge(both[order], 2 * np.arange(kinds + 1, dtype=np.int64), w.ravel())
+        wide = replace(Poisson.of(targets, birth, 0.0).bodies, motion=motion)
+        return Poisson(wide.joined(bodies[kinds:]), np.concatenate([total, weights[kinds:]]))
+
+    def missed(self, targets: BodyTargets, scan: Scan, expected: Expected) -> Poisson:
+        """The intensity of those that the scan did not detect."""
+        kinds, seen = len(targets.extents), scan.detector.seen(targets.means(self.bodies), scan.context)
+        old = targets.unseen(self.bodies[kinds:], seen[kinds:])
+        return Poisson(self.bodies[:kinds].joined(old), self.weights * (1.0 - seen * (1.0 - expected.empty)))
+
+    def kept(self, kinds: int, faint: float, most: int) -> Poisson:
+        """Births, and of the others those that matter."""
+        others = kinds + np.argsort(-self.weights[kinds:], kind="stable")[:most]
+        which = np.concatenate([np.arange(kinds), others[self.weights[others] > faint]])
+        return Poisson(self.bodies[which], self.weights[which])
+
+    def detected(
+        self, targets: BodyTargets, scan: Scan, expected: Expected, cells: Cells, limit: float
+    ) -> tuple[Bodies, Whole, Array]:
+        """Beliefs of new objects, their cells in order, and the log-density of each, by the density of false points.
+
+        A cell has one for each kind of object that it may be: that of the likeliest belief, with the density of all.
+        """
+        kinds, n, m = len(targets.extents), len(self.weights), len(cells.first)
+        rows, columns = np.repeat(np.arange(n), m), np.tile(np.arange(m), n)
+        near = (rows < kinds) | (expected.distances(cells.table[:, 1:3]) <= limit).ravel() if n else rows < kinds
+        near &= (self.weights[rows] > 0.0) & expected.known[rows]
+        rows, columns = rows[near], columns[near]
+        logs, V = targets.weighed(expected, cells.table, rows, columns)
+        logs = logs - cells.summed(np.log(scan.detector.density(scan.z)))[columns] + np.log(self.weights[rows])
+        some = np.flatnonzero(logs > np.log(SHARE) + best_of(logs, columns, m)[columns])
+        rows, columns, logs, V = rows[some], columns[some], logs[some], V[some]
+        needed = np.zeros(m, bool)
+        needed[columns[[targets.extents[k].boxed for k in self.bodies.kind[rows]]]] = True
+        each = targets.updated(self.bodies, expected, cells.table, rows, columns, V, cells.fits(scan.z, needed))
+        with np.errstate(divide="ignore"):
+            logs = logs + np.log(scan.detector.seen(targets.means(each), scan.context)) if len(logs) else logs
+        return _likeliest(each, columns, logs)
+
+
+def _likeliest(each: Bodies, columns: Whole, logs: Array) -> tuple[Bodies, Whole, Array]:
+    """Of the beliefs of each cell and kind the likeliest one, with the log of the sum of all."""
+    some = np.flatnonzero(np.isfinite(logs))
+    order = some[np.lexsort((-logs[some], each.kind[some], columns[some]))]
+    if not len(order):
+        return each[order], columns[order], logs[order]
+    key = np.stack([columns[order], each.kind[order]], -1)
+    first = np.flatnonzero(np.append(True, (np.diff(key, axis=0) != 0).any(-1)))
+    total = logs[order[first]] + np.log(
+        np.add.reduceat(np.exp(logs[order] - np.repeat(logs[order[first]], np.diff(np.append(first, len(order))))), first)
+    )
+    return each[order[first]], columns[order[first]], total
+
+
+def best_of(logs: Array, columns: Any, cells: int) -> Array:
+    """The largest of each cell, ``(cells,)``."""
+    best = np.full(cells, -np.inf)
+    np.maximum.at(best, columns, logs)
+    return best
+
+
+def shares(targets: BodyTargets) -> Array:
+    """The shares of the kinds of objects among births."""
+    given = np.array([each.share for each in targets.extents])
+    return given / given.sum()
