@@ -10,7 +10,10 @@ from .distance_partitions import DistancePartitions as DistancePartitions
 from .ellipse import Ellipse as Ellipse
 from .extent import Extent as Extent
 from .extent import Outline as Outline
+from .ggiw_phd import GGIWPHD as GGIWPHD
 from .ggiw_pmbm import GGIWPMBM as GGIWPMBM
+from .lidar_scene import LidarScene as LidarScene
+from .lidar_scene import lidar_traffic as lidar_traffic
 from .line_of_sight import LineOfSight as LineOfSight
 from .partitions import Nearby as Nearby
 from .partitions import Partitions as Partitions
@@ -18,3 +21,7 @@ from .prediction_partitions import PredictionPartitions as PredictionPartitions
 from .rectangle import Rectangle as Rectangle
 from .rectangle_fit import fit_rectangle as fit_rectangle
 from .sampled_partitions import SampledPartitions as SampledPartitions
+from .thinning import thinned as thinned
+from .wasserstein import SHAPE as SHAPE
+from .wasserstein import shape_table as shape_table
+from .wasserstein import wasserstein as wasserstein

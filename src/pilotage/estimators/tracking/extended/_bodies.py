@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,10 @@ from .line_of_sight import LineOfSight
 
 LEAST = 2.0
 """Points that an old extent is worth at least."""
+HEADINGS = 6
+"""Directions of a new rectangle, within half a turn."""
+TOUCHING = 1.1
+"""Objects overlap if their centres are nearer than this share of half their extents."""
 KNOWN = 9.0
 """Square of the speed by its variance from which on a velocity has a direction."""
 
@@ -126,6 +130,7 @@ class BodyTargets:
         self.space = targets.spaces[0]
         names = list(self.space.names)
         self._yaw = names.index("yaw") if "yaw" in names else -1
+        self._place = [names.index("x"), names.index("y")] if "x" in names and "y" in names else [0, 1]
         moving = "vx" in names and "vy" in names
         self._velocity = [names.index("vx"), names.index("vy")] if moving else None
         if self._yaw < 0 and not moving and any(each.boxed for each in extents):
@@ -137,6 +142,22 @@ class BodyTargets:
         self._free, self._memory = np.array(free), np.array(memory)
         self._rate_memory = np.array([each.rate_memory for each in extents])
         self._boxed = np.array([each.boxed for each in extents])
+        turns = [HEADINGS if each.boxed and self._yaw < 0 else 1 for each in extents]
+        self._kinds = np.repeat(np.arange(len(extents)), turns)
+        self._turns = np.concatenate([np.pi * np.arange(n) / n for n in turns])
+        shares = np.array([each.share for each in extents])
+        self.shares = (shares / shares.sum() / turns)[self._kinds]
+
+    @property
+    def births(self) -> int:
+        """Number of beliefs of new objects: one for each kind, and of a rectangle one for each of several headings."""
+        return len(self._kinds)
+
+    def newcomers(self, motion: Rows) -> Bodies:
+        """New objects of all kinds and headings, ``(births,)``, with one motion, or one for each."""
+        parts = [self.born(motion[[i if len(motion) > 1 else 0]], int(k)) for i, k in enumerate(self._kinds)]
+        bodies = reduce(lambda a, b: a.joined(b), parts)
+        return bodies if self._yaw >= 0 else replace(bodies, heading=self._headings(bodies.motion, self._turns))
 
     def none(self) -> Bodies:
         """No rows."""
@@ -225,18 +246,21 @@ class BodyTargets:
         sensor, n = scan.detector.sensor, len(bodies)
         h = self.mounted(sensor)[0]
         space, mean, cov = self.moments(bodies)
-        context = scan.context if sensor.context is None or sensor.context.size else None
+        context = context_of(scan)
         z, H = np.asarray(h.observe(mean, context)), np.asarray(h.linearize(mean, context))
         R = np.broadcast_to(np.asarray(h.noise(mean, context)), (n, 2, 2))
         gain = cov @ np.swapaxes(np.broadcast_to(H, (n, 2, space.dim)), -1, -2)
         C, T, X = H @ gain, self.frames(bodies), self.extent(bodies)
         offset, Y = self._spread(bodies, X, T, z, scan.context)
         z = z + np.einsum("nab,nb->na", T, offset)
+        noise = np.swapaxes(T, -1, -2) @ R @ T
+        told = np.stack([Y[:, i, i] / (Y[:, i, i] + noise[:, i, i]) for i in (0, 1)], -1)
         Y = T @ Y @ np.swapaxes(T, -1, -2) + R
         table = np.empty((n, EXPECTED))
         table[:, :2], table[:, 2], table[:, 6:8] = bodies.gamma, bodies.v, z
         for at, matrix in ((3, bodies.V), (8, C), (11, Y)):
             table[:, at], table[:, at + 1], table[:, at + 2] = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
+        table[:, 17:] = told
         table[:, 14], table[:, 15], table[:, 16] = T[:, 0, 0], T[:, 1, 0], self._boxed[bodies.kind]
         return Expected(table, space, mean, cov, gain, np.isfinite(table).all(-1))
 
@@ -300,34 +324,52 @@ class BodyTargets:
         if self.sight is None or hiding is None or not len(hiding) or not len(bodies):
             return P
         place = self.sight.at(scan.context)
-        own, other = self._width(bodies, scan, place, 2.0), self._width(hiding, scan, place, 0.0)
+        own, other = self._sizes(bodies, scan, place, 2.0), self._sizes(hiding, scan, place, 0.0)
         return P * self.sight.visible(place, *own, *other, existence)
 
-    def _width(self, bodies: Bodies, scan: Scan, place: Array, stds: float) -> tuple[Array, Array]:
-        """Centres, and half the extents across the line of sight, with so many standard deviations of the place."""
-        h = self.mounted(scan.detector.sensor)[0]
+    def _sizes(self, bodies: Bodies, scan: Scan, place: Array, stds: float) -> tuple[Array, Array]:
+        """Centres, and half the extents across and along the line of sight, across with uncertainty of the place."""
+        h, context = self.mounted(scan.detector.sensor)[0], context_of(scan)
         _, mean, cov = self.moments(bodies)
-        context = scan.context if scan.detector.sensor.context is None or scan.detector.sensor.context.size else None
         z, H = np.asarray(h.observe(mean, context)), np.asarray(h.linearize(mean, context))
         d = z - place
-        across = np.stack([-d[:, 1], d[:, 0]], -1) / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)[:, None]
-        T = self.frames(bodies)
+        along = d / np.maximum(np.hypot(d[:, 0], d[:, 1]), 1e-9)[:, None]
+        across = np.stack([-along[:, 1], along[:, 0]], -1)
+        T, P = self.frames(bodies), H @ cov @ np.swapaxes(H, -1, -2)
         X = T @ self.extent(bodies) @ np.swapaxes(T, -1, -2)
-        widths = [np.einsum("na,nab,nb->n", across, A, across) for A in (X, H @ cov @ np.swapaxes(H, -1, -2))]
-        return z, (np.sqrt(widths[0]) + stds * np.sqrt(np.maximum(widths[1], 0.0)))[:, None]
+        widths = [np.einsum("na,nab,nb->n", u, A, u) for u, A in ((across, X), (along, X), (across, P))]
+        one, two, std = np.sqrt(np.maximum(widths, 0.0))
+        return z, np.stack([one + stds * std, two], -1)
+
+    def overlapping(self, bodies: Bodies) -> Any:
+        """Which objects overlap one before them that overlaps none, ``(N,)``: what is solid does not.
+
+        They are taken for ellipses, along the line between their centres.
+        """
+        X, T = self.extent(bodies), self.frames(bodies)
+        X = T @ X @ np.swapaxes(T, -1, -2)
+        mean = self.means(bodies)[:, self._place]
+        d = mean - mean[:, None]
+        far = np.sqrt(np.square(d).sum(-1))
+        u = d / np.maximum(far, 1e-9)[..., None]
+        half = np.sqrt(np.einsum("jia,jab,jib->ji", u, X, u))
+        over, gone = far < TOUCHING * (half + half.T), np.zeros(len(bodies), bool)
+        for i in range(len(bodies)):
+            gone[i] = (over[i, :i] & ~gone[:i]).any()
+        return gone
 
     def outlines(self, bodies: Bodies) -> list[Outline]:
         """The outlines of objects, at the means of their beliefs."""
-        names, X, mean = list(self.space.names), self.extent(bodies), self.means(bodies)
-        centers = mean[:, [names.index("x"), names.index("y")]]
+        X, centers = self.extent(bodies), self.means(bodies)[:, self._place]
         found = list[Outline]()
         for i, kind in enumerate(bodies.kind.tolist()):
             one, rate = self.extents[kind], float(bodies.gamma[i, 0] / bodies.gamma[i, 1])
-            squares, axes = np.array([X[i, 1, 1], X[i, 0, 0]]), np.eye(2)[:, ::-1]
+            squares = np.array([X[i, 1, 1], X[i, 0, 0]])
             heading = float(bodies.heading[i])
             if not one.boxed:
                 squares, axes = np.linalg.eigh(X[i])
-                heading = float(np.arctan2(axes[1, 1], axes[0, 1]))
+                axis = float(np.arctan2(axes[1, 1], axes[0, 1]))
+                heading += (axis - heading + 0.5 * np.pi) % np.pi - 0.5 * np.pi  # the end nearer to the heading
             width, length = 2.0 * np.sqrt(squares)
             found.append(Outline(centers[i], float(length), float(width), heading, one.boxed, rate, one.name))
         return found
@@ -342,3 +384,9 @@ def frames(heading: Array) -> Array:
 def wrapped(angle: Array) -> Array:
     """Angles within half a turn."""
     return (angle + np.pi) % (2.0 * np.pi) - np.pi
+
+
+def context_of(scan: Scan) -> Any:
+    """The context of a scan as models take it."""
+    own = scan.detector.sensor.context
+    return scan.context if own is None or own.size else None

@@ -10,9 +10,10 @@ from ....core.arrays import Array
 from ....models.trace import driver
 from .._clusters import Whole
 
-EXPECTED = 17
+EXPECTED = 19
 """Numbers of an expected object: alpha, beta, v, V (3), z (2), C (3), Y (3), cosine and sine of its frame, and whether
-its axes are those of the frame. Symmetric matrices are xx, xy, yy."""
+its axes are those of the frame, and how much of the spread along each of these is that of the extent (2). Symmetric
+matrices are xx, xy, yy."""
 CELL = 6
 """Numbers of a cell: count, mean (2), scatter (3)."""
 
@@ -72,9 +73,11 @@ def log_evidence(e, cell, after):
     log += e[0] * math.log(e[1]) - (e[0] + n) * math.log(e[1] + 1.0) + math.lgamma(e[0] + n) - math.lgamma(e[0])
     log -= n * math.log(math.pi)
     if boxed:
-        after[1] = 0.0
         k = 0.5 * (v - 2.0)
         log += k * math.log(e[3] * e[5]) - (k + 0.5 * n) * math.log(after[0] * after[2])
+        after[0] = e[3] + e[17] * (after[0] - e[3]) + (1.0 - e[17]) * n * x  # what tells nothing of an axis leaves it
+        after[1] = 0.0
+        after[2] = e[5] + e[18] * (after[2] - e[5]) + (1.0 - e[18]) * n * y
         return log + 2.0 * (math.lgamma(k + 0.5 * n) - math.lgamma(k))
     k = 0.5 * (v - 3.0)
     log += k * math.log(e[3] * e[5] - e[4] * e[4])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ class Poisson:
     """The intensity of objects that no track stands for.
 
     Attributes:
-        bodies: beliefs: one of births for each kind of object, and behind them those of tracks that were given up.
+        bodies: beliefs: births of all kinds, and behind them those of tracks that were given up.
         weights: the expected number of objects in each.
     """
 
@@ -33,37 +33,33 @@ class Poisson:
 
     @staticmethod
     def of(targets: BodyTargets, birth: Rows, count: float) -> Poisson:
-        """Births alone, shared out to the kinds of objects."""
-        bodies = targets.born(birth, 0)
-        for k in range(1, len(targets.extents)):
-            bodies = bodies.joined(targets.born(birth, k))
-        return Poisson(bodies, count * shares(targets))
+        """Births alone, shared out to the births of objects."""
+        return Poisson(targets.newcomers(birth), count * targets.shares)
 
     def moved(self, targets: BodyTargets, birth: Rows, dt: float, rate: float, lifetime: float) -> Poisson:
         """The intensity after `dt` seconds, with births at that rate, which keep the extents of new objects."""
-        kinds = len(targets.extents)
+        births = targets.births
         bodies, weights = self.bodies.copy(), self.weights * math.exp(-dt / lifetime)
         targets.predict(bodies, dt)
-        born = shares(targets) * (rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime))
-        total = weights[:kinds] + born
-        both = bodies.motion[np.arange(kinds)].joined(birth[np.zeros(kinds, np.int64)])
-        order = np.arange(2 * kinds).reshape(2, kinds).T.ravel()
-        w = np.stack([weights[:kinds], born], -1) / np.maximum(total, 1e-300)[:, None]
+        born = targets.shares * (rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime))
+        total = weights[:births] + born
+        both = bodies.motion[np.arange(births)].joined(birth[np.zeros(births, np.int64)])
+        order = np.arange(2 * births).reshape(2, births).T.ravel()
+        w = np.stack([weights[:births], born], -1) / np.maximum(total, 1e-300)[:, None]
         w[total <= 0.0] = [0.0, 1.0]
-        motion = targets.inner.merge(both[order], 2 * np.arange(kinds + 1, dtype=np.int64), w.ravel())
-        wide = replace(Poisson.of(targets, birth, 0.0).bodies, motion=motion)
-        return Poisson(wide.joined(bodies[kinds:]), np.concatenate([total, weights[kinds:]]))
+        motion = targets.inner.merge(both[order], 2 * np.arange(births + 1, dtype=np.int64), w.ravel())
+        return Poisson(targets.newcomers(motion).joined(bodies[births:]), np.concatenate([total, weights[births:]]))
 
     def missed(self, targets: BodyTargets, scan: Scan, expected: Expected) -> Poisson:
         """The intensity of those that the scan did not detect."""
-        kinds, seen = len(targets.extents), scan.detector.seen(targets.means(self.bodies), scan.context)
-        old = targets.unseen(self.bodies[kinds:], seen[kinds:])
-        return Poisson(self.bodies[:kinds].joined(old), self.weights * (1.0 - seen * (1.0 - expected.empty)))
+        births, seen = targets.births, scan.detector.seen(targets.means(self.bodies), scan.context)
+        old = targets.unseen(self.bodies[births:], seen[births:])
+        return Poisson(self.bodies[:births].joined(old), self.weights * (1.0 - seen * (1.0 - expected.empty)))
 
-    def kept(self, kinds: int, faint: float, most: int) -> Poisson:
+    def kept(self, births: int, faint: float, most: int) -> Poisson:
         """Births, and of the others those that matter."""
-        others = kinds + np.argsort(-self.weights[kinds:], kind="stable")[:most]
-        which = np.concatenate([np.arange(kinds), others[self.weights[others] > faint]])
+        others = births + np.argsort(-self.weights[births:], kind="stable")[:most]
+        which = np.concatenate([np.arange(births), others[self.weights[others] > faint]])
         return Poisson(self.bodies[which], self.weights[which])
 
     def detected(
@@ -73,9 +69,9 @@ class Poisson:
 
         A cell has one for each kind of object that it may be: that of the likeliest belief, with the density of all.
         """
-        kinds, n, m = len(targets.extents), len(self.weights), len(cells.first)
+        births, n, m = targets.births, len(self.weights), len(cells.first)
         rows, columns = np.repeat(np.arange(n), m), np.tile(np.arange(m), n)
-        near = (rows < kinds) | (expected.distances(cells.table[:, 1:3]) <= limit).ravel() if n else rows < kinds
+        near = (rows < births) | (expected.distances(cells.table[:, 1:3]) <= limit).ravel() if n else rows < births
         near &= (self.weights[rows] > 0.0) & expected.known[rows]
         rows, columns = rows[near], columns[near]
         logs, V = targets.weighed(expected, cells.table, rows, columns)
@@ -99,7 +95,9 @@ def _likeliest(each: Bodies, columns: Whole, logs: Array) -> tuple[Bodies, Whole
     key = np.stack([columns[order], each.kind[order]], -1)
     first = np.flatnonzero(np.append(True, (np.diff(key, axis=0) != 0).any(-1)))
     total = logs[order[first]] + np.log(
-        np.add.reduceat(np.exp(logs[order] - np.repeat(logs[order[first]], np.diff(np.append(first, len(order))))), first)
+        np.add.reduceat(
+            np.exp(logs[order] - np.repeat(logs[order[first]], np.diff(np.append(first, len(order))))), first
+        )
     )
     return each[order[first]], columns[order[first]], total
 
@@ -109,9 +107,3 @@ def best_of(logs: Array, columns: Any, cells: int) -> Array:
     best = np.full(cells, -np.inf)
     np.maximum.at(best, columns, logs)
     return best
-
-
-def shares(targets: BodyTargets) -> Array:
-    """The shares of the kinds of objects among births."""
-    given = np.array([each.share for each in targets.extents])
-    return given / given.sum()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ....core.errors import SettingError
 from ....core.settings import instances, settings
 from .._state import Hypotheses, Parts
@@ -59,9 +57,3 @@ class ExtendedObjects(Hypotheses):
     def reach(self) -> float:
         """Points that are farther apart are in different groups."""
         return max(each.reach for each in self.ways)
-
-
-def context_of(scan: Any) -> Any:
-    """The context of a scan as sensors take it."""
-    own = scan.detector.sensor.context
-    return scan.context if own is None or own.size else None

@@ -12,7 +12,6 @@ import numpy as np
 from ....core.arrays import Array
 from ....core.errors import SettingError
 from ....core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
-from ....core.weights import log_sum_exp
 from .._clusters import Whole
 from .._doubles import double_trees
 from .._histories import Histories
@@ -33,12 +32,15 @@ from .._state import (
 )
 from ..gate import Pairs
 from ..tracks import Tracks
-from ._bodies import BodyTargets, Expected
+from ._bodies import Expected
 from ._choices import Choices, branched, probable
 from ._groups import Cells, divided, grouped
 from ._poisson import Poisson, best_of
 from ._shell import ExtendedObjects
 from .partitions import Nearby
+
+SOLID = -8.0
+"""Log-weight of two objects that overlap."""
 
 
 @settings
@@ -181,7 +183,8 @@ class ExtendedBernoullis:
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, unseen, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
-        forest = parted(pruned(without(forest, weak, zero), zero, 0.0, most))
+        over = self._overlapping(leaves, forest)
+        forest = parted(pruned(without(forest, weak | over, np.where(over, SOLID, 0.0)), zero, 0.0, most))
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 
     def _seen(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Seen:
@@ -195,7 +198,7 @@ class ExtendedBernoullis:
         distances = expected.distances(scan.z) if len(leaves.ids) else np.zeros((0, len(scan.z)))
         near = (distances <= limit) & (seen[:, None] > 0.0)
         group, of_point = grouped(scan.z, self.settings.reach(), owner, near, len(forest))
-        clutter, births = np.log(scan.detector.density(scan.z)), len(self.targets.extents)
+        clutter, births = np.log(scan.detector.density(scan.z)), self.targets.births
         r = np.clip(leaves.existence[shown] * seen[shown], 1e-9, 1.0)
         odds = np.concatenate([np.log(r / (1.0 - r + r * expected.empty[shown])), np.log(
             np.maximum(state.poisson.weights[:births], 1e-300))])  # fmt: skip
@@ -222,7 +225,8 @@ class ExtendedBernoullis:
         r = np.where(alone, np.exp(total - other), SURE)[which]
         keys = before.ids.min(initial=0) - 1 - which
         one = replace(scan, places=scan.places[cells.first])
-        new = newborn(rows, one.places[which], keys, scan.t, np.clip(r, 0.0, SURE))
+        bodies: Any = rows
+        new = newborn(bodies, one.places[which], keys, scan.t, np.clip(r, 0.0, SURE))
         missed = np.log1p(-before.existence * sighting.P)
         old_rows = replace(before, rows=self.targets.unseen(before.rows, found.seen))
         leaves = children(old_rows, sighting, one, new)
@@ -238,7 +242,8 @@ class ExtendedBernoullis:
 
     def _sighted(self, state: Bernoullis, scan: Scan, found: Seen) -> tuple[Sighting, Array]:
         """The tracks and the cells in their gates, and the log-likelihood ratio of each pair."""
-        bodies, forest, cells = state.histories.leaves.rows, state.histories.forest, found.cells
+        bodies: Any = state.histories.leaves.rows
+        forest, cells = state.histories.forest, found.cells
         owner = np.zeros(len(bodies), np.int64)
         for c, cluster in enumerate(forest):
             owner[cluster.leaves[cluster.leaves >= 0]] = c
@@ -279,8 +284,19 @@ class ExtendedBernoullis:
         """The undetected objects after a scan, among them those of histories that are given up, of this mass."""
         which, after = np.flatnonzero(mass > 0.0), before.missed(self.targets, scan, unseen)
         weights = np.concatenate([after.weights, mass[which] * leaves.existence[which]])
-        both = Poisson(after.bodies.joined(leaves.rows[which]), weights)
-        return both.kept(len(self.targets.extents), self.settings.faint, self.settings.components)
+        given_up: Any = leaves.rows[which]
+        both = Poisson(after.bodies.joined(given_up), weights)
+        return both.kept(self.targets.births, self.settings.faint, self.settings.components)
+
+    def _overlapping(self, leaves: State, forest: Forest) -> Any:
+        """The leaves of trees that overlap a better one: those not detected, those that are newer, those less sure."""
+        shown = best(forest)
+        if self.parts.twins is None or not len(shown):
+            return np.zeros(len(leaves.ids), bool)
+        size = self.targets.extent(leaves.rows[shown])
+        order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)
+        shown = shown[np.lexsort(order)]
+        return np.isin(leaves.ids, leaves.ids[shown[self.targets.overlapping(leaves.rows[shown])]])
 
     def _judged(self, leaves: State) -> State:
         """The histories with their status."""

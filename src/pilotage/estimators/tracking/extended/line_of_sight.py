@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.arrays import Array, numbers
 from ....core.errors import ModelError
-from ....core.settings import Count, Positive, settings
+from ....core.settings import Count, settings
 
 
 @settings
@@ -21,24 +21,23 @@ class LineOfSight:
 
         P_D  <-  P_D  mean over directions to the object  of  prod over nearer objects in that direction (1 - r)
 
-    with the existence r of the nearer objects. So an object behind another one is not missed. The directions are spread
-    over the object and two standard deviations of its place.
+    with the existence r of the nearer objects, whose far end is nearer than its near end. So an object behind another
+    one is not missed, while one in the place of another one is. The directions are spread over the object and two
+    standard deviations of its place.
 
     Args:
         place: x, y of the sensor ``(2,)`` [m], or a function of the context of the scan that gives it.
         directions: number of directions.
-        nearer: an object hides another one from this much farther away [m].
 
     Example:
         >>> eye = LineOfSight((0.0, 0.0))
-        >>> centers, radii = np.array([[10.0, 0.0], [20.0, 0.0], [20.0, 9.0]]), np.array([[1.0], [1.0], [1.0]])
-        >>> eye.visible(np.zeros(2), centers, radii, centers[:1], radii[:1], np.ones(1)).round(2).tolist()
+        >>> centers, sizes = np.array([[10.0, 0.0], [20.0, 0.0], [20.0, 9.0]]), np.ones((3, 2))
+        >>> eye.visible(np.zeros(2), centers, sizes, centers[:1], sizes[:1], np.ones(1)).round(2).tolist()
         [1.0, 0.0, 1.0]
     """
 
     place: tuple[float, float] | Callable[..., Any] = (0.0, 0.0)
     directions: Count = 7
-    nearer: Positive = 1.0
 
     def at(self, context: Any) -> Array:
         """The place for the context of a scan, ``(2,)``."""
@@ -50,28 +49,28 @@ class LineOfSight:
         return found
 
     def visible(
-        self, place: Array, centers: Array, radii: Array, others: Array, sizes: Array, existence: Array
+        self, place: Array, centers: Array, sizes: Array, others: Array, other_sizes: Array, existence: Array
     ) -> Array:
         """The share of each object that is not hidden by others, ``(N,)``.
 
         Args:
             place: of the sensor.
             centers: of the objects, ``(N, 2)``.
-            radii: half of their extent across the line of sight, with the uncertainty of their place, ``(N, 1)``.
+            sizes: half of their extent across and along the line of sight, ``(N, 2)``.
             others: objects that may hide them, ``(M, 2)``.
-            sizes: half of the extent of those across the line of sight, ``(M, 1)``.
+            other_sizes: half of the extent of those, ``(M, 2)``.
             existence: of those, ``(M,)``.
         """
-        bearing, reach, half = _view(place, centers, radii)
-        other, distance, wide = _view(place, others, sizes)
+        bearing, reach, half = _view(place, centers, sizes)
+        other, distance, wide = _view(place, others, other_sizes)
         rays = bearing[:, None] + half[:, None] * np.linspace(-1.0, 1.0, self.directions)
         off = np.abs((rays[..., None] - other + math.pi) % (2.0 * math.pi) - math.pi)
-        hidden = (off < wide) & (reach[:, None, None] > distance + self.nearer)
-        return np.where(hidden, 1.0 - existence, 1.0).prod(-1).mean(-1)
+        behind = (reach - sizes[:, 1])[:, None] > distance + other_sizes[:, 1]
+        return np.where((off < wide) & behind[:, None], 1.0 - existence, 1.0).prod(-1).mean(-1)
 
 
-def _view(place: Array, centers: Array, radii: Array) -> tuple[Array, Array, Array]:
+def _view(place: Array, centers: Array, sizes: Array) -> tuple[Array, Array, Array]:
     """Bearing, distance and half the angle of objects, ``(N,)`` each."""
     d = centers - place
     distance = np.hypot(d[:, 0], d[:, 1])
-    return np.arctan2(d[:, 1], d[:, 0]), distance, np.arctan2(radii[:, 0], distance)
+    return np.arctan2(d[:, 1], d[:, 0]), distance, np.arctan2(sizes[:, 0], distance)

@@ -22,14 +22,15 @@ class Rectangle(Extent):
     where a and b are half of length and width. Points lie on the one or two sides that face the sensor, as many on
     each as it fills of the view; without a place of the sensor they lie all over the rectangle. Mean and covariance of
     such points take the place of 0 and ``scale X`` in the equations of `Ellipse`, whose V has only its diagonal. So the
-    centre does not move to the near side, and an axis that cannot be seen keeps its size.
+    centre does not move to the near side. What is added to V along an axis is weighed by the share of the extent in the
+    covariance, and by E[X] for the rest: an axis that cannot be seen keeps its size.
 
     The heading is that of the state if it has a yaw, and of the velocity as soon as that is known to a third; until
     then it is that of the rectangle that fits the points best (`fit_rectangle`).
 
     Source: Tuncer and Ozkan, "Random matrix based extended target tracking with orientation: a new model and
-    inference", IEEE Trans. Signal Processing 69, 2021, for the axes; Granstrom, Reuter, Meissner and Scheel, "A multiple
-    model PHD approach to tracking of cars under an assumed rectangular shape", Fusion 2014, for the sides.
+    inference", IEEE Trans. Signal Processing 69, 2021, for the axes; Granstrom, Reuter, Meissner and Scheel, "A
+    multiple model PHD approach to tracking of cars under an assumed rectangular shape", Fusion 2014, for the sides.
 
     Args:
         length, width, name, certainty, rate, rate_std, memory, rate_memory, share: see `Extent`.

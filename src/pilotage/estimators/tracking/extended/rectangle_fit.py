@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....core.arrays import Array, numbers
+from ....core.arrays import numbers
 from ....core.errors import ShapeError
 from ....core.settings import Count, Positive, setting
 from .extent import Outline
