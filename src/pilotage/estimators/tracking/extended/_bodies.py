@@ -22,8 +22,8 @@ LEAST = 2.0
 """Points that an old extent is worth at least."""
 HEADINGS = 6
 """Directions of a new rectangle, within half a turn."""
-TOUCHING = 1.1
-"""Objects overlap if their centres are nearer than this share of half their extents."""
+TOUCHING, MIDDLE = 1.1, 0.7
+"""Objects overlap if their centres are nearer than this share of half their extents; rectangles, and ellipses."""
 KNOWN = 9.0
 """Square of the speed by its variance from which on a velocity has a direction."""
 
@@ -227,11 +227,14 @@ class BodyTargets:
         if not len(motion):
             return heading
         _, mean, cov = self.inner.moments(motion)
-        known: Any = np.full(len(mean), self._yaw >= 0)
-        if self._yaw < 0 and self._velocity is not None:
-            i, j = self._velocity
-            known = mean[:, i] ** 2 + mean[:, j] ** 2 > KNOWN * np.maximum(cov[:, i, i], cov[:, j, j])
-        return np.where(known, self._directions(mean), heading)
+        return np.where(self._known(mean, cov), self._directions(mean), heading)
+
+    def _known(self, mean: Array, cov: Array) -> Any:
+        """Whether the motion has a direction, at these states."""
+        if self._yaw >= 0 or self._velocity is None:
+            return np.full(len(mean), self._yaw >= 0)
+        i, j = self._velocity
+        return mean[:, i] ** 2 + mean[:, j] ** 2 > KNOWN * np.maximum(cov[:, i, i], cov[:, j, j])
 
     def extent(self, bodies: Bodies) -> Array:
         """Expected extents, ``(N, 2, 2)``, in the frame of the heading where they are boxed."""
@@ -344,7 +347,8 @@ class BodyTargets:
     def overlapping(self, bodies: Bodies) -> Any:
         """Which objects overlap one before them that overlaps none, ``(N,)``: what is solid does not.
 
-        They are taken for ellipses, along the line between their centres.
+        Rectangles of known direction reach half their extent along the line between the centres. Others only reach as
+        far as that one is in the middle of the other.
         """
         X, T = self.extent(bodies), self.frames(bodies)
         X = T @ X @ np.swapaxes(T, -1, -2)
@@ -353,7 +357,10 @@ class BodyTargets:
         far = np.sqrt(np.square(d).sum(-1))
         u = d / np.maximum(far, 1e-9)[..., None]
         half = np.sqrt(np.einsum("jia,jab,jib->ji", u, X, u))
-        over, gone = far < TOUCHING * (half + half.T), np.zeros(len(bodies), bool)
+        boxed = self._boxed[bodies.kind] & self._known(*self.inner.moments(bodies.motion)[1:])
+        solid = half * boxed[:, None] + half.T * boxed
+        solid = np.where(boxed[:, None] | boxed, TOUCHING * solid, MIDDLE * np.maximum(half, half.T))
+        over, gone = far < solid, np.zeros(len(bodies), bool)
         for i in range(len(bodies)):
             gone[i] = (over[i, :i] & ~gone[:i]).any()
         return gone

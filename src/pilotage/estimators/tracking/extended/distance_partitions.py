@@ -36,7 +36,7 @@ class DistancePartitions(Partitions):
         [[0, 0, 2], [0, 0, 0]]
     """
 
-    distances: tuple[Positive, ...] = (0.5, 1.0, 1.5, 2.0, 3.0)
+    distances: tuple[Positive, ...] = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0)
     least: Count = 1
 
     @property

@@ -39,7 +39,7 @@ from ._poisson import Poisson, best_of
 from ._shell import ExtendedObjects
 from .partitions import Nearby
 
-SOLID = -8.0
+SOLID = -20.0
 """Log-weight of two objects that overlap."""
 
 

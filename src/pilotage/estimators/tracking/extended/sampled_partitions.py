@@ -69,15 +69,10 @@ class SampledPartitions(Partitions):
             uniform, np.zeros((slots, 6)), np.zeros(slots), np.empty((4, 6)), np.empty(3), np.empty(2 * slots + 2),
             visited, scores,
         )  # fmt: skip
-        found, taken = list[Whole](), set[bytes]()
-        for k in np.argsort(-scores, kind="stable"):
-            key = visited[k].tobytes()
-            if key not in taken:
-                taken.add(key)
-                found.append(visited[k])
-            if len(found) == self.keep:
-                break
-        return found
+        first = (visited[:, :, None] == visited[:, None]).argmax(-1)  # the same for the same cells
+        order = np.argsort(-scores, kind="stable")
+        _, once = np.unique(first[order], axis=0, return_index=True)
+        return list(first[order[np.sort(once)[: self.keep]]].astype(np.int64))
 
 
 @driver(
