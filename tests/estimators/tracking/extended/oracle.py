@@ -14,7 +14,7 @@ from pilotage.estimators.tracking._state import Scan
 from pilotage.estimators.tracking._targets import Targets
 from pilotage.estimators.tracking.extended import Extent, LineOfSight
 from pilotage.estimators.tracking.extended._bodies import Bodies, BodyTargets, Expected
-from pilotage.estimators.tracking.extended._evidence import cell_of, weighed
+from pilotage.estimators.tracking.extended._evidence import cell_of
 from pilotage.models import constant_velocity, position
 
 CAR = constant_velocity(density=0.1)
@@ -78,16 +78,15 @@ class Single:
 
     def log(self, z: Any) -> float:
         """The log-likelihood of a cell."""
-        zero = np.zeros(1, np.int64)
-        return float(weighed(self.expected.table, cell_of(np.asarray(z))[None], zero, zero)[0][0])
+        return float(self.logs([z])[0])
 
     def logs(self, cells: Any) -> Any:
         """The log-likelihoods of many cells."""
-        table = np.array([cell_of(each) for each in cells])
-        return weighed(self.expected.table, table, np.zeros(len(table), np.int64), np.arange(len(table)))[0]
+        table = np.array([cell_of(np.asarray(each)) for each in cells])
+        return self.targets.weighed(self.expected, table, np.zeros(len(table), np.int64), np.arange(len(table)))[0]
 
     def after(self, z: Any) -> Bodies:
         """The belief after a cell."""
         zero, table, expected = np.zeros(1, np.int64), cell_of(np.asarray(z))[None], self.expected
-        _, V = weighed(expected.table, table, zero, zero)
-        return self.targets.updated(self.bodies, expected, table, zero, zero, V, np.full(1, np.nan))
+        _, V, view = self.targets.weighed(expected, table, zero, zero)
+        return self.targets.updated(self.bodies, expected, table, zero, zero, V, view, np.full(1, np.nan))

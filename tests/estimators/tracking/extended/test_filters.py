@@ -182,7 +182,7 @@ def cars(rng: Any, places: Any, t: float, speed: float = 5.0) -> Any:
 
 
 WIDE = Gaussian.of(CAR.state, std={"x": 20.0, "y": 10.0, "vx": 5.0, "vy": 2.0})
-BODY = Ellipse(4.4, 1.8, certainty=20.0, rate=12.0, rate_std=4.0)
+BODY = Rectangle(4.4, 1.8, certainty=50.0, rate=12.0, rate_std=4.0)
 CASES = {
     "PMBM": GGIWPMBM(BODY, undetected=3.0),
     "PHD": GGIWPHD(BODY),

@@ -23,5 +23,6 @@ from .rectangle_fit import fit_rectangle as fit_rectangle
 from .sampled_partitions import SampledPartitions as SampledPartitions
 from .thinning import thinned as thinned
 from .wasserstein import SHAPE as SHAPE
+from .wasserstein import shape_of as shape_of
 from .wasserstein import shape_table as shape_table
 from .wasserstein import wasserstein as wasserstein

@@ -22,6 +22,8 @@ LEAST = 2.0
 """Points that an old extent is worth at least."""
 HEADINGS = 6
 """Directions of a new rectangle, within half a turn."""
+ALIGNED = 0.35
+"""Angle between points and a velocity of known direction from which on the points are not believed [rad]."""
 TOUCHING, MIDDLE = 1.1, 0.7
 """Objects overlap if their centres are nearer than this share of half their extents; rectangles, and ellipses."""
 KNOWN = 9.0
@@ -76,18 +78,25 @@ class Expected:
     """What a sensor is expected to read of objects.
 
     Attributes:
-        table: a row of numbers for each, for `weighed`.
+        tables: numbers of each, for `weighed`, for each of several views of it, ``(W, N, EXPECTED)``.
+        views: log-probabilities of the views, ``(W, N)``.
         space, mean, cov: the beliefs of their states.
         gain: P H', ``(N, n, 2)``.
         known: whether the expected reading is finite, ``(N,)``.
     """
 
-    table: Array
+    tables: Array
+    views: Array
     space: Any
     mean: Array
     cov: Array
     gain: Array
     known: Any
+
+    @property
+    def table(self) -> Array:
+        """The numbers of the first view, ``(N, EXPECTED)``."""
+        return self.tables[0]
 
     @cached_property
     def place(self) -> Array:
@@ -244,67 +253,87 @@ class BodyTargets:
         """The frames of their extents, ``(N, 2, 2)``."""
         return frames(np.where(self._boxed[bodies.kind], bodies.heading, 0.0))
 
-    def expected(self, bodies: Bodies, scan: Scan) -> Expected:
-        """What the sensor of a scan is expected to read of objects."""
+    def expected(self, bodies: Bodies, scan: Scan, share: Any = None, at: Any = None) -> Expected:
+        """What the sensor of a scan is expected to read of objects, of which others leave this share to be seen.
+
+        It is not known which part is hidden: the mean of the points is off by as much as a part of the extent is.
+        `at` are the means of the points that are looked at, for new objects that may be anywhere, ``(N, 2)``.
+        """
         sensor, n = scan.detector.sensor, len(bodies)
-        h = self.mounted(sensor)[0]
+        h, context = self.mounted(sensor)[0], context_of(scan)
         space, mean, cov = self.moments(bodies)
-        context = context_of(scan)
         z, H = np.asarray(h.observe(mean, context)), np.asarray(h.linearize(mean, context))
         R = np.broadcast_to(np.asarray(h.noise(mean, context)), (n, 2, 2))
         gain = cov @ np.swapaxes(np.broadcast_to(H, (n, 2, space.dim)), -1, -2)
-        C, T, X = H @ gain, self.frames(bodies), self.extent(bodies)
-        offset, Y = self._spread(bodies, X, T, z, scan.context)
-        z = z + np.einsum("nab,nb->na", T, offset)
-        noise = np.swapaxes(T, -1, -2) @ R @ T
-        told = np.stack([Y[:, i, i] / (Y[:, i, i] + noise[:, i, i]) for i in (0, 1)], -1)
-        Y = T @ Y @ np.swapaxes(T, -1, -2) + R
-        table = np.empty((n, EXPECTED))
-        table[:, :2], table[:, 2], table[:, 6:8] = bodies.gamma, bodies.v, z
-        for at, matrix in ((3, bodies.V), (8, C), (11, Y)):
-            table[:, at], table[:, at + 1], table[:, at + 2] = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 1]
-        table[:, 17:] = told
-        table[:, 14], table[:, 15], table[:, 16] = T[:, 0, 0], T[:, 1, 0], self._boxed[bodies.kind]
-        return Expected(table, space, mean, cov, gain, np.isfinite(table).all(-1))
+        T, X = self.frames(bodies), self.extent(bodies)
+        turned, hidden = np.swapaxes(T, -1, -2), np.zeros(n) if share is None else 1.0 - share
+        C = H @ gain + T @ (hidden[:, None, None] * X / 3.0) @ turned
+        views, offset, Y = self._spread(bodies, X, T, z if at is None else at, hidden, scan.context)
+        if at is not None:  # the points are not in the middle of the object
+            middle = at - np.einsum("nab,nb->na", T, offset[0])
+            views, offset, Y = self._spread(bodies, X, T, middle, hidden, scan.context)
+        own, noise = np.einsum("wnaa->wna", Y), np.einsum("naa->na", turned @ R @ T)
+        tables = np.empty((len(views), n, EXPECTED))
+        tables[..., :2], tables[..., 2] = bodies.gamma, bodies.v
+        tables[..., 6:8] = z + np.einsum("nab,wnb->wna", T, offset)
+        for first, matrix in ((3, bodies.V), (8, C), (11, T @ Y @ turned + R)):
+            for k, (i, j) in enumerate(((0, 0), (0, 1), (1, 1))):
+                tables[..., first + k] = matrix[..., i, j]
+        tables[..., 14], tables[..., 15], tables[..., 16] = T[:, 0, 0], T[:, 1, 0], self._boxed[bodies.kind]
+        tables[..., 17:] = (1.0 - hidden)[:, None] * own / (own + noise)
+        return Expected(tables, views, space, mean, cov, gain, np.isfinite(tables).all((0, -1)))
 
-    def _spread(self, bodies: Bodies, X: Array, T: Array, z: Array, context: Any) -> tuple[Array, Array]:
-        """Mean and covariance of points around the centres, in the frames of the extents."""
-        offset, Y = np.zeros((len(X), 2)), np.empty_like(X)
+    def _spread(
+        self, bodies: Bodies, X: Array, T: Array, z: Array, hidden: Array, context: Any
+    ) -> tuple[Array, Array, Array]:
+        """Log-probabilities of views, and mean and covariance of points in each, in the frames of the extents."""
         place = None if self.sight is None else np.einsum("nba,nb->na", T, self.sight.at(context) - z)
+        found = list[Any]()
         for k, each in enumerate(self.extents):
             some = np.flatnonzero(bodies.kind == k)
-            if len(some):
-                offset[some], Y[some] = each.spread(X[some], None if place is None else place[some])
-        return offset, Y
+            found.append((some, each.spread(X[some], None if place is None else place[some], hidden[some])))
+        most = max(len(views) for _, (views, _, _) in found)
+        views, offset, Y = np.full((most, len(X)), -np.inf), np.zeros((most, len(X), 2)), np.empty((most, *X.shape))
+        Y[:] = np.eye(2)
+        for some, (own, mean, cov) in found:
+            views[: len(own), some], offset[: len(own), some], Y[: len(own), some] = own, mean, cov
+        return views, offset, Y
 
-    def weighed(self, expected: Expected, cells: Array, rows: Whole, columns: Whole) -> tuple[Array, Array]:
-        """Log-evidence of pairs of an object and a cell, ``(P,)``, and V after it."""
-        return weighed(expected.table, cells, rows, columns)
+    def weighed(self, expected: Expected, cells: Array, rows: Whole, columns: Whole) -> tuple[Array, Array, Whole]:
+        """Log-evidence of pairs of an object and a cell, ``(P,)``, over all views; the likeliest, and V after it."""
+        found = [weighed(table, cells, rows, columns) for table in expected.tables]
+        logs = np.stack([own + views[rows] for (own, _), views in zip(found, expected.views, strict=True)])
+        view = logs.argmax(0)
+        V = np.stack([each for _, each in found])[view, np.arange(len(rows))]
+        return np.logaddexp.reduce(logs, 0), V, view
 
     def updated(
-        self, bodies: Bodies, expected: Expected, cells: Array, rows: Whole, columns: Whole, V: Array, fits: Array
-    ) -> Bodies:
+        self, bodies: Bodies, expected: Expected, cells: Array, rows: Whole, columns: Whole, V: Array, view: Whole,
+        fits: Array,
+    ) -> Bodies:  # fmt: skip
         """The belief of the object of each pair after its cell; see `Ellipse`.
 
         Args:
             bodies, expected: the objects, and what is expected of them.
             cells: table of cells; see `cell_of`.
             rows, columns: object and cell of each pair.
-            V: after the cell.
+            V, view: after the cell, and the likeliest view.
             fits: direction of the rectangle that fits each cell, up to quarter turns; NaN where there is none.
         """
         if not len(rows):
             return self.none()
-        table, cell = expected.table[rows], cells[columns]
+        table, cell = expected.tables[view, rows], cells[columns]
         n, P, gain = cell[:, 0], expected.cov[rows], expected.gain[rows]
         S = (table[:, 8:11] + table[:, 11:14] / n[:, None])[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
         K = gain @ np.linalg.inv(S)
         mean = expected.space.plus(expected.mean[rows], np.einsum("pna,pa->pn", K, cell[:, 1:3] - table[:, 6:8]))
         cov = P - K @ np.swapaxes(gain, -1, -2)
         motion = self.inner.pack(Gaussian.trusted(expected.space, mean, 0.5 * (cov + np.swapaxes(cov, -1, -2))))
-        old = bodies.heading[rows]
-        fit = old + (fits[columns] - old + 0.25 * np.pi) % (0.5 * np.pi) - 0.25 * np.pi
-        heading = self._headings(motion, wrapped(np.where(np.isnan(fit), old, fit)))
+        heading = self._headings(motion, bodies.heading[rows])
+        if self._yaw < 0:
+            off = (fits[columns] - heading + 0.25 * np.pi) % (0.5 * np.pi) - 0.25 * np.pi
+            known = self._known(mean, cov)
+            heading = wrapped(heading + np.where(np.isnan(off) | (known & (np.abs(off) > ALIGNED)), 0.0, off))
         gamma = bodies.gamma[rows] + np.stack([n, np.ones_like(n)], -1)
         return Bodies(motion, gamma, bodies.v[rows] + n, V, heading, bodies.kind[rows])
 
@@ -321,14 +350,17 @@ class BodyTargets:
         variance = square - mean**2
         return replace(bodies, gamma=np.stack([mean**2 / variance, mean / variance], -1))
 
-    def seen(self, bodies: Bodies, scan: Scan, hiding: Bodies | None = None, existence: Any = None) -> Array:
-        """P_D of objects, ``(N,)``: that of the detector, by the share that others do not hide."""
-        P = scan.detector.seen(self.means(bodies), scan.context)
-        if self.sight is None or hiding is None or not len(hiding) or not len(bodies):
-            return P
+    def visible(self, bodies: Bodies, scan: Scan, hiding: Bodies, existence: Array) -> Array:
+        """The share of each object that others do not hide, ``(N,)``."""
+        if self.sight is None or not len(hiding) or not len(bodies):
+            return np.ones(len(bodies))
         place = self.sight.at(scan.context)
         own, other = self._sizes(bodies, scan, place, 2.0), self._sizes(hiding, scan, place, 0.0)
-        return P * self.sight.visible(place, *own, *other, existence)
+        return self.sight.visible(place, *own, *other, existence)
+
+    def seen(self, bodies: Bodies, scan: Scan, share: Array) -> Array:
+        """P_D of objects, ``(N,)``: that of the detector, by the share that is seen, of which a half shows most."""
+        return scan.detector.seen(self.means(bodies), scan.context) * (1.0 - (1.0 - share) ** 2)
 
     def _sizes(self, bodies: Bodies, scan: Scan, place: Array, stds: float) -> tuple[Array, Array]:
         """Centres, and half the extents across and along the line of sight, across with uncertainty of the place."""

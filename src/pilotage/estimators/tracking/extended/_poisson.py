@@ -69,20 +69,30 @@ class Poisson:
 
         A cell has one for each kind of object that it may be: that of the likeliest belief, with the density of all.
         """
-        births, n, m = targets.births, len(self.weights), len(cells.first)
-        rows, columns = np.repeat(np.arange(n), m), np.tile(np.arange(m), n)
-        near = (rows < births) | (expected.distances(cells.table[:, 1:3]) <= limit).ravel() if n else rows < births
-        near &= (self.weights[rows] > 0.0) & expected.known[rows]
-        rows, columns = rows[near], columns[near]
-        logs, V = targets.weighed(expected, cells.table, rows, columns)
-        logs = logs - cells.summed(np.log(scan.detector.density(scan.z)))[columns] + np.log(self.weights[rows])
-        some = np.flatnonzero(logs > np.log(SHARE) + best_of(logs, columns, m)[columns])
-        rows, columns, logs, V = rows[some], columns[some], logs[some], V[some]
-        needed = np.zeros(m, bool)
-        needed[columns[[targets.extents[k].boxed for k in self.bodies.kind[rows]]]] = True
-        each = targets.updated(self.bodies, expected, cells.table, rows, columns, V, cells.fits(scan.z, needed))
-        with np.errstate(divide="ignore"):
-            logs = logs + np.log(scan.detector.seen(targets.means(each), scan.context)) if len(logs) else logs
+        births, m = targets.births, len(cells.first)
+        clutter, means = cells.summed(np.log(scan.detector.density(scan.z))), np.ascontiguousarray(cells.table[:, 1:3])
+        rows, columns = np.nonzero((expected.distances(means) <= limit) & expected.known[:, None])
+        old = rows >= births
+        rows, columns = rows[old], columns[old]
+        wide, every = np.repeat(np.arange(births), m), np.tile(np.arange(m), births)
+        new = self.bodies[wide]
+        parts = [
+            (self.bodies, expected, self.weights, rows, columns),
+            (new, targets.expected(new, scan, at=means[every]), self.weights[wide], np.arange(len(wide)), every),
+        ]
+        needed = np.full(m, any(each.boxed for each in targets.extents))
+        fits, found = cells.fits(scan.z, needed), list[Any]()
+        for bodies, own, weights, i, j in parts:
+            logs, V, view = targets.weighed(own, cells.table, i, j)
+            with np.errstate(divide="ignore"):
+                logs = logs - clutter[j] + np.log(weights[i])
+            some = np.flatnonzero(logs > np.log(SHARE) + best_of(logs, j, m)[j])
+            each = targets.updated(bodies, own, cells.table, i[some], j[some], V[some], view[some], fits)
+            with np.errstate(divide="ignore"):
+                seen = np.log(scan.detector.seen(targets.means(each), scan.context)) if len(some) else np.zeros(0)
+            found.append((each, j[some], logs[some] + seen))
+        (one, j, logs), (other, every, more) = found
+        each, columns, logs = one.joined(other), np.concatenate([j, every]), np.concatenate([logs, more])
         return _likeliest(each, columns, logs)
 
 

@@ -54,5 +54,5 @@ class Ellipse(Extent):
     def matrix(self) -> Array:
         return np.eye(2) * (self.length**2 + self.width**2) / 8.0
 
-    def spread(self, X: Array, place: Array | None) -> tuple[Array, Array]:
-        return np.zeros(X.shape[:-1]), self.scale * X
+    def spread(self, X: Array, place: Array | None, hidden: Array) -> tuple[Array, Array, Array]:
+        return np.zeros((1, len(X))), np.zeros((1, len(X), 2)), self.scale * X[None]

@@ -69,12 +69,15 @@ class Extent(ABC):
         """The expected X of a new object, ``(2, 2)`` [m^2], in its own frame."""
 
     @abstractmethod
-    def spread(self, X: Array, place: Array | None) -> tuple[Array, Array]:
-        """Mean ``(N, 2)`` and covariance ``(N, 2, 2)`` of points around the centre, in the frame of each object.
+    def spread(self, X: Array, place: Array | None, hidden: Array) -> tuple[Array, Array, Array]:
+        """Points around the centre in each of W views: log-probabilities of the views, means and covariances.
+
+        They are ``(W, N)``, ``(W, N, 2)`` and ``(W, N, 2, 2)``, in the frame of each object.
 
         Args:
             X: expected extents, ``(N, 2, 2)``.
             place: of the sensor in the frame of each object, ``(N, 2)`` [m]; None if it is unknown.
+            hidden: share of each object that others hide, ``(N,)``.
         """
 
     @property

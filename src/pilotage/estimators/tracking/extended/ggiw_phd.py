@@ -146,10 +146,11 @@ class IntensityFilter:
 
     def step(self, state: Intensity, scan: Scan, fresh: Any) -> Intensity:
         before = self.predict(state, scan.t)
-        unseen, expected = (self.targets.expected(each, scan) for each in (before.births.bodies, before.bodies))
         big = before.weights > self.settings.sure
         hiding, existence = before.bodies[big], np.minimum(before.weights[big], 1.0)
-        seen = self.targets.seen(before.bodies, scan, hiding, existence) * expected.known
+        share = self.targets.visible(before.bodies, scan, hiding, existence)
+        unseen, expected = self.targets.expected(before.births.bodies, scan), self.targets.expected(before.bodies, scan, share)
+        seen = self.targets.seen(before.bodies, scan, share) * expected.known
         cells, limit = self._cells(before, scan, expected, unseen, seen)
         found = self._detected(before, scan, expected, unseen, seen, cells, limit)
         missed = replace(
@@ -195,7 +196,7 @@ class IntensityFilter:
         means = np.ascontiguousarray(cells.table[:, 1:3])
         near = (seen[:, None] > 0.0) & (expected.distances(means) <= limit)
         rows, columns = np.nonzero(near)
-        logs, V = self.targets.weighed(expected, cells.table, rows, columns)
+        logs, V, view = self.targets.weighed(expected, cells.table, rows, columns)
         logs = logs + np.log(before.weights[rows] * seen[rows]) - clutter[columns]
         new, which, rho = before.births.detected(self.targets, scan, unseen, cells, limit)
         total = np.where(cells.counts == 1.0, 0.0, -np.inf)
@@ -205,9 +206,10 @@ class IntensityFilter:
         needed[columns[[self.targets.extents[k].boxed for k in before.bodies.kind[rows]]]] = True
         weight = np.exp(logs - total[columns]) * share[columns]
         kept = np.flatnonzero(weight > self.settings.faint)
-        rows, columns, weight, V = rows[kept], columns[kept], weight[kept], V[kept]
+        rows, columns, weight = rows[kept], columns[kept], weight[kept]
+        V, view = V[kept], view[kept]
         fits = cells.fits(scan.z, needed)
-        each = self.targets.updated(before.bodies, expected, cells.table, rows, columns, V, fits)
+        each = self.targets.updated(before.bodies, expected, cells.table, rows, columns, V, view, fits)
         places, now = scan.places[cells.first], np.full(len(rows) + len(which), scan.t)
         return replace(
             before,

@@ -190,8 +190,10 @@ class ExtendedBernoullis:
     def _seen(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Seen:
         """What is expected, and the cells of the points."""
         leaves, forest = state.histories.leaves, state.histories.forest
-        expected, shown = self.targets.expected(leaves.rows, scan), best(forest)
-        seen = self.targets.seen(leaves.rows, scan, leaves.rows[shown], leaves.existence[shown]) * expected.known
+        shown = best(forest)
+        share = self.targets.visible(leaves.rows, scan, leaves.rows[shown], leaves.existence[shown])
+        expected = self.targets.expected(leaves.rows, scan, share)
+        seen = self.targets.seen(leaves.rows, scan, share) * expected.known
         limit, owner = self.parts.gate.limit(2), np.zeros(len(leaves.ids), np.int64)
         for c, cluster in enumerate(forest):
             owner[cluster.leaves[cluster.leaves >= 0]] = c
@@ -251,13 +253,13 @@ class ExtendedBernoullis:
         near = (found.group[owner][:, None] == cells.group) & (found.seen[:, None] > 0.0)
         near &= found.expected.distances(means) <= found.limit
         rows, columns = np.nonzero(near)
-        logs, V = self.targets.weighed(found.expected, cells.table, rows, columns)
+        logs, V, view = self.targets.weighed(found.expected, cells.table, rows, columns)
         clutter = cells.summed(np.log(scan.detector.density(scan.z)))
         w = logs + np.log(found.seen[rows]) - clutter[columns]
         needed = np.zeros(len(means), bool)
         needed[columns[[self.targets.extents[k].boxed for k in bodies.kind[rows]]]] = True
         fits = cells.fits(scan.z, needed)
-        each = self.targets.updated(bodies, found.expected, cells.table, rows, columns, V, fits)
+        each = self.targets.updated(bodies, found.expected, cells.table, rows, columns, V, view, fits)
         pairs = Pairs(rows, columns, w, len(bodies), len(means))
         return Sighting(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty)), w
 
@@ -289,14 +291,14 @@ class ExtendedBernoullis:
         return both.kept(self.targets.births, self.settings.faint, self.settings.components)
 
     def _overlapping(self, leaves: State, forest: Forest) -> Any:
-        """The leaves of trees that overlap a better one: those not detected, those that are newer, those less sure."""
-        shown = best(forest)
-        if self.parts.twins is None or not len(shown):
-            return np.zeros(len(leaves.ids), bool)
-        size = self.targets.extent(leaves.rows[shown])
-        order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)
-        shown = shown[np.lexsort(order)]
-        return np.isin(leaves.ids, leaves.ids[shown[self.targets.overlapping(leaves.rows[shown])]])
+        """The leaves of the best hypothesis that overlap a better one: better are those detected, older, larger."""
+        shown, found = best(forest), np.zeros(len(leaves.ids), bool)
+        if self.parts.twins is not None and len(shown):
+            size = self.targets.extent(leaves.rows[shown])
+            order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)
+            shown = shown[np.lexsort(order)]
+            found[shown[self.targets.overlapping(leaves.rows[shown])]] = True
+        return found
 
     def _judged(self, leaves: State) -> State:
         """The histories with their status."""
