@@ -144,7 +144,9 @@ def main(*, seed: int = 1, out: Path = Path("pilotage-demo")) -> int:
     scene = lidar_traffic(rng=seed)
     found = {name: follow(scene, name) for name in KINDS}
     scores = {name: judge(scene, one) for name, one in found.items()}
-    print(f"{scene}\n             outlines off by [m]      tracks of nothing\nextents        cars   pedestrians         in a scan")
+    print(
+        f"{scene}\n             outlines off by [m]      tracks of nothing\nextents        cars   pedestrians         in a scan"
+    )
     table = {}
     for name, (distance, false) in scores.items():
         late = distance[SETTLED:]
@@ -157,7 +159,9 @@ def main(*, seed: int = 1, out: Path = Path("pilotage-demo")) -> int:
     one = table["rectangles"]
     if one[0] < 0.6 < table["ellipses"][0] and one[1] < 0.5 and one[2] < 1.0:
         return 0
-    print("not as it should be: rectangles within 0.6 m of the cars in sight, and nearer than ellipses; few false tracks")
+    print(
+        "not as it should be: rectangles within 0.6 m of the cars in sight, and nearer than ellipses; few false tracks"
+    )
     return 1
 
 

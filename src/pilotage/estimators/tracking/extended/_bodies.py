@@ -315,7 +315,7 @@ class BodyTargets:
 
         Args:
             bodies, expected: the objects, and what is expected of them.
-            cells: table of cells; see `cell_of`.
+            cells: table of cells; see `Cells`.
             rows, columns: object and cell of each pair.
             V, view: after the cell, and the likeliest view.
             fits: direction of the rectangle that fits each cell, up to quarter turns; NaN where there is none.
@@ -377,7 +377,7 @@ class BodyTargets:
         return z, np.stack([one + stds * std, two], -1)
 
     def overlapping(self, bodies: Bodies) -> Any:
-        """Which objects overlap one before them that overlaps none, ``(N,)``: what is solid does not.
+        """The object that each overlaps, one before it that overlaps none, or -1, ``(N,)``: what is solid does not.
 
         Rectangles of known direction reach half their extent along the line between the centres. Others only reach as
         far as that one is in the middle of the other.
@@ -392,10 +392,11 @@ class BodyTargets:
         boxed = self._boxed[bodies.kind] & self._known(*self.inner.moments(bodies.motion)[1:])
         solid = half * boxed[:, None] + half.T * boxed
         solid = np.where(boxed[:, None] | boxed, TOUCHING * solid, MIDDLE * np.maximum(half, half.T))
-        over, gone = far < solid, np.zeros(len(bodies), bool)
+        over, better = far < solid, np.full(len(bodies), -1)
         for i in range(len(bodies)):
-            gone[i] = (over[i, :i] & ~gone[:i]).any()
-        return gone
+            found = np.flatnonzero(over[i, :i] & (better[:i] < 0))
+            better[i] = found[0] if len(found) else -1
+        return better
 
     def outlines(self, bodies: Bodies) -> list[Outline]:
         """The outlines of objects, at the means of their beliefs."""

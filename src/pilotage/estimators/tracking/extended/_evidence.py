@@ -18,18 +18,6 @@ CELL = 6
 """Numbers of a cell: count, mean (2), scatter (3)."""
 
 
-def cell_of(points: Array) -> Array:
-    """Count, mean and scatter of points ``(n, 2)``, as the row of a table of cells.
-
-    Example:
-        >>> cell_of(np.array([[0.0, 0.0], [2.0, 0.0]])).tolist()
-        [2.0, 1.0, 0.0, 2.0, 0.0, 0.0]
-    """
-    mean = points.mean(0)
-    d = points - mean
-    return np.array([len(points), *mean, d[:, 0] @ d[:, 0], d[:, 0] @ d[:, 1], d[:, 1] @ d[:, 1]])
-
-
 def weighed(expected: Array, cells: Array, rows: Whole, columns: Whole) -> tuple[Array, Array]:
     """Log-evidence of each pair of an object and a cell ``(P,)``, and V after it ``(P, 2, 2)``."""
     logs, after = np.empty(len(rows)), np.empty((len(rows), 3))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from .._clusters import Whole, clusters
-from ._evidence import CELL, cell_of
+from ._evidence import CELL
 from .partitions import Partitions
 from .rectangle_fit import fit_rectangle
 
@@ -101,14 +101,27 @@ def divided(z: Array, group: Whole, count: int, ways: Sequence[Partitions], near
             owner.append(g)
         elif len(points):
             around = nearby(g, points)
-            for labels in (each for way in ways for each in way.divide(z[points], around)):
+            given = (np.asarray(each, np.int64) for way in ways for each in way.divide(z[points], around))
+            for labels in {each.tobytes(): each for each in given}.values():
                 one = cells_of(labels, points, cells, members)
                 found[one.tobytes()] = one
             owner += [g] * (len(members) - len(owner))
         partitions.append(list(found.values()))
-    table = np.array([cell_of(z[each]) for each in members]) if members else np.zeros((0, CELL))
+    table = tabled(z, members)
     first = np.array([each[0] for each in members], np.int64)
     return Cells(table, members, first, np.array(owner, np.int64), partitions)
+
+
+def tabled(z: Array, members: list[Whole]) -> Array:
+    """Count, mean and scatter of cells of points, ``(M, 6)``."""
+    if not members:
+        return np.zeros((0, CELL))
+    counts = np.array([len(each) for each in members])
+    points, starts = z[np.concatenate(members)], np.cumsum(counts) - counts
+    mean = np.add.reduceat(points, starts) / counts[:, None]
+    d = points - np.repeat(mean, counts, axis=0)
+    scatter = np.stack([d[:, 0] * d[:, 0], d[:, 0] * d[:, 1], d[:, 1] * d[:, 1]], -1)
+    return np.concatenate([counts[:, None], mean, np.add.reduceat(scatter, starts)], -1)
 
 
 def cells_of(labels: Whole, points: Whole, cells: dict[bytes, int], members: list[Whole]) -> Whole:

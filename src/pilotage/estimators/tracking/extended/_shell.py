@@ -14,6 +14,7 @@ from .extent import Extent
 from .line_of_sight import LineOfSight
 from .partitions import Partitions
 from .prediction_partitions import PredictionPartitions
+from .sampled_partitions import SampledPartitions
 
 Ways = tuple[Partitions, ...]
 
@@ -23,7 +24,11 @@ class ExtendedObjects(Hypotheses):
     """Base of the settings of filters of extended objects; see `GGIWPMBM`."""
 
     extent: Extent | tuple[Extent, ...] = Ellipse()
-    partitions: Partitions | tuple[Partitions, ...] = (DistancePartitions(), PredictionPartitions())
+    partitions: Partitions | tuple[Partitions, ...] = (
+        DistancePartitions(),
+        PredictionPartitions(),
+        SampledPartitions(steps=10),
+    )
     sight: LineOfSight | None = None
 
     @property

@@ -149,7 +149,10 @@ class IntensityFilter:
         big = before.weights > self.settings.sure
         hiding, existence = before.bodies[big], np.minimum(before.weights[big], 1.0)
         share = self.targets.visible(before.bodies, scan, hiding, existence)
-        unseen, expected = self.targets.expected(before.births.bodies, scan), self.targets.expected(before.bodies, scan, share)
+        unseen, expected = (
+            self.targets.expected(before.births.bodies, scan),
+            self.targets.expected(before.bodies, scan, share),
+        )
         seen = self.targets.seen(before.bodies, scan, share) * expected.known
         cells, limit = self._cells(before, scan, expected, unseen, seen)
         found = self._detected(before, scan, expected, unseen, seen, cells, limit)

@@ -37,10 +37,8 @@ from ._choices import Choices, branched, probable
 from ._groups import Cells, divided, grouped
 from ._poisson import Poisson, best_of
 from ._shell import ExtendedObjects
+from ._solid import apart
 from .partitions import Nearby
-
-SOLID = -20.0
-"""Log-weight of two objects that overlap."""
 
 
 @settings
@@ -183,8 +181,8 @@ class ExtendedBernoullis:
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, unseen, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
-        over = self._overlapping(leaves, forest)
-        forest = parted(pruned(without(forest, weak | over, np.where(over, SOLID, 0.0)), zero, 0.0, most))
+        forest = apart(without(forest, weak, zero), leaves.ids, self._overlapping(leaves, forest, weak))
+        forest = parted(pruned(forest, zero, 0.0, most))
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 
     def _seen(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Seen:
@@ -290,15 +288,18 @@ class ExtendedBernoullis:
         both = Poisson(after.bodies.joined(given_up), weights)
         return both.kept(self.targets.births, self.settings.faint, self.settings.components)
 
-    def _overlapping(self, leaves: State, forest: Forest) -> Any:
-        """The leaves of the best hypothesis that overlap a better one: better are those detected, older, larger."""
-        shown, found = best(forest), np.zeros(len(leaves.ids), bool)
-        if self.parts.twins is not None and len(shown):
-            size = self.targets.extent(leaves.rows[shown])
-            order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)
-            shown = shown[np.lexsort(order)]
-            found[shown[self.targets.overlapping(leaves.rows[shown])]] = True
-        return found
+    def _overlapping(self, leaves: State, forest: Forest, weak: Any) -> list[tuple[int, int]]:
+        """Trees that overlap a better one in the best hypothesis: better are those detected, older, larger."""
+        shown = best(forest)
+        shown = shown[~weak[shown]]
+        if self.parts.twins is None or not len(shown):
+            return []
+        size = self.targets.extent(leaves.rows[shown])
+        order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)
+        shown = shown[np.lexsort(order)]
+        better = self.targets.overlapping(leaves.rows[shown])
+        ids = leaves.ids[shown]
+        return [(int(ids[i]), int(ids[better[i]])) for i in np.flatnonzero(better >= 0)]
 
     def _judged(self, leaves: State) -> State:
         """The histories with their status."""
