@@ -7,8 +7,8 @@ one, none of one that is hidden. The points are thinned, and two filters track w
     rectangles    cars are rectangles along their motion, of which the lidar sees one or two sides
 
 each with gamma Gaussian inverse-Wishart beliefs in a Poisson multi-Bernoulli mixture. The demo compares them by the
-distance of the outlines from the true ones (Gaussian Wasserstein), for objects that are in sight, and counts tracks that
-are no object. The picture shows the street at some times, and how far the outlines of the cars are off.
+distance of the outlines from the true ones (Gaussian Wasserstein), for objects that are in sight, and counts tracks
+that are near no object. The picture shows the street at some times, and how far the outlines of the cars are off.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from pilotage.io import write_atomic
 from pilotage.models import constant_velocity, position
 from pilotage.viz import draw_path, map_figure
 
-SPACING, SETTLED, CUTOFF, IN_SIGHT = 0.4, 15, 2.0, 5
-"""Side of the squares of thinned points [m]; scans before the score; distance of no match [m]; points in sight."""
+CARS, SPACING, SETTLED, CUTOFF, IN_SIGHT = 6, 0.4, 15, 2.0, 5
+"""Cars; squares of thinned points [m]; scans before the score; distance of no match [m]; points that are in sight."""
 MOTION = constant_velocity(density=1.0)
 BIRTH = Gaussian.of(MOTION.state, [0, 13, 0, 0], std={"x": 20, "y": 8, "vx": 6, "vy": 1.5})
 WALKER = Ellipse(0.6, 0.45, "pedestrian", certainty=200, rate=2.5, rate_std=1.0, scale=0.5)
@@ -60,7 +60,7 @@ def follow(scene: LidarScene, name: str) -> list[Tracks]:
         undetected=8.0,
     )  # fmt: skip
     tracker = Tracker(KF(MOTION, dt=0.1), lidar, BIRTH, method, gate=0.999)
-    return [tracker.update(thinned(z, SPACING), t) for z, t in zip(scene.scans, scene.scans.ts, strict=True)]
+    return [tracker.update(thinned(scene.scans[k], SPACING), float(t)) for k, t in enumerate(scene.scans.ts)]
 
 
 def judge(scene: LidarScene, found: list[Tracks]) -> tuple[Any, Any]:
@@ -98,9 +98,8 @@ def picture(scene: LidarScene, found: dict[str, list[Tracks]], scores: dict[str,
     ax.legend(loc="upper right", fontsize=7, frameon=True, ncols=4)
     size = float(figure.get_figheight())
     chart = figure.add_axes((box.x0, 0.5 / size, box.width, 1.2 / size))
-    cars = scene.truth.kind[np.searchsorted(scene.truth.id, scene.truth.ids)] == "car" if False else np.arange(6)
     for name, colour in LINES.items():
-        chart.plot(scene.scans.ts, np.nanmean(scores[name][0][:, cars], axis=1), color=colour, lw=1.2, label=name)
+        chart.plot(scene.scans.ts, np.nanmean(scores[name][0][:, :CARS], axis=1), color=colour, lw=1.2, label=name)
     chart.set(xlim=(0.0, scene.scans.ts[-1]), ylim=(0.0, CUTOFF))
     chart.set_xlabel("time [s]", fontsize=8)
     chart.set_ylabel("outlines of cars\nare off by [m]", fontsize=8)
@@ -144,13 +143,12 @@ def main(*, seed: int = 1, out: Path = Path("pilotage-demo")) -> int:
     scene = lidar_traffic(rng=seed)
     found = {name: follow(scene, name) for name in KINDS}
     scores = {name: judge(scene, one) for name, one in found.items()}
-    print(
-        f"{scene}\n             outlines off by [m]      tracks of nothing\nextents        cars   pedestrians         in a scan"
-    )
+    print(f"{scene}\n{'outlines off by [m]':>32}      tracks of nothing")
+    print("extents        cars   pedestrians         in a scan")
     table = {}
     for name, (distance, false) in scores.items():
         late = distance[SETTLED:]
-        table[name] = [np.nanmean(late[:, :6]), np.nanmean(late[:, 6:]), false[SETTLED:].mean()]
+        table[name] = [np.nanmean(late[:, :CARS]), np.nanmean(late[:, CARS:]), false[SETTLED:].mean()]
         print(f"{name:12} {table[name][0]:6.2f} {table[name][1]:13.2f} {table[name][2]:17.2f}")
     out.mkdir(parents=True, exist_ok=True)
     title = f"outlines of cars: ellipses {table['ellipses'][0]:.2f} m off, rectangles {table['rectangles'][0]:.2f} m"

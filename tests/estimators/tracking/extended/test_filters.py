@@ -212,8 +212,8 @@ def test_a_car_behind_another_is_not_missed() -> None:
         rng, found = np.random.default_rng(0), []
         method = GGIWPMBM(Ellipse(4.4, 1.8, rate=12.0, rate_std=4.0), sight=sight, undetected=3.0, lifetime=1e3)
         lidar = Detector(position(std=0.1), detection=0.98, clutter=1e-4)
-        tracker = Tracker(KF(constant_velocity(density=0.3), dt=0.1), lidar, Gaussian.of(
-            CAR.state, [0, 15, 0, 0], std={"x": 20.0, "y": 10.0, "vx": 5.0, "vy": 2.0}), method, gate=0.999)  # fmt: skip
+        birth = Gaussian.of(CAR.state, [0, 15, 0, 0], std={"x": 20.0, "y": 10.0, "vx": 5.0, "vy": 2.0})
+        tracker = Tracker(KF(constant_velocity(density=0.3), dt=0.1), lidar, birth, method, gate=0.999)
         for k in range(30):
             near, far = [-9.0 + 0.6 * k, 8.0], [0.0, 18.0]
             z = cars(rng, [near], 0.0) if 12 <= k < 19 else cars(rng, [near, far], 0.0)

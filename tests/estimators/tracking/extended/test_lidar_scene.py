@@ -9,13 +9,11 @@ from pilotage.core import SettingError, ShapeError
 from pilotage.estimators.tracking.extended import LidarScene, lidar_traffic
 from pilotage.estimators.tracking.extended.lidar_scene import cast_rays
 
-ACROSS = [[6.0, 4.0, 0.7, 0.0], [12.0, 8.0, 0.7, 0.0]]
+ACROSS, US, NOBODY = [[6.0, 4.0, 0.7, 0.0], [12.0, 8.0, 0.7, 0.0]], np.zeros((2, 1, 2)), np.zeros((0, 4))
 
 
 def test_points_lie_on_the_sides_of_cars() -> None:
-    scene = LidarScene.of(
-        ACROSS, np.zeros((2, 1, 2)), np.zeros((0, 4)), steps=1, lost=0.0, clutter=0.0, std=1e-9, rng=0
-    )
+    scene = LidarScene.of(ACROSS, US, NOBODY, steps=1, lost=0.0, clutter=0.0, std=1e-9, rng=0)
     rows = scene.truth.at(0.0)
     own = rows.x[np.searchsorted(rows.id, scene.causes)]
     c, s = np.cos(own[:, 2]), np.sin(own[:, 2])
@@ -26,7 +24,7 @@ def test_points_lie_on_the_sides_of_cars() -> None:
 
 def test_ranges_are_those_of_a_walk_along_the_beams() -> None:
     """The first of many small steps that is inside of an object."""
-    scene = LidarScene.of(ACROSS, np.zeros((2, 1, 2)), [[3.0, -2.0, 1.0, 0.0]], steps=1, rng=0)
+    scene = LidarScene.of(ACROSS, US, [[3.0, -2.0, 1.0, 0.0]], steps=1, rng=0)
     rows = scene.truth.at(0.0)
     angles, ranges, hit = cast_rays(scene.place, rows, 0.0, 180, 30.0)
     r = np.arange(0.0, 30.0, 0.005)
@@ -47,8 +45,8 @@ def test_ranges_are_those_of_a_walk_along_the_beams() -> None:
 
 
 def test_what_is_behind_is_hidden() -> None:
-    scene = LidarScene.of(ACROSS, np.zeros((2, 1, 2)), np.zeros((0, 4)), steps=1, lost=0.0, clutter=0.0, rng=0)
-    alone = LidarScene.of(ACROSS[1:], np.zeros((1, 1, 2)), np.zeros((0, 4)), steps=1, lost=0.0, clutter=0.0, rng=0)
+    scene = LidarScene.of(ACROSS, US, NOBODY, steps=1, lost=0.0, clutter=0.0, rng=0)
+    alone = LidarScene.of(ACROSS[1:], np.zeros((1, 1, 2)), NOBODY, steps=1, lost=0.0, clutter=0.0, rng=0)
     assert scene.points[0] > 20
     assert scene.points[1] < 0.5 * alone.points[0]
     np.testing.assert_array_equal(scene.points, [(scene.causes == 1).sum(), (scene.causes == 2).sum()])
@@ -73,6 +71,6 @@ def test_cars_of_the_stock_scene_do_not_touch() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ShapeError, match="us of cars"):
-        LidarScene.of(ACROSS, np.zeros((3, 1, 2)), np.zeros((0, 4)), steps=4)
+        LidarScene.of(ACROSS, np.zeros((3, 1, 2)), NOBODY, steps=4)
     with pytest.raises(SettingError, match="-1"):
         lidar_traffic(steps=2, std=-1.0)

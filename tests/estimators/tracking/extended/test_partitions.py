@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,13 +75,18 @@ def test_predictions_tell_objects_apart_that_touch() -> None:
     assert PredictionPartitions().divide(z, NONE) == []
 
 
-def likelihood(one: Single, z: Any, labels: Any, born: float, clutter: float) -> float:
-    """The log-likelihood of a partition under new objects and false points."""
-    total = 0.0
-    for cell in cells(np.asarray(labels)):
-        log = np.log(born) + one.log(z[sorted(cell)])
-        total += np.logaddexp(log, np.log(clutter)) if len(cell) == 1 else log
-    return float(total)
+class Likelihood:
+    """The log-likelihood of partitions under new objects and false points, from that of each set of points."""
+
+    def __init__(self, one: Single, z: Any, born: float, clutter: float) -> None:
+        sets = [frozenset(c) for n in range(1, len(z) + 1) for c in itertools.combinations(range(len(z)), n)]
+        logs = np.log(born) + one.logs([z[sorted(each)] for each in sets])
+        self.of = dict(zip(sets, logs, strict=True))
+        for each in sets[: len(z)]:
+            self.of[each] = np.logaddexp(self.of[each], np.log(clutter))
+
+    def __call__(self, labels: Any) -> float:
+        return float(sum(self.of[each] for each in cells(np.asarray(labels))))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -92,10 +98,11 @@ def test_sampling_finds_the_likeliest_of_all_partitions(seed: int) -> None:
     born, clutter = 0.5, 1e-2
     table = one.expected.table
     near = Nearby(np.zeros((0, 7)), 9.0, table, np.log([born]), np.full(7, np.log(clutter)))
-    best = max(all_partitions(7), key=lambda labels: likelihood(one, z, labels, born, clutter))
+    likelihood = Likelihood(one, z, born, clutter)
+    best = max(all_partitions(7), key=likelihood)
     found = SampledPartitions(steps=40, keep=3).divide(z, near)
     assert cells(found[0]) == cells(np.array(best))
-    logs = [likelihood(one, z, labels, born, clutter) for labels in found]
+    logs = [likelihood(labels) for labels in found]
     assert logs == sorted(logs, reverse=True)
     assert len({cells(labels) for labels in found}) == 3
 

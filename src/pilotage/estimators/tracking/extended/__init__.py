@@ -26,3 +26,26 @@ from .wasserstein import SHAPE as SHAPE
 from .wasserstein import shape_of as shape_of
 from .wasserstein import shape_table as shape_table
 from .wasserstein import wasserstein as wasserstein
+
+__all__ = [
+    "GGIWPHD",
+    "GGIWPMBM",
+    "SHAPE",
+    "DistancePartitions",
+    "Ellipse",
+    "Extent",
+    "LidarScene",
+    "LineOfSight",
+    "Nearby",
+    "Outline",
+    "Partitions",
+    "PredictionPartitions",
+    "Rectangle",
+    "SampledPartitions",
+    "fit_rectangle",
+    "lidar_traffic",
+    "shape_of",
+    "shape_table",
+    "thinned",
+    "wasserstein",
+]

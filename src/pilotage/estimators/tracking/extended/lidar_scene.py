@@ -22,7 +22,7 @@ CAR, PERSON = "car", "pedestrian"
 MOVING = Space("x y [m]", "heading: angle", "length width [m]", "vx vy [m/s]")
 """Shape and velocity of the centre."""
 LEG, STRIDE, APART, PACE = 0.09, 0.3, 0.12, 6.0
-"""Radius of a leg, how far it is set before the body, its distance from the middle [m]; angular speed of steps [1/s]."""
+"""Radius of a leg, how far it is set before the body, its distance from the middle [m]; speed of steps [rad/s]."""
 BODY = (0.6, 0.42)
 """Length and width of a pedestrian who walks [m]."""
 
@@ -217,7 +217,7 @@ def _truth(cars: Array, people: Array, dt: float) -> TrackTable:
 def lidar_traffic(
     *, steps: int = 80, dt: float = 0.1, pedestrians: int = 3, rng: Rng = None, **lidar: Any
 ) -> LidarScene:
-    """A street: three cars of which one hides the others for a while, two side by side, one that turns, and pedestrians.
+    """A street: cars that hide each other for a while, two side by side, one that turns, and pedestrians.
 
     Args:
         steps: number of scans.

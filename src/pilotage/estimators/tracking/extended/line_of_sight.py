@@ -22,9 +22,9 @@ class LineOfSight:
         s    =   mean over directions to the object  of  prod over nearer objects in that direction (1 - r)
         P_D  <-  P_D (1 - (1 - s)^2)
 
-    with the share s of an object that is seen and the existence r of the nearer objects, whose far end is nearer than its near end. So an object behind another
-    one is not missed, while one in the place of another one is. The directions are spread over the object and two
-    standard deviations of its place.
+    with the share s of an object that is seen and the existence r of the nearer objects, whose far end is nearer than
+    its near end. So an object behind another one is not missed, while one in the place of another one is. The
+    directions are spread over the object and two standard deviations of its place.
 
     Args:
         place: x, y of the sensor ``(2,)`` [m], or a function of the context of the scan that gives it.

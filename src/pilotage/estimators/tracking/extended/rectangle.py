@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,16 +24,17 @@ class Rectangle(Extent):
 
         X = T(heading) diag(a^2, b^2) T(heading)',      a^2, b^2 ~ inverse Wishart of one dimension each
 
-    where a and b are half of length and width. Points lie on the one or two sides that face the sensor, as many on
-    each as it fills of the view, or as it is long if they are `even`; without a place of the sensor they lie all over the rectangle. Mean and covariance of
-    such points take the place of 0 and ``scale X`` in the equations of `Ellipse`, whose V has only its diagonal. If two
-    sides are near, one may have no points all the same, since something hides it: L is that of a mixture of these
-    views, and the update that of the likeliest. So the centre does not move to the near side. What is added to V along an axis is weighed by the share of the extent in the
-    covariance, and by E[X] for the rest: an axis that cannot be seen keeps its size.
+    where a and b are half of length and width. Points lie on the one or two sides that face the sensor, as many on each
+    as it fills of the view, or as it is long if they are `even`; without a place of the sensor they lie all over the
+    rectangle. Mean and covariance of such points take the place of 0 and ``scale X`` in the equations of `Ellipse`,
+    whose V has only its diagonal. If two sides are near, one may have no points all the same, since something hides it:
+    L is that of a mixture of these views, and the update that of the likeliest. So the centre does not move to the near
+    side. What is added to V along an axis is weighed by the share of the extent in the covariance, and by E[X] for the
+    rest: an axis that cannot be seen keeps its size.
 
-    The heading is that of the state if it has a yaw. Otherwise it is the direction of the rectangle that fits the points
-    best (`fit_rectangle`), of whose four sides the front is where the velocity points, as soon as that is known to a
-    third; without enough points, or where these are far from the velocity, it is that of the velocity.
+    The heading is that of the state if it has a yaw. Otherwise it is the direction of the rectangle that fits the
+    points best (`fit_rectangle`), of whose four sides the front is where the velocity points, as soon as that is known
+    to a third; without enough points, or where these are far from the velocity, it is that of the velocity.
 
     Source: Tuncer and Ozkan, "Random matrix based extended target tracking with orientation: a new model and
     inference", IEEE Trans. Signal Processing 69, 2021, for the axes; Granstrom, Reuter, Meissner and Scheel, "A
@@ -66,7 +67,7 @@ class Rectangle(Extent):
         beyond = np.maximum(np.abs(place) - half, 0.0)
         fill = half[:, ::-1] * (np.minimum(beyond, GRAZING) if self.even else beyond)  # the side across x is the width
         shares = np.stack([fill, fill * [1.0, 0.0], fill * [0.0, 1.0]])
-        some = (shares > 0.0).any(-1)
+        some: Any = (shares > 0.0).any(-1)
         both = (fill > 0.0).all(-1)
         whole = np.where(both, (1.0 - HIDDEN) * (1.0 - hidden), 1.0)
         with np.errstate(divide="ignore"):
@@ -74,7 +75,7 @@ class Rectangle(Extent):
         views = np.where(some | (np.arange(3) == 0)[:, None], views, -np.inf)
         return views, *self._sides(shares, some, np.sign(place) * half, squares)
 
-    def _sides(self, shares: Array, some: Array, ends: Array, squares: Array) -> tuple[Array, Array]:
+    def _sides(self, shares: Array, some: Any, ends: Array, squares: Array) -> tuple[Array, Array]:
         """Mean and covariance of points on sides at these ends of the axes, with these shares of them."""
         part = np.where(some[..., None], shares / np.maximum(shares.sum(-1, keepdims=True), 1e-300), 0.5)
         mean = np.where(some[..., None], part * ends, 0.0)
