@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from .._clusters import Whole
 from .._hypotheses import Cluster, ranges
 from ..gate import Pairs
 
+IMPROBABLE = 20.0
+"""Log-weight below that of the best from which on a partition is dropped."""
 SHARE = 1e-3
 """Of a partition in a cluster, at least, when hypotheses are shared out."""
 
@@ -38,6 +41,11 @@ class Choices:
     shares: Array
     end: int
 
+    @cached_property
+    def starts(self) -> Whole:
+        """Where the pairs of each leaf begin."""
+        return self.pairs.starts
+
     def first(self, cells: Whole) -> Whole:
         """The first leaf that begins at each cell, -1 for none."""
         some = self.begins[cells + 1] > self.begins[cells]
@@ -53,8 +61,12 @@ def probable(parts: list[Whole], choices: Choices, gain: Array, keep: int) -> tu
         gain: the largest log-odds of a track for each cell, 0 where none is better than no track.
         keep: number of partitions.
     """
-    bound = np.array([(choices.other[each] + gain[each]).sum() for each in parts])
+    if len(parts) == 1:
+        return parts, np.zeros(1)
+    weight = choices.other + gain
+    bound = np.array([weight[each].sum() for each in parts])
     order = np.argsort(-bound, kind="stable")[:keep]
+    order = order[bound[order] > bound[order[0]] - IMPROBABLE]
     return [parts[k] for k in order], bound[order]
 
 
@@ -67,8 +79,12 @@ def branched(cluster: Cluster | None, parts: list[Whole], bound: Array, choices:
         choices: of the scan.
         most: number of hypotheses.
     """
-    cells = np.unique(np.concatenate(parts))
-    found = [_assigned(cluster, part, choices, _share(bound, k, most)) for k, part in enumerate(parts)]
+    if cluster is None and len(parts) == len(parts[0]) == 1:
+        return _kinds(Cluster(choices.first(parts[0])[None], np.zeros(1)), parts[0], 0, choices, most)
+    cells = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+    weight = np.exp(bound - bound.max())
+    shares = most * np.maximum(weight / weight.sum(), SHARE)
+    found = [_assigned(cluster, part, choices, float(n)) for part, n in zip(parts, shares, strict=True)]
     width = 0 if cluster is None else cluster.leaves.shape[1]
     tables = list[Whole]()
     for part, (_, leaves) in zip(parts, found, strict=True):
@@ -81,18 +97,12 @@ def branched(cluster: Cluster | None, parts: list[Whole], bound: Array, choices:
     return _kinds(Cluster(table[order], logs[order] - logs.max()), cells, width, choices, most)
 
 
-def _share(bound: Array, k: int, most: int) -> float:
-    """Hypotheses for a partition."""
-    weight = np.exp(bound - bound.max())
-    return most * max(float(weight[k] / weight.sum()), SHARE)
-
-
 def _assigned(cluster: Cluster | None, part: Whole, choices: Choices, most: float) -> tuple[Array, Whole]:
     """Log-weights and leaves of the hypotheses of one partition, with the cells of the partition behind the trees."""
     base, new = float(choices.other[part].sum()), choices.first(part)
     if cluster is None:
         return np.array([base]), new[None]
-    leaves, starts = cluster.leaves, choices.pairs.starts
+    leaves, starts = cluster.leaves, choices.starts
     own = np.unique(leaves[leaves >= 0])
     places = ranges(starts, own)
     local = np.searchsorted(part, choices.pairs.columns[places])
@@ -117,10 +127,11 @@ def _assigned(cluster: Cluster | None, part: Whole, choices: Choices, most: floa
 
 def _kinds(cluster: Cluster, cells: Whole, width: int, choices: Choices, most: int) -> Cluster:
     """The cluster, in which a leaf that begins is of one kind of object or of another."""
-    for k, cell in enumerate(cells.tolist()):
-        low, high = int(choices.begins[cell]), int(choices.begins[cell + 1])
+    several = choices.begins[cells + 1] - choices.begins[cells] > 1
+    for k in np.flatnonzero(several):
+        low, high = int(choices.begins[cells[k]]), int(choices.begins[cells[k] + 1])
         begins = np.flatnonzero(cluster.leaves[:, width + k] >= 0)
-        if high - low == 0 or not len(begins):
+        if not len(begins):
             continue
         tables, logs = [cluster.leaves], [cluster.logs.copy()]
         logs[0][begins] += choices.shares[low]

@@ -69,7 +69,8 @@ def grouped(z: Array, reach: float, owners: Whole, near: Any, count: int) -> tup
         count: number of clusters.
     """
     points = len(z)
-    i, j = np.nonzero(np.square(z[:, None] - z).sum(-1) <= reach**2)
+    dx, dy = z[:, :1] - z[:, 0], z[:, 1:] - z[:, 1]
+    i, j = np.nonzero(dx * dx + dy * dy <= reach**2)
     leaf, point = np.nonzero(near)
     rows = np.concatenate([count + i, owners[leaf], count + np.arange(points)]).astype(np.int64)
     columns = np.concatenate([j, point, np.arange(points)]).astype(np.int64)
