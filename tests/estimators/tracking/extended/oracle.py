@@ -13,7 +13,9 @@ from pilotage.estimators.tracking import Detector
 from pilotage.estimators.tracking._state import Scan
 from pilotage.estimators.tracking._targets import Targets
 from pilotage.estimators.tracking.extended import Extent, LineOfSight
-from pilotage.estimators.tracking.extended._bodies import Bodies, BodyTargets, Expected
+from pilotage.estimators.tracking.extended._bodies import Bodies
+from pilotage.estimators.tracking.extended._body_targets import BodyTargets
+from pilotage.estimators.tracking.extended._expected import Expected
 from pilotage.estimators.tracking.extended._groups import tabled
 from pilotage.models import constant_velocity, position
 

@@ -16,7 +16,7 @@ from pilotage.estimators import EKF, IMM, KF
 from pilotage.estimators.tracking import Detector, Tracker
 from pilotage.estimators.tracking._targets import Targets
 from pilotage.estimators.tracking.extended import GGIWPMBM, Ellipse, LineOfSight, Outline, Rectangle, fit_rectangle
-from pilotage.estimators.tracking.extended._bodies import BodyTargets
+from pilotage.estimators.tracking.extended._body_targets import BodyTargets
 from pilotage.models import constant_turn, position, radar
 
 from .oracle import CAR, Body, Single, updated

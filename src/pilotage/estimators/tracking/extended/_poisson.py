@@ -12,7 +12,9 @@ from ....core.arrays import Array
 from .._clusters import Whole
 from .._state import Scan
 from .._targets import Rows
-from ._bodies import Bodies, BodyTargets, Expected
+from ._bodies import Bodies
+from ._body_targets import BodyTargets
+from ._expected import Expected
 from ._groups import Cells
 
 SHARE = 1e-3

@@ -7,7 +7,7 @@ from ....core.settings import instances, settings
 from .._state import Hypotheses, Parts
 from .._targets import Rows
 from ..one_point import OnePoint
-from ._bodies import BodyTargets
+from ._body_targets import BodyTargets
 from .distance_partitions import DistancePartitions
 from .ellipse import Ellipse
 from .extent import Extent

@@ -14,10 +14,12 @@ from ....core.weights import log_sum_exp
 from .._clusters import Whole
 from .._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan
 from ..tracks import Tracks
-from ._bodies import Bodies, Expected
+from ._bodies import Bodies
+from ._expected import Expected
 from ._groups import Cells, divided, grouped
 from ._poisson import Poisson
 from ._shell import ExtendedObjects
+from ._sight import visible
 from .partitions import Nearby
 
 
@@ -148,7 +150,7 @@ class IntensityFilter:
         before = self.predict(state, scan.t)
         big = before.weights > self.settings.sure
         hiding, existence = before.bodies[big], np.minimum(before.weights[big], 1.0)
-        share = self.targets.visible(before.bodies, scan, hiding, existence)
+        share = visible(self.targets, before.bodies, scan, hiding, existence)
         unseen, expected = (
             self.targets.expected(before.births.bodies, scan),
             self.targets.expected(before.bodies, scan, share),

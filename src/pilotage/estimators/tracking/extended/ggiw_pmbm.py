@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 
@@ -32,12 +32,13 @@ from .._state import (
 )
 from ..gate import Pairs
 from ..tracks import Tracks
-from ._bodies import Expected
 from ._choices import Choices, branched, probable
+from ._expected import Expected
 from ._groups import Cells, divided, grouped
 from ._poisson import Poisson, best_of
 from ._shell import ExtendedObjects
-from ._solid import apart
+from ._sight import visible
+from ._solid import apart, overlapping
 from .partitions import Nearby
 
 
@@ -188,10 +189,10 @@ class ExtendedBernoullis:
     def _seen(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Seen:
         """What is expected, and the cells of the points."""
         leaves, forest = state.histories.leaves, state.histories.forest
-        shown = best(forest)
-        share = self.targets.visible(leaves.rows, scan, leaves.rows[shown], leaves.existence[shown])
-        expected = self.targets.expected(leaves.rows, scan, share)
-        seen = self.targets.seen(leaves.rows, scan, share) * expected.known
+        shown, bodies = best(forest), cast(Any, leaves.rows)
+        share = visible(self.targets, bodies, scan, bodies[shown], leaves.existence[shown])
+        expected = self.targets.expected(bodies, scan, share)
+        seen = self.targets.seen(bodies, scan, share) * expected.known
         limit, owner = self.parts.gate.limit(2), np.zeros(len(leaves.ids), np.int64)
         for c, cluster in enumerate(forest):
             owner[cluster.leaves[cluster.leaves >= 0]] = c
@@ -297,7 +298,7 @@ class ExtendedBernoullis:
         size = self.targets.extent(leaves.rows[shown])
         order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)
         shown = shown[np.lexsort(order)]
-        better = self.targets.overlapping(leaves.rows[shown])
+        better = overlapping(self.targets, cast(Any, leaves.rows[shown]))
         ids = leaves.ids[shown]
         return [(int(ids[i]), int(ids[better[i]])) for i in np.flatnonzero(better >= 0)]
 

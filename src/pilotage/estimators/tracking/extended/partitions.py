@@ -20,6 +20,12 @@ class Nearby:
         table: the expected objects, and behind them the new ones of each kind, ``(N + B, EXPECTED)``.
         odds: log-odds of each of the N that it is there and detected, and log-intensity of the B new ones.
         clutter: log-density of false points at each, ``(K,)``.
+
+    Example:
+        >>> import numpy as np
+        >>> none = Nearby(np.zeros((0, 3)), 9.0, np.zeros((0, EXPECTED)), np.zeros(0), np.zeros(3))
+        >>> len(none.distances)                                 # no object is expected near three points
+        0
     """
 
     distances: Array
