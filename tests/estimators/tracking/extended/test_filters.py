@@ -11,7 +11,8 @@ from scipy.linalg import sqrtm
 from pilotage.core import Gaussian, TrackTable
 from pilotage.core.errors import SettingError
 from pilotage.estimators import KF
-from pilotage.estimators.tracking import PMBM, Detector, Gate, MofN, Tracker
+from pilotage.estimators.tracking import PMBM, Detector, Gate, MofN, Pairs, Tracker
+from pilotage.estimators.tracking._hypotheses import Cluster
 from pilotage.estimators.tracking.extended import (
     GGIWPHD,
     GGIWPMBM,
@@ -25,6 +26,8 @@ from pilotage.estimators.tracking.extended import (
     shape_table,
     wasserstein,
 )
+from pilotage.estimators.tracking.extended._choices import Choices, probable
+from pilotage.estimators.tracking.extended._solid import apart
 from pilotage.estimators.tracking.scores import compare, gospa
 from pilotage.models import constant_velocity, position
 
@@ -145,6 +148,93 @@ def test_pmbm_is_the_sum_over_all_partitions_and_associations(seed: int) -> None
         for r, b in tracks:
             expected += w * r * np.array([1.0, b.m[0], b.V[0, 1] / (b.v - 6.0), b.alpha])
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def intensity(scans: list[Any]) -> list[tuple[float, Body]]:
+    """The intensity of detected objects by its formulas, over all partitions."""
+    R, found = STD**2 * np.eye(2), list[tuple[float, Body]]()
+    born = Body(*SMALL.gamma, NEAR.mean, NEAR.cov, 6.0 + SMALL.certainty, SMALL.certainty * SMALL.matrix)
+    unseen = NUMBER
+    for k, z in enumerate(scans):
+        if k:
+            found = [(w * np.exp(-1.0 / LIFE), predicted(b, 1.0)) for w, b in found]
+            moved = predicted(born, 1.0)
+            unseen, born = unseen * np.exp(-1.0 / LIFE), born._replace(m=moved.m, P=moved.P)
+        after = [(w * missed(b)[1], missed(b)[0]) for w, b in found]
+        total, weighed = 0.0, []
+        for labels in all_partitions(len(z)):
+            weight, own = 1.0, []
+            for c in range(max(labels) + 1):
+                cell = z[np.array(labels) == c]
+                parts = [(w, *updated(b, cell, R, SMALL.scale)) for w, b in [*found, (unseen, born)]]
+                masses = [w * P_D * np.exp(log) for w, _, log in parts]
+                d = sum(masses) + (CLUTTER if len(cell) == 1 else 0.0)
+                weight *= d
+                own += [(mass / d, body) for mass, (_, body, _) in zip(masses, parts, strict=True)]
+            total += weight
+            weighed += [(weight, w, body) for w, body in own]
+        found = after + [(weight / total * w, body) for weight, w, body in weighed]
+        unseen *= missed(born)[1]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_phd_is_the_sum_over_all_partitions(seed: int) -> None:
+    """The expected number of objects, and of means and extents weighed by it; beliefs are merged by nobody."""
+    rng = np.random.default_rng(seed)
+    scans = [rng.normal(size=(3, 2)) * 0.8, rng.normal(size=(3, 2)) * 0.8 + [0.3, 0.0]]
+    method = GGIWPHD(
+        SMALL, All(), rate=1e-13, lifetime=LIFE, undetected=NUMBER, faint=0.0, near=0.0, components=10**6, keep=10**6
+    )
+    lidar = Detector(position(std=STD), detection=P_D, clutter=CLUTTER)
+    tracker = Tracker(KF(CAR, dt=1.0), lidar, NEAR, method, gate=Gate(1.0 - 1e-13))
+    for t, z in enumerate(scans):
+        tracker.update(z, float(t))
+    state, targets = tracker._state, tracker._method.targets
+    X, w = targets.extent(state.bodies), state.weights
+    found = [w.sum(), w @ targets.means(state.bodies)[:, 0], w @ X[:, 0, 1], w @ state.bodies.gamma[:, 0]]
+    expected = np.zeros(4)
+    for each, b in intensity(scans):
+        expected += each * np.array([1.0, b.m[0], b.V[0, 1] / (b.v - 6.0), b.alpha])
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_objects_out_of_view_are_not_missed() -> None:
+    """A car drives out of the field of view, and its existence stays."""
+    rng = np.random.default_rng(0)
+    lidar = Detector(position(std=0.1), detection=0.98, clutter=1e-4, field=lambda x, context: x[..., 0] < 5.0)
+    blind = Detector(position(std=0.1), detection=0.98, clutter=1e-4)
+    method = GGIWPMBM(BODY, DistancePartitions(), undetected=3.0, lifetime=1e3)
+    found = []
+    for one in (lidar, blind):
+        tracker = Tracker(KF(CAR, dt=0.1), one, WIDE, method, gate=0.999)
+        for k in range(14):
+            z = cars(rng, [[0.0, 0.0]], 0.1 * k, 10.0) if k < 7 else np.zeros((0, 2))
+            tracks = tracker.update(z, 0.1 * k)
+        found.append(len(tracks))
+    assert found == [1, 0]
+
+
+def test_hypotheses_with_objects_in_one_place_give_way() -> None:
+    """Trees 7 and 9 overlap: the hypothesis of both is less likely, and goes on with 9 alone, as the same other one."""
+    ids = np.array([7, 7, 9, 9, 4])
+    forest = [Cluster(np.array([[0, 2], [-1, 2], [1, -1]]), np.log([0.5, 0.3, 0.2])), Cluster.alone(4)]
+    one, other = apart(forest, ids, [(7, 9)])
+    assert other is forest[1]
+    rows = {tuple(row): weight for row, weight in zip(one.leaves.tolist(), np.exp(one.logs).tolist(), strict=True)}
+    assert rows == {(-1, 2): pytest.approx(0.3, rel=1e-6), (1, -1): pytest.approx(0.2)}
+
+
+def test_improbable_partitions_are_dropped() -> None:
+    """The likeliest by their bound are kept, in order, and none that is far below."""
+    none = np.zeros(0, np.int64)
+    other = np.array([0.0, 0.0, 5.0, -40.0, 1.0])
+    choices = Choices(Pairs(none, none, none, 0, 5), np.zeros(0), np.zeros(0), other, np.zeros(6, np.int64), none, 0)
+    parts = [np.array(each) for each in ([0, 1], [2], [3], [0, 4])]
+    kept, bound = probable(parts, choices, np.zeros(5), 10)
+    assert [each.tolist() for each in kept] == [[2], [0, 4], [0, 1]]
+    assert bound.tolist() == [5.0, 1.0, 0.0]
+    assert len(probable(parts, choices, np.zeros(5), 2)[0]) == 2
 
 
 def test_points_that_are_objects_are_those_of_the_filter_of_points() -> None:
