@@ -41,6 +41,11 @@ class Cells:
         """Number of points of each, ``(M,)``."""
         return self.table[:, 0]
 
+    @property
+    def means(self) -> Array:
+        """Means of each, ``(M, 2)``."""
+        return self.table[:, 1:3]
+
     def summed(self, values: Array) -> Array:
         """The sum of values of points over each cell, ``(M,)``."""
         if not len(self.first):
@@ -48,10 +53,10 @@ class Cells:
         starts = np.cumsum([0, *(len(each) for each in self.members[:-1])])
         return np.add.reduceat(values[np.concatenate(self.members)], starts)
 
-    def fits(self, z: Array, needed: Any) -> Array:
-        """The direction of the rectangle that fits each cell of a mask best, NaN for the others, ``(M,)``."""
+    def fits(self, z: Array, needed: Whole) -> Array:
+        """The direction of the rectangle that fits each of some cells best, NaN for the others, ``(M,)``."""
         found = np.full(len(self.first), np.nan)
-        for c in np.flatnonzero(needed & (self.counts >= ENOUGH)):
+        for c in np.unique(needed[self.counts[needed] >= ENOUGH]):
             found[c] = fit_rectangle(z[self.members[c]], steps=30, least=0.1).heading
         return found
 

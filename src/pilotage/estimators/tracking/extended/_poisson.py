@@ -28,19 +28,21 @@ class Poisson:
     Attributes:
         bodies: beliefs: births of all kinds, and behind them those of tracks that were given up.
         weights: the expected number of objects in each.
+        births: number of the beliefs of births.
     """
 
     bodies: Bodies
     weights: Array
+    births: int
 
     @staticmethod
     def of(targets: BodyTargets, birth: Rows, count: float) -> Poisson:
-        """Births alone, shared out to the births of objects."""
-        return Poisson(targets.newcomers(birth), count * targets.shares)
+        """Births alone, shared out to the kinds of objects."""
+        return Poisson(targets.newcomers(birth), count * targets.shares, targets.births)
 
     def moved(self, targets: BodyTargets, birth: Rows, dt: float, rate: float, lifetime: float) -> Poisson:
         """The intensity after `dt` seconds, with births at that rate, which keep the extents of new objects."""
-        births = targets.births
+        births = self.births
         bodies, weights = self.bodies.copy(), self.weights * math.exp(-dt / lifetime)
         targets.predict(bodies, dt)
         born = targets.shares * (rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime))
@@ -50,19 +52,22 @@ class Poisson:
         w = np.stack([weights[:births], born], -1) / np.maximum(total, 1e-300)[:, None]
         w[total <= 0.0] = [0.0, 1.0]
         motion = targets.inner.merge(both[order], 2 * np.arange(births + 1, dtype=np.int64), w.ravel())
-        return Poisson(targets.newcomers(motion).joined(bodies[births:]), np.concatenate([total, weights[births:]]))
+        return Poisson(
+            targets.newcomers(motion).joined(bodies[births:]), np.concatenate([total, weights[births:]]), births
+        )
 
     def missed(self, targets: BodyTargets, scan: Scan, expected: Expected) -> Poisson:
         """The intensity of those that the scan did not detect."""
-        births, seen = targets.births, scan.detector.seen(targets.means(self.bodies), scan.context)
+        births, seen = self.births, scan.detector.seen(targets.means(self.bodies), scan.context)
         old = targets.unseen(self.bodies[births:], seen[births:])
-        return Poisson(self.bodies[:births].joined(old), self.weights * (1.0 - seen * (1.0 - expected.empty)))
+        return Poisson(self.bodies[:births].joined(old), self.weights * (1.0 - seen * (1.0 - expected.empty)), births)
 
-    def kept(self, births: int, faint: float, most: int) -> Poisson:
+    def kept(self, faint: float, most: int) -> Poisson:
         """Births, and of the others those that matter."""
+        births = self.births
         others = births + np.argsort(-self.weights[births:], kind="stable")[:most]
         which = np.concatenate([np.arange(births), others[self.weights[others] > faint]])
-        return Poisson(self.bodies[which], self.weights[which])
+        return Poisson(self.bodies[which], self.weights[which], births)
 
     def detected(
         self, targets: BodyTargets, scan: Scan, expected: Expected, cells: Cells, limit: float
@@ -71,8 +76,8 @@ class Poisson:
 
         A cell has one for each kind of object that it may be: that of the likeliest belief, with the density of all.
         """
-        births, m = targets.births, len(cells.first)
-        clutter, means = cells.summed(np.log(scan.detector.density(scan.z))), np.ascontiguousarray(cells.table[:, 1:3])
+        births, m = self.births, len(cells.first)
+        clutter, means = cells.summed(np.log(scan.detector.density(scan.z))), cells.means
         rows, columns = np.nonzero((expected.distances(means) <= limit) & expected.known[:, None])
         old = rows >= births
         rows, columns = rows[old], columns[old]
@@ -82,8 +87,7 @@ class Poisson:
             (self.bodies, expected, self.weights, rows, columns),
             (new, targets.expected(new, scan, at=means[every]), self.weights[wide], np.arange(len(wide)), every),
         ]
-        needed = np.full(m, any(each.boxed for each in targets.extents))
-        fits, found = cells.fits(scan.z, needed), list[Any]()
+        fits, found = cells.fits(scan.z, np.arange(m if targets.boxed.any() else 0)), list[Any]()
         for bodies, own, weights, i, j in parts:
             logs, V, view = targets.weighed(own, cells.table, i, j)
             with np.errstate(divide="ignore"):

@@ -58,7 +58,3 @@ class ExtendedObjects(Hypotheses):
             )
         targets = BodyTargets(parts.targets, self.kinds, self.sight)
         return targets, targets.inner.packed(birth.birth)
-
-    def reach(self) -> float:
-        """Points that are farther apart are in different groups."""
-        return max(each.reach for each in self.ways)

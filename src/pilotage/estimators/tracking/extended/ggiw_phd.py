@@ -16,11 +16,11 @@ from .._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan
 from ..tracks import Tracks
 from ._bodies import Bodies
 from ._expected import Expected
-from ._groups import Cells, divided, grouped
+from ._groups import Cells
 from ._poisson import Poisson
 from ._shell import ExtendedObjects
 from ._sight import visible
-from .partitions import Nearby
+from ._survey import Survey, surveyed
 
 
 @settings
@@ -156,8 +156,11 @@ class IntensityFilter:
             self.targets.expected(before.bodies, scan, share),
         )
         seen = self.targets.seen(before.bodies, scan, share) * expected.known
-        cells, limit = self._cells(before, scan, expected, unseen, seen)
-        found = self._detected(before, scan, expected, unseen, seen, cells, limit)
+        survey = surveyed(
+            scan, expected, unseen, seen * big, before.weights, np.flatnonzero(big), np.arange(len(big)), before.births,
+            self.settings.ways, self.parts.gate.limit(2),
+        )  # fmt: skip
+        found = self._detected(before, scan, unseen, replace(survey, seen=seen))
         missed = replace(
             before,
             bodies=self.targets.unseen(before.bodies, seen),
@@ -168,52 +171,21 @@ class IntensityFilter:
         after = self._merged(replace(missed, births=births).joined(found))
         return self._labelled(after, before, scan, fresh)
 
-    def _cells(
-        self, before: Intensity, scan: Scan, expected: Expected, unseen: Expected, seen: Array
-    ) -> tuple[Cells, float]:
-        """The cells of all partitions, and the limit of the gate."""
-        limit, n = self.parts.gate.limit(2), len(before.weights)
-        distances = expected.distances(scan.z) if n else np.zeros((0, len(scan.z)))
-        big = before.weights > self.settings.sure
-        near = (distances <= limit) & (seen[:, None] > 0.0) & big[:, None]
-        group, of_point = grouped(scan.z, self.settings.reach(), np.arange(n), near, n)
-        clutter, births = np.log(scan.detector.density(scan.z)), self.targets.births
-        table = np.concatenate([expected.table, unseen.table[:births]])
-        r = np.clip(before.weights * seen, 1e-9, 1.0)
-        odds = np.concatenate([
-            np.log(r / (1.0 - r + r * expected.empty)), np.log(np.maximum(before.births.weights[:births], 1e-300)),
-        ])  # fmt: skip
-
-        def nearby(g: int, points: Whole) -> Nearby:
-            some = np.flatnonzero((group == g) & big)
-            rows = np.concatenate([some, n + np.arange(births)])
-            return Nearby(distances[some][:, points], limit, table[rows], odds[rows], clutter[points])
-
-        count = int(max(group.max(initial=-1), of_point.max(initial=-1))) + 1
-        return divided(scan.z, of_point, count, self.settings.ways, nearby), limit
-
-    def _detected(
-        self, before: Intensity, scan: Scan, expected: Expected, unseen: Expected, seen: Array, cells: Cells,
-        limit: float,
-    ) -> Intensity:  # fmt: skip
+    def _detected(self, before: Intensity, scan: Scan, unseen: Expected, survey: Survey) -> Intensity:
         """The beliefs after each cell, with their weights over all partitions."""
-        m, clutter = len(cells.first), cells.summed(np.log(scan.detector.density(scan.z)))
-        means = np.ascontiguousarray(cells.table[:, 1:3])
-        near = (seen[:, None] > 0.0) & (expected.distances(means) <= limit)
-        rows, columns = np.nonzero(near)
+        cells, expected, seen, limit = survey.cells, survey.expected, survey.seen, survey.limit
+        rows, columns = np.nonzero((seen[:, None] > 0.0) & (expected.distances(cells.means) <= limit))
         logs, V, view = self.targets.weighed(expected, cells.table, rows, columns)
-        logs = logs + np.log(before.weights[rows] * seen[rows]) - clutter[columns]
+        logs = logs + np.log(before.weights[rows] * seen[rows]) - survey.clutter[columns]
         new, which, rho = before.births.detected(self.targets, scan, unseen, cells, limit)
         total = np.where(cells.counts == 1.0, 0.0, -np.inf)
         np.logaddexp.at(total, np.concatenate([columns, which]), np.concatenate([logs, rho]))
         share = self._shares(total, cells)
-        needed = np.zeros(m, bool)
-        needed[columns[[self.targets.extents[k].boxed for k in before.bodies.kind[rows]]]] = True
         weight = np.exp(logs - total[columns]) * share[columns]
         kept = np.flatnonzero(weight > self.settings.faint)
         rows, columns, weight = rows[kept], columns[kept], weight[kept]
         V, view = V[kept], view[kept]
-        fits = cells.fits(scan.z, needed)
+        fits = cells.fits(scan.z, columns[self.targets.boxed[before.bodies.kind[rows]]])
         each = self.targets.updated(before.bodies, expected, cells.table, rows, columns, V, view, fits)
         places, now = scan.places[cells.first], np.full(len(rows) + len(which), scan.t)
         return replace(
@@ -278,7 +250,8 @@ class IntensityFilter:
                 place = int(state.source[i])
                 labels[i] = scan.ids.setdefault(place, 0) or fresh()
                 scan.ids[place] = int(labels[i])
-            taken.add(int(labels[i])) if labels[i] else None
+            if labels[i] > 0:
+                taken.add(int(labels[i]))
         gone = np.setdiff1d(before.labels[before.labels > 0], labels)
         return replace(state, labels=labels, gone=gone)
 

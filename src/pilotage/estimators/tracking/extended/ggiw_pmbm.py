@@ -12,7 +12,6 @@ import numpy as np
 from ....core.arrays import Array
 from ....core.errors import SettingError
 from ....core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
-from .._clusters import Whole
 from .._doubles import double_trees
 from .._histories import Histories
 from .._hypotheses import Cluster, Forest, best, decided, lengthened, masses, parted, product, pruned, without
@@ -34,12 +33,11 @@ from ..gate import Pairs
 from ..tracks import Tracks
 from ._choices import Choices, branched, probable
 from ._expected import Expected
-from ._groups import Cells, divided, grouped
 from ._poisson import Poisson, best_of
 from ._shell import ExtendedObjects
 from ._sight import visible
 from ._solid import apart, overlapping
-from .partitions import Nearby
+from ._survey import Survey, surveyed
 
 
 @settings
@@ -129,25 +127,6 @@ class Bernoullis:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a scan says of the objects before it.
-
-    Attributes:
-        expected: of the tracks.
-        seen: P_D of each, 0 where it cannot be seen, ``(L,)``.
-        group: of each cluster of tracks.
-        cells: of all partitions.
-        limit: of the gate.
-    """
-
-    expected: Expected
-    seen: Array
-    group: Whole
-    cells: Cells
-    limit: float
-
-
-@dataclass(frozen=True)
 class ExtendedBernoullis:
     """The step of the Poisson multi-Bernoulli mixture filter of extended objects."""
 
@@ -186,38 +165,25 @@ class ExtendedBernoullis:
         forest = parted(pruned(forest, zero, 0.0, most))
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 
-    def _seen(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Seen:
-        """What is expected, and the cells of the points."""
+    def _surveyed(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Survey:
+        """What is expected of tracks, and the cells of the points."""
         leaves, forest = state.histories.leaves, state.histories.forest
-        shown, bodies = best(forest), cast(Any, leaves.rows)
+        shown, bodies, owner = best(forest), cast(Any, leaves.rows), np.zeros(len(leaves.ids), np.int64)
         share = visible(self.targets, bodies, scan, bodies[shown], leaves.existence[shown])
         expected = self.targets.expected(bodies, scan, share)
         seen = self.targets.seen(bodies, scan, share) * expected.known
-        limit, owner = self.parts.gate.limit(2), np.zeros(len(leaves.ids), np.int64)
         for c, cluster in enumerate(forest):
             owner[cluster.leaves[cluster.leaves >= 0]] = c
-        distances = expected.distances(scan.z) if len(leaves.ids) else np.zeros((0, len(scan.z)))
-        near = (distances <= limit) & (seen[:, None] > 0.0)
-        group, of_point = grouped(scan.z, self.settings.reach(), owner, near, len(forest))
-        clutter, births = np.log(scan.detector.density(scan.z)), self.targets.births
-        r = np.clip(leaves.existence[shown] * seen[shown], 1e-9, 1.0)
-        odds = np.concatenate([np.log(r / (1.0 - r + r * expected.empty[shown])), np.log(
-            np.maximum(state.poisson.weights[:births], 1e-300))])  # fmt: skip
-        table = np.concatenate([expected.table[shown], unseen.table[:births]])
-
-        def nearby(g: int, points: Whole) -> Nearby:
-            some = np.flatnonzero(group[owner[shown]] == g) if len(shown) else np.zeros(0, np.int64)
-            rows = np.concatenate([some, len(shown) + np.arange(births)])
-            return Nearby(distances[shown[some]][:, points], limit, table[rows], odds[rows], clutter[points])
-
-        count = int(max(group.max(initial=-1), of_point.max(initial=-1))) + 1
-        return Seen(expected, seen, group, divided(scan.z, of_point, count, self.settings.ways, nearby), limit)
+        return surveyed(
+            scan, expected, unseen, seen, leaves.existence, shown, owner, state.poisson, self.settings.ways,
+            self.parts.gate.limit(2),
+        )  # fmt: skip
 
     def _grown(self, state: Bernoullis, scan: Scan, unseen: Expected) -> tuple[State, Forest, Any, Any]:
         """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
-        before, found = state.histories.leaves, self._seen(state, scan, unseen)
+        before, found = state.histories.leaves, self._surveyed(state, scan, unseen)
         cells, old = found.cells, len(before.ids)
-        sighting, weighed = self._sighted(state, scan, found)
+        sighting = self._sighted(state, scan, found)
         rows, which, rho = state.poisson.detected(self.targets, scan, unseen, cells, found.limit)
         total = np.full(len(cells.first), -np.inf)
         np.logaddexp.at(total, which, rho)
@@ -231,44 +197,34 @@ class ExtendedBernoullis:
         missed = np.log1p(-before.existence * sighting.P)
         old_rows = replace(before, rows=self.targets.unseen(before.rows, found.seen))
         leaves = children(old_rows, sighting, one, new)
-        end = old + len(weighed)
+        end = old + len(sighting.w)
         leaves.existence[old:end] = SURE
         pairs = sighting.pairs
-        odds = weighed + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
+        odds = sighting.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
         begins = np.searchsorted(which, np.arange(len(cells.first) + 1)).astype(np.int64)
         choices = Choices(pairs, odds, missed, other, begins, rho - total[which], end)
         forest = self._forest(state.histories.forest, found, choices)
         path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), len(leaves.ids))
         return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
 
-    def _sighted(self, state: Bernoullis, scan: Scan, found: Seen) -> tuple[Sighting, Array]:
-        """The tracks and the cells in their gates, and the log-likelihood ratio of each pair."""
-        bodies: Any = state.histories.leaves.rows
-        forest, cells = state.histories.forest, found.cells
-        owner = np.zeros(len(bodies), np.int64)
-        for c, cluster in enumerate(forest):
-            owner[cluster.leaves[cluster.leaves >= 0]] = c
-        means = np.ascontiguousarray(cells.table[:, 1:3])
-        near = (found.group[owner][:, None] == cells.group) & (found.seen[:, None] > 0.0)
-        near &= found.expected.distances(means) <= found.limit
-        rows, columns = np.nonzero(near)
+    def _sighted(self, state: Bernoullis, scan: Scan, found: Survey) -> Sighting:
+        """The tracks and the cells in their gates."""
+        bodies, cells = cast(Any, state.histories.leaves.rows), found.cells
+        rows, columns = found.pairs
         logs, V, view = self.targets.weighed(found.expected, cells.table, rows, columns)
-        clutter = cells.summed(np.log(scan.detector.density(scan.z)))
-        w = logs + np.log(found.seen[rows]) - clutter[columns]
-        needed = np.zeros(len(means), bool)
-        needed[columns[[self.targets.extents[k].boxed for k in bodies.kind[rows]]]] = True
-        fits = cells.fits(scan.z, needed)
+        w = logs + np.log(found.seen[rows]) - found.clutter[columns]
+        fits = cells.fits(scan.z, columns[self.targets.boxed[bodies.kind[rows]]])
         each = self.targets.updated(bodies, found.expected, cells.table, rows, columns, V, view, fits)
-        pairs = Pairs(rows, columns, w, len(bodies), len(means))
-        return Sighting(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty)), w
+        pairs = Pairs(rows, columns, w, len(bodies), len(cells.first))
+        return Sighting(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty))
 
-    def _forest(self, forest: Forest, found: Seen, choices: Choices) -> Forest:
+    def _forest(self, forest: Forest, found: Survey, choices: Choices) -> Forest:
         """The clusters after the scan, group by group."""
         keep, most, after = self.settings.keep, self.settings.hypotheses, Forest()
         gain = np.maximum(best_of(choices.odds, choices.pairs.columns, len(choices.other)), 0.0)
         groups: dict[int, list[Cluster]] = {}
-        for c, g in enumerate(found.group.tolist()):
-            groups.setdefault(g, []).append(forest[c])
+        for cluster in forest:
+            groups.setdefault(int(found.group[cluster.leaves.max()]), []).append(cluster)
         for g, parts in enumerate(found.cells.partitions):
             mine = groups.get(g, [])
             if not parts:
@@ -286,8 +242,8 @@ class ExtendedBernoullis:
         which, after = np.flatnonzero(mass > 0.0), before.missed(self.targets, scan, unseen)
         weights = np.concatenate([after.weights, mass[which] * leaves.existence[which]])
         given_up: Any = leaves.rows[which]
-        both = Poisson(after.bodies.joined(given_up), weights)
-        return both.kept(self.targets.births, self.settings.faint, self.settings.components)
+        both = replace(after, bodies=after.bodies.joined(given_up), weights=weights)
+        return both.kept(self.settings.faint, self.settings.components)
 
     def _overlapping(self, leaves: State, forest: Forest, weak: Any) -> list[tuple[int, int]]:
         """Trees that overlap a better one in the best hypothesis: better are those detected, older, larger."""

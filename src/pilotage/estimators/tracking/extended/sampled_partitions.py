@@ -15,6 +15,9 @@ from .distance_partitions import DistancePartitions
 from .partitions import Nearby, Partitions
 from .prediction_partitions import PredictionPartitions
 
+MOST = 2000
+"""Steps for a group of points, at most."""
+
 
 @settings
 class SampledPartitions(Partitions):
@@ -33,7 +36,7 @@ class SampledPartitions(Partitions):
     tracking using sampling methods", IEEE Trans. Intelligent Vehicles 3, 2018, section V.
 
     Args:
-        steps: number of steps for each point.
+        steps: number of steps for each point; 2000 in all, at most.
         keep: number of partitions that are kept.
         distance: of the partition to begin with [m].
         seed: of the random numbers; each group of points has the same ones.
@@ -60,7 +63,7 @@ class SampledPartitions(Partitions):
             start = np.where(first < objects, first, start)
             for slot in np.unique(start[start >= objects]):  # a cell is called by its first point
                 start[start == slot] = objects + int(np.argmax(start == slot))
-        steps = self.steps * points
+        steps = min(self.steps * points, MOST)
         visited, scores = np.empty((steps + 1, points), np.int64), np.empty(steps + 1)
         uniform = np.random.default_rng(self.seed).random((steps, 3))
         slots = objects + points
@@ -69,10 +72,9 @@ class SampledPartitions(Partitions):
             uniform, np.zeros((slots, 6)), np.zeros(slots), np.empty((4, 6)), np.empty(3), np.empty(2 * slots + 2),
             visited, scores,
         )  # fmt: skip
-        first = (visited[:, :, None] == visited[:, None]).argmax(-1)  # the same for the same cells
         order = np.argsort(-scores, kind="stable")
-        _, once = np.unique(first[order], axis=0, return_index=True)
-        return list(first[order[np.sort(once)[: self.keep]]].astype(np.int64))
+        _, once = np.unique(visited[order], axis=0, return_index=True)
+        return list(visited[order[np.sort(once)[: self.keep]]])
 
 
 @driver(
@@ -96,8 +98,12 @@ def wander(z, table, odds, clutter, objects, labels, uniform, sums, score, cells
         score[s] = likelihood(s, sums[s], table, odds, clutter, objects, cells[3], V)
         total += score[s]
     for step in range(uniform.shape[0] + 1):
-        for j in range(points):
-            visited[step, j] = labels[j]
+        for s in range(slots):
+            weights[s] = -1.0
+        for j in range(points):  # cells are named by their first point, so that the same ones have the same names
+            if weights[labels[j]] < 0.0:
+                weights[labels[j]] = j
+            visited[step, j] = int(weights[labels[j]])
         scores[step] = total
         if step == uniform.shape[0]:
             break
