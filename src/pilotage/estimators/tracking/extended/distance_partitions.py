@@ -44,14 +44,19 @@ class DistancePartitions(Partitions):
         return max(self.distances)
 
     def divide(self, z: Array, nearby: Nearby | None) -> list[Whole]:
-        found = np.empty((len(self.distances), len(z)), np.int64)
-        link.compiled(np.ascontiguousarray(z), np.array(self.distances), self.least, np.empty(len(z), np.int64), found)
-        return list(found)
+        return list(linked(z, self.distances, self.least))
+
+
+def linked(z: Array, distances: tuple[float, ...], least: int = 1) -> Whole:
+    """The labels of points for each distance, ``(D, K)``; see `DistancePartitions`."""
+    found = np.empty((len(distances), len(z)), np.int64)
+    link.compiled(np.ascontiguousarray(z), np.array(distances), least, np.empty(len(z), np.int64), found)
+    return found
 
 
 @driver("void(f8[:,::1], f8[::1], i8, i8[::1], i8[:,::1])")
 def link(z, distances, least, counts, labels):
-    """`DistancePartitions.divide`; `counts` is room."""
+    """`linked`; `counts` is room."""
     points = z.shape[0]
     for t in range(distances.shape[0]):
         limit, parent = distances[t] ** 2, labels[t]

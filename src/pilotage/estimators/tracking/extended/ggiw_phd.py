@@ -248,7 +248,8 @@ class IntensityFilter:
                 labels[i] = 0
             if labels[i] == 0 and state.weights[i] > self.settings.sure:
                 place = int(state.source[i])
-                labels[i] = scan.ids.setdefault(place, 0) or fresh()
+                known = scan.ids.get(place, 0)  # when the scan is processed again
+                labels[i] = known if known and known not in taken else fresh()
                 scan.ids[place] = int(labels[i])
             if labels[i] > 0:
                 taken.add(int(labels[i]))

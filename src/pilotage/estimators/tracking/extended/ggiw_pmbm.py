@@ -161,6 +161,7 @@ class ExtendedBernoullis:
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, unseen, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
+        forest = [one for one in forest if not one.certain or not weak[one.leaves[0, 0]]]  # false points, most of all
         forest = apart(without(forest, weak, zero), leaves.ids, self._overlapping(leaves, forest, weak))
         forest = parted(pruned(forest, zero, 0.0, most))
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)

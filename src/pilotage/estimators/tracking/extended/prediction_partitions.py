@@ -7,7 +7,7 @@ import numpy as np
 from ....core.arrays import Array
 from ....core.settings import Positive, settings
 from .._clusters import Whole
-from .distance_partitions import DistancePartitions
+from .distance_partitions import linked
 from .partitions import Nearby, Partitions
 
 
@@ -39,11 +39,13 @@ class PredictionPartitions(Partitions):
         return self.distance
 
     def divide(self, z: Array, nearby: Nearby) -> list[Whole]:
-        if len(nearby.distances) == 0:
-            return []
-        nearest = nearby.distances.argmin(0)
-        free = nearby.distances.min(0) > nearby.limit
-        labels = nearest.astype(np.int64)
-        if free.any():
-            labels[free] = len(nearby.distances) + DistancePartitions((self.distance,)).divide(z[free], nearby)[0]
-        return [labels]
+        return [predicted(z, nearby, self.distance)] if len(nearby.distances) else []
+
+
+def predicted(z: Array, nearby: Nearby, distance: float) -> Whole:
+    """The nearest object of each point, and behind the objects the cells of those in no gate, ``(K,)``."""
+    labels, objects = nearby.distances.argmin(0).astype(np.int64), len(nearby.distances)
+    free = nearby.distances.min(0) > nearby.limit
+    if free.any():
+        labels[free] = objects + linked(z[free], (distance,))[0]
+    return labels

@@ -11,9 +11,9 @@ from ....core.settings import Count, Natural, Positive, settings
 from ....models.trace import driver
 from .._clusters import Whole
 from ._evidence import log_evidence
-from .distance_partitions import DistancePartitions
+from .distance_partitions import linked
 from .partitions import Nearby, Partitions
-from .prediction_partitions import PredictionPartitions
+from .prediction_partitions import predicted
 
 MOST = 2000
 """Steps for a group of points, at most."""
@@ -57,9 +57,9 @@ class SampledPartitions(Partitions):
 
     def divide(self, z: Array, nearby: Nearby) -> list[Whole]:
         points, objects = len(z), len(nearby.distances)
-        start = DistancePartitions((self.distance,)).divide(z, nearby)[0] + objects
+        start = linked(z, (self.distance,))[0] + objects
         if objects:
-            first = PredictionPartitions(self.distance).divide(z, nearby)[0]
+            first = predicted(z, nearby, self.distance)
             start = np.where(first < objects, first, start)
             for slot in np.unique(start[start >= objects]):  # a cell is called by its first point
                 start[start == slot] = objects + int(np.argmax(start == slot))
