@@ -18,6 +18,9 @@ from .prediction_partitions import predicted
 MOST = 2000
 """Steps for a group of points, at most."""
 
+ACTION_POINT, ACTION_HALF, ACTION_CELL = 0, 1, 2
+"""A point goes to another cell; or the half of its cell on its side; or the whole cell."""
+
 
 @settings
 class SampledPartitions(Partitions):
@@ -98,67 +101,80 @@ def wander(z, table, odds, clutter, objects, labels, uniform, sums, score, cells
         score[s] = likelihood(s, sums[s], table, odds, clutter, objects, cells[3], V)
         total += score[s]
     for step in range(uniform.shape[0] + 1):
-        for s in range(slots):
-            weights[s] = -1.0
-        for j in range(points):  # cells are named by their first point, so that the same ones have the same names
-            if weights[labels[j]] < 0.0:
-                weights[labels[j]] = j
-            visited[step, j] = int(weights[labels[j]])
+        named(labels, weights[:slots], visited[step])
         scores[step] = total
         if step == uniform.shape[0]:
             break
         j = min(int(uniform[step, 0] * points), points - 1)
-        whole = uniform[step, 1] < 0.3
-        own = labels[j]
+        own, action = labels[j], ACTION_CELL if uniform[step, 1] < 0.15 else ACTION_POINT
+        if 0.15 <= uniform[step, 1] < 0.3:
+            action = ACTION_HALF
         piece, rest = cells[0], cells[1]
         for a in range(6):
             piece[a] = 0.0
-        if whole and uniform[step, 1] < 0.15:  # the whole cell
-            for a in range(6):
-                piece[a] = sums[own, a]
-        elif whole:  # the half of it that is on the side of the point
-            half(z, labels, own, j, sums[own], piece)
-        else:
-            moved(piece, z, j, 1.0)
+        for i in range(points):
+            if labels[i] == own and goes(z, i, j, sums[own], action):
+                moved(piece, z, i, 1.0)
         for a in range(6):
             rest[a] = sums[own, a] - piece[a]
         left, before = likelihood(own, rest, table, odds, clutter, objects, cells[3], V), score[own]
         empty = objects
         while empty < slots and sums[empty, 0] > 0.5:
             empty += 1
-        best = -math.inf
         for s in range(slots):
-            weights[s] = -math.inf
-            if s == own:
-                weights[s] = before
-            elif s < objects or sums[s, 0] > 0.5 or s == empty:
+            weights[s] = before if s == own else -math.inf
+            if s != own and (s < objects or sums[s, 0] > 0.5 or s == empty):
                 for a in range(6):
                     cells[2, a] = sums[s, a] + piece[a]
                 weights[slots + s] = likelihood(s, cells[2], table, odds, clutter, objects, cells[3], V)
                 weights[s] = left + weights[slots + s] - score[s]
-            best = max(best, weights[s])
-        mass = 0.0
-        for s in range(slots):
-            mass += math.exp(weights[s] - best)
-        level, chosen = uniform[step, 2] * mass, own
-        for s in range(slots):
-            level -= math.exp(weights[s] - best)
-            if level <= 0.0:
-                chosen = s
-                break
+        chosen = drawn(weights[:slots], uniform[step, 2])
         if chosen == own:
             continue
         total += weights[chosen] - before
         score[own], score[chosen] = left, weights[slots + chosen]
-        side, every = side_of(z, j, sums[own]), uniform[step, 1] < 0.15
         for i in range(points):
-            if labels[i] == own and (i == j or every or (whole and side * along(z, i, sums[own]) > 0.0)):
-                labels[i] = -1 - chosen  # below 0, so that the loop does not meet it again
-        for i in range(points):
-            if labels[i] < 0:
-                labels[i] = -1 - labels[i]
+            if labels[i] == own and goes(z, i, j, sums[own], action):
+                labels[i] = chosen
         for a in range(6):
             sums[own, a], sums[chosen, a] = rest[a], sums[chosen, a] + piece[a]
+
+
+@driver
+def named(labels, firsts, names):
+    """The cells, each named by its first point, so that the same ones have the same names; `firsts` is room."""
+    for s in range(firsts.shape[0]):
+        firsts[s] = -1.0
+    for j in range(labels.shape[0]):
+        if firsts[labels[j]] < 0.0:
+            firsts[labels[j]] = j
+        names[j] = int(firsts[labels[j]])
+
+
+@driver
+def goes(z, i, j, sums, action):
+    """Whether point i of a cell goes with point j: all, those of the same half along the longer axis, or j alone."""
+    if i == j or action == ACTION_CELL:
+        return True
+    return action == ACTION_HALF and (along(z, i, sums) > 0.0) == (along(z, j, sums) > 0.0)
+
+
+@driver
+def drawn(weights, uniform):
+    """One of several, in proportion to the exponentials of their weights."""
+    best, mass, last = -math.inf, 0.0, 0
+    for s in range(weights.shape[0]):
+        best = max(best, weights[s])
+    for s in range(weights.shape[0]):
+        mass += math.exp(weights[s] - best)
+    level = uniform * mass
+    for s in range(weights.shape[0]):
+        if weights[s] > -math.inf:
+            last = s
+            level -= math.exp(weights[s] - best)
+            if level <= 0.0:
+                break
+    return last
 
 
 @driver
@@ -181,21 +197,6 @@ def along(z, i, sums):
     xx, xy, yy = sums[3] / n - mx * mx, sums[4] / n - mx * my, sums[5] / n - my * my
     angle = 0.5 * math.atan2(2.0 * xy, xx - yy)
     return math.cos(angle) * (z[i, 0] - mx) + math.sin(angle) * (z[i, 1] - my)
-
-
-@driver
-def side_of(z, j, sums):
-    """The side of a point in its cell, 1 or -1."""
-    return 1.0 if along(z, j, sums) > 0.0 else -1.0
-
-
-@driver
-def half(z, labels, own, j, sums, piece):
-    """Sums of the half of a cell on the side of a point, the point included."""
-    side = side_of(z, j, sums)
-    for i in range(z.shape[0]):
-        if labels[i] == own and (i == j or side * along(z, i, sums) > 0.0):
-            moved(piece, z, i, 1.0)
 
 
 @driver
