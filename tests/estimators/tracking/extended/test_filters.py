@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,35 @@ def test_pmbm_is_the_sum_over_all_partitions_and_associations(seed: int) -> None
         for r, b in tracks:
             expected += w * r * np.array([1.0, b.m[0], b.V[0, 1] / (b.v - 6.0), b.alpha])
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_kinds_of_new_objects_are_weighed_by_their_likelihood() -> None:
+    """The expected number of objects of each kind after a scan, over all partitions."""
+    rng = np.random.default_rng(3)
+    z, R = rng.normal(size=(4, 2)) * 0.7, STD**2 * np.eye(2)
+    kinds = (SMALL, Ellipse(1.4, 1.0, certainty=12.0, rate=1.5, rate_std=1.0, share=2.0))
+    method = replace(EXACT, extent=kinds)
+    lidar = Detector(position(std=STD), detection=P_D, clutter=CLUTTER)
+    tracker = Tracker(KF(CAR, dt=1.0), lidar, NEAR, method, gate=Gate(1.0 - 1e-13), merge=0.0)
+    tracker.update(z, 0.0)
+    state = tracker._state.histories
+    mass = np.zeros(len(state.leaves.ids) + 1)
+    for cluster in state.forest:
+        np.add.at(mass, cluster.leaves, cluster.weights[:, None])
+    found = np.bincount(state.leaves.rows.kind, mass[:-1] * state.leaves.existence)
+    born = [Body(*k.gamma, NEAR.mean, NEAR.cov, 18.0, 12.0 * k.matrix) for k in kinds]
+    total, expected = 0.0, np.zeros(2)
+    for labels in all_partitions(len(z)):
+        weight, own = 1.0, np.zeros(2)
+        for c in range(max(labels) + 1):
+            cell = z[np.array(labels) == c]
+            rho = np.array(
+                [NUMBER * w / 3.0 * P_D * np.exp(updated(b, cell, R, 0.25)[1]) for w, b in zip((1, 2), born)]
+            )
+            d = rho.sum() + (CLUTTER if len(cell) == 1 else 0.0)
+            weight, own = weight * d, own + rho / d
+        total, expected = total + weight, expected + weight * own
+    np.testing.assert_allclose(found, expected / total, rtol=1e-9)
 
 
 def intensity(scans: list[Any]) -> list[tuple[float, Body]]:
