@@ -39,7 +39,7 @@ OPEN = ROOMS + [
 ]
 
 # Rooms within one of those.
-for _room in ("boxes", "scores", "fusion"):
+for _room in ("boxes", "scores", "fusion", "extended"):
     OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{_room}")
 
 # Each heavy library, and the only rooms whose files may import it.

@@ -22,6 +22,7 @@ from ._state import (
     children,
     moved,
     newborn,
+    nothing,
     sighted,
 )
 from .management import Management
@@ -95,7 +96,7 @@ class TrackTrees:
         return self.parts.targets
 
     def none(self, t: float) -> Histories:
-        return Histories.none(self.targets, t, self.settings.depth)
+        return Histories.none(nothing(self.targets, t), self.settings.depth)
 
     def predict(self, state: Histories, t: float) -> Histories:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
