@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,11 +11,14 @@ from ...core import Gaussian
 from ...core.arrays import Array, numbers
 from ...core.errors import SettingError, ShapeError
 from ...core.settings import Interval, instance, setting
+from ._independent import Independent
 from ._life import Living
-from ._state import Method, Parts
+from ._state import Hypotheses, Method, Parts
+from .association import Association
 from .merging import Merging
 from .reidentification import Reidentification
 from .splitting import Splitting
+from .sprt import ScoreTest
 
 Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
@@ -25,6 +29,27 @@ def merging(given: Merging | float) -> Merging | None:
         return given
     within = setting(given, Merge, "merge of Tracker")
     return Merging(within) if within > 0.0 else None
+
+
+def method(association: Any, parts: Parts, threshold: float) -> Method:
+    """How a tracker with these parts takes in scans."""
+    if isinstance(association, Hypotheses):
+        return association.method(parts)
+    rule = instance(association, Association, "Tracker")
+    management = parts.management or ScoreTest()
+    return Independent(
+        parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins, parts.merging
+    )
+
+
+def ungated(filter: Any) -> Any:
+    """The filter without a gate of its own: the tracker has one."""
+    if getattr(filter, "gate", None) is not None:
+        return replace(filter, gate=None)
+    inner = getattr(filter, "filter", None)
+    if isinstance(inner, tuple):
+        return replace(filter, filter=tuple(ungated(each) for each in inner))
+    return filter if inner is None else replace(filter, filter=ungated(inner))
 
 
 def living(method: Method, parts: Parts, reidentify: Reidentification | None, split: Splitting | None) -> Living:

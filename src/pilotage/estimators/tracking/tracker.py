@@ -15,11 +15,13 @@ from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError, ShapeError
 from ...core.settings import Fraction, Natural, NonNegative, instance, instances, setting
 from .._clock import AGE
-from ._assembly import directions, living, merging
+from ._assembly import directions, living, merging, method, ungated
 from ._independent import Independent
 from ._life import Living
 from ._rehearsal import rehearse
+from ._replay import Past, replayed
 from ._state import Hypotheses, Method, Parts, Scan
+from ._tables import Rows, tabulated
 from ._targets import Targets
 from .association import Association
 from .detector import Detector
@@ -31,7 +33,6 @@ from .merging import Merging
 from .one_point import OnePoint
 from .reidentification import Reidentification
 from .splitting import Splitting
-from .sprt import ScoreTest
 from .tracks import Tracks, following
 
 
@@ -127,9 +128,9 @@ class Tracker:
         self._state: Any = None
         self._tracks = self._before = self._method.tracks(self._method.none(math.nan))
         self._numbers = itertools.count(1)
-        self._past = deque[tuple[Any, Scan]]()
+        self._past = Past()
         kept = setting(history, Natural, "history of Tracker")
-        self._shown = deque[Tracks](maxlen=kept) if kept else None
+        self._history = deque[Tracks](maxlen=kept) if kept else None
         sensors = [each.sensor for each in self.detectors.values()]
         for sensor in sensors:
             self._method.targets.mounted(sensor)
@@ -176,27 +177,20 @@ class Tracker:
         begins = self._begins(begins, detections, places)
         looks = None if features is None else directions(features, len(detections))
         scan = Scan(self._time(t), one, z, places, one.context(context), {}, begins, looks)
-        later, fresh = list[Scan](), self._numbers.__next__
-        state, past = self._state, list(self._past)
-        while past and state is not None and scan.t < state.t:
-            state, before = past.pop()
-            later.append(before)
-        merged = dict[int, int]()
-        for each in [scan, *reversed(later)]:
-            past.append((state, each))
-            state = self._method.step(self._method.none(each.t) if state is None else state, each, fresh)
-            if later:
-                merged |= self._method.tracks(state)._links.merged
-        assert state is not None
-        self._state, self._past = state, deque(past)
-        while (self._past and self._past[0][1].t < state.t - self.lag) or (self.lag == 0.0 and self._past):
-            self._past.popleft()
-        self._before, self._tracks = self._tracks, following(self._method.tracks(state), self._tracks)
-        if later:
-            self._tracks._links = replace(self._tracks._links, merged=merged)
-        if self._shown is not None:
-            self._shown.append(self._tracks)
+        states, self._past = replayed(self._state, self._past, scan, self.lag, self._step)
+        self._state, tracks = states[-1], self._method.tracks(states[-1])
+        if len(states) > 1:
+            each = (self._method.tracks(state)._links.merged for state in states)
+            tracks._links = replace(tracks._links, merged={id: into for merged in each for id, into in merged.items()})
+        self._before, self._tracks = self._tracks, following(tracks, self._tracks)
+        if self._history is not None:
+            self._history.append(self._tracks)
         return self._tracks
+
+    def _step(self, state: Any, scan: Scan) -> Any:
+        """The state after a scan."""
+        state = self._method.none(scan.t) if state is None else state
+        return self._method.step(state, scan, self._numbers.__next__)
 
     def predicted(self, t: float) -> Tracks:
         """The tracks at a later time, without taking in a scan."""
@@ -240,11 +234,13 @@ class Tracker:
         A track that was found again has what it had before, and under the number that it had meanwhile; one that came
         out of another has what that had before.
         """
-        if self._shown is None:
+        if self._history is None:
             raise SettingError("history of Tracker is 0; give the number of scans that are kept")
-        names = self.tracks._links.lineage(id)
-        found = ((tracks, next((name for name in names if (tracks.ids == name).any()), None)) for tracks in self._shown)
-        return [(tracks.t, tracks.of(name).belief) for tracks, name in found if name is not None]
+        names, found = self.tracks._links.lineage(id), list[tuple[float, Any]]()
+        for tracks in self._history:
+            known = [name for name in names if (tracks.ids == name).any()]
+            found += [(tracks.t, tracks.of(name).belief) for name in known[:1]]
+        return found
 
     def run(self, *scans: Scans) -> TrackTable:
         """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
@@ -325,38 +321,12 @@ class Tracker:
         return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"
 
 
-def method(association: Any, parts: Parts, threshold: float) -> Method:
-    """How a tracker with these parts takes in scans."""
-    if isinstance(association, Hypotheses):
-        return association.method(parts)
-    rule = instance(association, Association, "Tracker")
-    management = parts.management or ScoreTest()
-    return Independent(
-        parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins, parts.merging
-    )
-
-
 def table(tracks: list[Tracks], space: Space) -> TrackTable:
     """The confirmed tracks of several instants; of one that comes twice, the later ones."""
-    last = {one.t: one for one in tracks}.values()
-    rows = [(one, np.flatnonzero(one.confirmed)) for one in last]
-    beliefs = [one.belief[which].moments() for one, which in rows if len(which)]
-    n, d = space.size, space.dim
-    return TrackTable(
-        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, which in rows)]),
-        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, which in rows)]),
-        np.concatenate([np.zeros((0, n)), *(belief.mean for belief in beliefs)]),
-        space=space,
-        cov=np.concatenate([np.zeros((0, d, d)), *(belief.cov for belief in beliefs)]),
-        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, which in rows)]),
-    )
-
-
-def ungated(filter: Any) -> Any:
-    """The filter without a gate of its own: the tracker has one."""
-    if getattr(filter, "gate", None) is not None:
-        return replace(filter, gate=None)
-    inner = getattr(filter, "filter", None)
-    if isinstance(inner, tuple):
-        return replace(filter, filter=tuple(ungated(each) for each in inner))
-    return filter if inner is None else replace(filter, filter=ungated(inner))
+    rows = list[Rows]()
+    for one in {one.t: one for one in tracks}.values():
+        which = np.flatnonzero(one.confirmed)
+        if len(which):
+            belief = one.belief[which].moments()
+            rows.append((one, which, belief.mean, belief.cov))
+    return tabulated(rows, space, covered=True)

@@ -11,6 +11,7 @@ from ....core import BOX, Gaussian, Scans, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
 from ....core.settings import setting
+from .._tables import Rows, tabulated
 from ..tracks import Tracks, following
 from ._step import (
     BORN,
@@ -138,12 +139,9 @@ class BoxTracker:
         """
         found, moves = dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
         for i, t in enumerate(scans.ts.tolist()):
-            scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
+            scores = None if scans.scores is None else scans.scores[scans.rows(i)]
             tracks = self.update(scans[i], t, scores=scores, camera=moves[i])
-            boxes = edges(tracks.belief.mean)
-            if not filtered and len(scans[i]):
-                boxes = np.where(tracks.source[:, None] >= 0, scans[i][tracks.source], boxes)
-            found[t] = tracks, boxes
+            found[t] = tracks, reported(tracks, tracks.belief.mean, scans[i], filtered)
         return table(found, coasting)
 
     def _shown(self) -> Tracks:
@@ -182,17 +180,20 @@ def boxes_of(tracks: Tracks) -> Array:
 
 def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, early: Any = ()) -> TrackTable:
     """The confirmed tracks of several instants, with these boxes, and those with these numbers."""
-    rows = list[tuple[Tracks, Array, Any]]()
+    rows = list[Rows]()
     for tracks, boxes in found.values():
-        shown = tracks.confirmed | np.isin(tracks.ids, early)
-        rows.append((tracks, boxes, np.flatnonzero(shown if coasting else shown & (tracks.source >= 0))))
-    return TrackTable(
-        np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, _, which in rows)]),
-        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)]),
-        np.concatenate([np.zeros((0, 4)), *(boxes[which] for _, boxes, which in rows)]),
-        space=BOX,
-        score=np.concatenate([np.zeros(0), *(one.existence[which] for one, _, which in rows)]),
-    )
+        kept = tracks.confirmed | np.isin(tracks.ids, early)
+        which = np.flatnonzero(kept if coasting else kept & (tracks.source >= 0))
+        rows.append((tracks, which, boxes[which], None))
+    return tabulated(rows, BOX, covered=False)
+
+
+def reported(tracks: Tracks, mean: Array, detected: Array, filtered: bool) -> Array:
+    """Boxes of all tracks: from means ``(N, 8)`` of centre, size and velocities, or as detected, if not filtered."""
+    boxes = edges(mean)
+    if filtered or not len(detected):
+        return boxes
+    return np.where(tracks.source[:, None] >= 0, detected[tracks.source], boxes)
 
 
 class Beliefs:

@@ -97,7 +97,7 @@ class CameraMotion:
     def _counted(self, scans: Scans, i: int) -> Array:
         z = scans[i]
         if scans.scores is not None:
-            z = z[scans.scores[scans.offsets[i] : scans.offsets[i + 1]] >= self.score]
+            z = z[scans.scores[scans.rows(i)] >= self.score]
         return z[np.isfinite(z).all(1)]
 
     def _pairs(self, x: Array, z: Array) -> tuple[Any, Array, Array]:

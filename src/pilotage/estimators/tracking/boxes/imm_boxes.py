@@ -23,7 +23,7 @@ from ..initiation import Initiation
 from ..m_of_n import MofN
 from ..tracker import Tracker
 from ..tracks import Tracks
-from .box_tracker import checked, edges, motions, table
+from .box_tracker import checked, edges, motions, reported, table
 from .camera_motion import carried_belief, motion_matrix
 from .motion import BoxMotion, box_noise
 
@@ -117,7 +117,7 @@ class IMMBoxes:
         tracker, found, moves = self.tracker(), dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
         early: Any = None
         for i, t in enumerate(scans.ts.tolist()):
-            given = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
+            given = None if scans.scores is None else scans.scores[scans.rows(i)]
             z, s = checked(scans[i], given)
             if (z[:, 2:] <= 0.0).any():
                 j = int(np.argmax((z[:, 2:] <= 0.0).any(1)))
@@ -128,10 +128,8 @@ class IMMBoxes:
             centred = np.concatenate([z[:, :2] + 0.5 * z[:, 2:], z[:, 2:]], axis=1)
             tracks = tracker.update(centred, t, begins=s >= self.begin)
             early = tracks.ids if early is None else early
-            boxes = edges(tracks.belief.moments().mean) if len(tracks.ids) else np.zeros((0, 4))
-            if not filtered and len(z):
-                boxes = np.where(tracks.source[:, None] >= 0, z[tracks.source], boxes)
-            found[t] = tracks, boxes
+            mean = tracks.belief.moments().mean if len(tracks.ids) else np.zeros((0, 4))
+            found[t] = tracks, reported(tracks, mean, z, filtered)
         return table(found, coasting, early)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
 from typing import Any
 
 import numpy as np
 
 from ....core.errors import PilotageError, SettingError
 from ....core.settings import Count, Fraction, NonNegative, Positive, instance, setting
+from .._assembly import ungated
+from .._replay import Past, replayed
 from .._targets import Targets
 from ..gate import Gate
-from ..tracker import Tracker, ungated
+from ..tracker import Tracker
 from ..tracks import Tracks, TrackStatus, following
 from ._picture import Fusing, Message, Picture
 from .covariance_intersection import CovarianceIntersection
@@ -95,7 +96,7 @@ class TrackFuser:
         self._picture: Picture | None = None
         self._before: Tracks | None = None
         self._numbers = itertools.count(1)
-        self._past = deque[tuple[Picture | None, Message]]()
+        self._past = Past()
 
     @property
     def t(self) -> float:
@@ -179,21 +180,13 @@ class TrackFuser:
 
     def _take(self, message: Message) -> None:
         """Process a message in its place, and later ones again."""
-        later = list[Message]()
-        picture, past = self._picture, list(self._past)
-        while past and picture is not None and message.t < picture.t:
-            picture, before = past.pop()
-            later.append(before)
-        for each in [message, *reversed(later)]:
-            past.append((picture, each))
-            picture = self._fusing.step(self._fusing.none(each.t) if picture is None else picture, each, self._fresh)
-        assert picture is not None
-        self._picture, self._past = picture, deque(past)
-        while self._past and (self.lag == 0.0 or self._past[0][1].t < picture.t - self.lag):
-            self._past.popleft()
+        pictures, self._past = replayed(self._picture, self._past, message, self.lag, self._step)
+        self._picture = pictures[-1]
 
-    def _fresh(self) -> int:
-        return next(self._numbers)
+    def _step(self, picture: Picture | None, message: Message) -> Picture:
+        """The picture after a message."""
+        picture = self._fusing.none(message.t) if picture is None else picture
+        return self._fusing.step(picture, message, self._numbers.__next__)
 
     def __repr__(self) -> str:
         return f"<TrackFuser by {self._fusing.rule}: {self.tracks!r}>"
