@@ -36,10 +36,7 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
     if isinstance(association, Hypotheses):
         return association.method(parts)
     rule = instance(association, Association, "Tracker")
-    management = parts.management or ScoreTest()
-    return Independent(
-        parts.targets, rule, parts.gate, management, parts.initiation, threshold, parts.twins, parts.merging
-    )
+    return Independent(parts, rule, parts.management or ScoreTest(), threshold)
 
 
 def ungated(filter: Any) -> Any:

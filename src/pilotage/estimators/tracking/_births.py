@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 from ...core.errors import SettingError
-from ...core.settings import Interval, NonNegative, Positive, settings
+from ...core.settings import NonNegative, Positive, settings
+from ._intervals import Duration
 from ._state import Hypotheses, Parts
 from .one_point import OnePoint
 
@@ -22,7 +22,7 @@ class Births(Hypotheses):
     """
 
     rate: Positive = 0.02
-    lifetime: Annotated[float, Interval(0.0, math.inf, "(]")] = 100.0
+    lifetime: Duration = 100.0
     undetected: NonNegative | None = None
 
     def __post_init__(self) -> None:

@@ -66,35 +66,39 @@ def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Cou
     return found
 
 
-def double_trees(targets: Targets, twins: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:
+def double_trees(targets: Targets, ellipsoid: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:
     """The leaves of trees, of those in the mask `which`, that are where a better one is in the best hypothesis."""
     shown = best(forest)
-    shown = shown[which[shown]]
-    shown = shown[np.lexsort((np.abs(leaves.ids[shown]), leaves.born[shown]))]
-    double = doubled(targets, twins, leaves.rows[shown], leaves.status[shown] == TENTATIVE)
-    return np.isin(leaves.ids, leaves.ids[shown[double]])
+    return np.isin(leaves.ids, double_numbers(targets, ellipsoid, leaves[shown[which[shown]]]))
 
 
-def doubled(targets: Targets, twins: Gate | None, rows: Rows, worse: Any, apart: Any = NOWHERE) -> Any:
+def double_numbers(targets: Targets, ellipsoid: Gate | None, tracks: State) -> Any:
+    """The numbers of tracks, each in one row, that are where a better one is: a confirmed one, or an older one."""
+    order = np.lexsort((np.abs(tracks.ids), tracks.born))
+    double = doubled(targets, ellipsoid, tracks.rows[order], tracks.status[order] == TENTATIVE)
+    return tracks.ids[order[double]]
+
+
+def doubled(targets: Targets, ellipsoid: Gate | None, rows: Rows, worse: Any, apart: Any = NOWHERE) -> Any:
     """Which tracks are where a better one is: within the ellipsoid of that probability around it.
 
     Args:
-        targets, twins, rows: the filter, the ellipsoid, and the beliefs of N tracks.
+        targets, ellipsoid, rows: the filter, the ellipsoid, and the beliefs of N tracks.
         worse: those that give way first, ``(N,)``; among equals it is the later one.
         apart: the pairs that are known to be of two targets, ``(N, N)``.
     """
     doubles = np.zeros(len(rows), bool)
-    if twins is None or len(doubles) < 2:
+    if ellipsoid is None or len(doubles) < 2:
         return doubles
-    return heads(targets, twins, rows, np.argsort(worse, kind="stable"), apart) != np.arange(len(doubles))
+    return heads(targets, ellipsoid, rows, np.argsort(worse, kind="stable"), apart) != np.arange(len(doubles))
 
 
-def heads(targets: Targets, twins: Gate, rows: Rows, order: Any, apart: Any = NOWHERE) -> Any:
+def heads(targets: Targets, ellipsoid: Gate, rows: Rows, order: Any, apart: Any = NOWHERE) -> Any:
     """The head of each row, in the order given: the first head around which it is, or itself."""
     space, mean, cov = targets.moments(rows[order])
     apart = apart[order][:, order] if apart.size else apart
     head, found = np.full((2, len(order)), -1, np.int64)
-    take_in.compiled(difference(space), mean, cov, twins.limit(space.dim), apart, working(space), head)
+    take_in.compiled(difference(space), mean, cov, ellipsoid.limit(space.dim), apart, working(space), head)
     found[order] = order[head]
     return found
 

@@ -10,13 +10,11 @@ import numpy as np
 from ...core.arrays import Array
 from ._doubles import Counts, doubled, doubles_of
 from ._evidence import heard
-from ._state import COASTING, CONFIRMED, TENTATIVE, Scan, State, moved, newborn, nothing, sighted
+from ._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan, State, moved, newborn, nothing, sighted
 from ._targets import Rows, Targets
 from .association import Association, Shares
-from .gate import Gate, Pairs
-from .initiation import Initiation
+from .gate import Pairs
 from .management import Management
-from .merging import Merging
 from .tracks import Tracks
 
 
@@ -24,14 +22,14 @@ from .tracks import Tracks
 class Independent:
     """The step of tracks that are each one belief; see `Tracker` for the settings."""
 
-    targets: Targets
+    parts: Parts
     association: Association
-    gate: Gate
     management: Management
-    initiation: Initiation
     threshold: float
-    twins: Gate | None
-    merging: Merging | None
+
+    @property
+    def targets(self) -> Targets:
+        return self.parts.targets
 
     def none(self, t: float) -> State:
         return nothing(self.targets, t)
@@ -55,7 +53,7 @@ class Independent:
     def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
         """The tracks after their updates, the probability that each detection comes from one of them, and how many
         detections two of them explain together."""
-        found = sighted(self.targets, self.gate, state.rows, scan)
+        found = sighted(self.targets, self.parts.gate, state.rows, scan)
         r = self._weight(state)
         with np.errstate(divide="ignore", invalid="ignore"):
             real = np.log(r) - np.log1p(-r * found.P)
@@ -89,7 +87,7 @@ class Independent:
 
     def _managed(self, state: State, counts: Counts) -> State:
         """The tracks that go on, with their status."""
-        doubles, ids = doubles_of(self.targets, self.merging, state, counts), state.ids
+        doubles, ids = doubles_of(self.targets, self.parts.merging, state, counts), state.ids
         if doubles.into:
             state = inherited(state, doubles.into)
         evidence = state.evidence
@@ -106,17 +104,17 @@ class Independent:
 
     def _begun(self, state: State, scan: Scan, free: Any, fresh: Any) -> State:
         """The state with the tracks that begin at these detections."""
-        rows, which, memory = self.initiation.step(
+        rows, which, memory = self.parts.initiation.step(
             state.memory, self.targets, scan.t, scan.detector.sensor, scan.z[free], scan.context
         )
         state = state if memory is state.memory else state.changed(memory=memory)
         if not len(which):
             return state
-        if (double := doubled(self.targets, self.twins, rows, np.zeros(len(which)))).any():
+        if (double := doubled(self.targets, self.parts.ellipsoid, rows, np.zeros(len(which)))).any():
             rows, which = rows[~double], which[~double]
         places = scan.places[free[which]]
         new = newborn(
-            rows, places, numbered(scan, places, fresh), scan.t, self.management.start, self.initiation.points
+            rows, places, numbered(scan, places, fresh), scan.t, self.management.start, self.parts.initiation.points
         )
         status = np.where(self.management.confirm(new.evidence), CONFIRMED, TENTATIVE)
         return state.joined(new.changed(status=status))

@@ -191,7 +191,7 @@ class RandomSetFilter:
     def _few(self, leaves: State, weights: Array, lowest: int) -> tuple[State, Array]:
         """The beliefs that are kept, with the existence and status of their tracks."""
         own = self.settings
-        leaves, weights = reduced(self.targets, self.parts.twins, leaves, weights, own.apart, own.components)
+        leaves, weights = reduced(self.targets, self.parts.ellipsoid, leaves, weights, own.apart, own.components)
         if not own.apart:
             leaves = split(leaves, weights, own.sure, lowest)
         return judged(leaves, weights, own.sure, own.lost, own.forget)

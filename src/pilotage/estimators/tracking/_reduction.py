@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ._doubles import NOWHERE, doubled, heads
+from ._doubles import NOWHERE, double_numbers, heads
 from ._state import COASTING, CONFIRMED, SURE, TENTATIVE, State
 from ._targets import Targets
 from .gate import Gate
@@ -22,18 +22,18 @@ def labels(ids: Any, weights: Array) -> tuple[Any, Any, Any]:
 
 
 def reduced(
-    targets: Targets, twins: Gate | None, leaves: State, weights: Array, apart: bool, most: int
+    targets: Targets, ellipsoid: Gate | None, leaves: State, weights: Array, apart: bool, most: int
 ) -> tuple[State, Array]:
     """Fewer beliefs: heavier ones take in those within the ellipsoid around them, and the lightest are left out.
 
     Args:
-        targets, twins: the filter, and the ellipsoid; None for none.
+        targets, ellipsoid: the filter, and the ellipsoid; None for none.
         leaves, weights: the beliefs.
         apart: whether each track is reduced on its own, to that many beliefs of the same total weight. Then of two
             tracks that say the same, only the better one stays.
         most: the number of beliefs, at most.
     """
-    leaves, weights = merged(targets, twins, leaves, weights, apart)
+    leaves, weights = merged(targets, ellipsoid, leaves, weights, apart)
     _, of, _ = labels(leaves.ids, weights)
     kept = heaviest_of(of if apart else np.zeros(len(of), np.int64), weights, most)
     if not apart:
@@ -41,7 +41,8 @@ def reduced(
     total = np.bincount(of, weights)
     scale = np.minimum(total, SURE) / np.bincount(of[kept], weights[kept], len(total))
     leaves, weights = leaves[kept], weights[kept] * scale[of[kept]]
-    good = ~doubles(targets, twins, leaves, weights)
+    tracks = leaves[labels(leaves.ids, weights)[2]]
+    good = ~np.isin(leaves.ids, double_numbers(targets, ellipsoid, tracks))
     return (leaves, weights) if good.all() else (leaves[good], weights[good])
 
 
@@ -54,12 +55,12 @@ def heaviest_of(group: Any, weights: Array, most: int) -> Any:
     return np.sort(order[rank < most])
 
 
-def merged(targets: Targets, twins: Gate | None, leaves: State, weights: Array, apart: bool) -> tuple[State, Array]:
+def merged(targets: Targets, ellipsoid: Gate | None, leaves: State, weights: Array, apart: bool) -> tuple[State, Array]:
     """The moments of beliefs that are taken together, each with the track and the history of the heaviest."""
-    if twins is None or len(weights) < 2:
+    if ellipsoid is None or len(weights) < 2:
         return leaves, weights
     other = leaves.ids[:, None] != leaves.ids if apart else NOWHERE
-    head = heads(targets, twins, leaves.rows, np.argsort(-weights, kind="stable"), other)
+    head = heads(targets, ellipsoid, leaves.rows, np.argsort(-weights, kind="stable"), other)
     order = np.argsort(head, kind="stable")
     first, starts = np.unique(head[order], return_index=True)
     if len(first) == len(weights):
@@ -68,15 +69,6 @@ def merged(targets: Targets, twins: Gate | None, leaves: State, weights: Array, 
     starts = np.append(starts, len(order)).astype(np.int64)
     shares = weights[order] / np.repeat(total, np.diff(starts))
     return replace(leaves[first], rows=targets.merge(leaves.rows[order], starts, shares)), total
-
-
-def doubles(targets: Targets, twins: Gate | None, leaves: State, weights: Array) -> Any:
-    """The beliefs of tracks whose heaviest belief is where that of a better track is."""
-    names, of, heaviest = labels(leaves.ids, weights)
-    order = np.lexsort((np.abs(names), leaves.born[heaviest]))
-    heaviest = heaviest[order]
-    double = doubled(targets, twins, leaves.rows[heaviest], leaves.status[heaviest] == TENTATIVE)
-    return np.isin(of, order[double])
 
 
 def split(leaves: State, weights: Array, sure: float, lowest: int) -> State:

@@ -134,14 +134,18 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a tracker that methods of several hypotheses work with; see `Tracker`."""
+    """The parts of a tracker with which all methods work; see `Tracker`."""
 
     targets: Targets
     gate: Gate
     management: Management | None
     initiation: Initiation
-    twins: Gate | None
     merging: Merging | None
+
+    @property
+    def ellipsoid(self) -> Gate | None:
+        """Around a track, in which another one says the same; None where tracks are not merged."""
+        return None if self.merging is None else self.merging.gate
 
 
 class Hypotheses(ABC):

@@ -9,16 +9,14 @@ import numpy as np
 from ...core import Sensor
 from ...core.arrays import Array
 from ...core.settings import setting
-from ...models.trace import call, driver
 from .._gaussian import GaussianEstimator
-from .._memory import job_at
-from .._mixing import Mixing, mix
 from .._modes import SeveralModels
 from .._rows import NO_READING, ModeRows, outcome
 from ..ekf import EKF
 from ..imm import IMM
 from ..kf import KF
 from ..ukf import UKF
+from ._moments import Moments
 
 Filters = EKF | UKF | KF | IMM | GaussianEstimator | SeveralModels
 """Filters that a tracker takes; the first are for the sentence that refuses others."""
@@ -75,7 +73,7 @@ class Targets:
             modes = IMM((filter.moving(),), 1.0, dt=filter.dt or 1.0, filter=filter)
         self.modes = modes
         self._engine = ModeRows(modes, (1,), modes.spread(modes.first(std=1.0)), alone=self.alone)
-        self._merging = [Merging(each, model) for each, model in modes.components]
+        self._moments = [Moments(each, model) for each, model in modes.components]
         self._mounted: dict[int, tuple[Sensor, list[Any], Array]] = {}
         self._packed: tuple[Any, Rows] | None = None
         self._iterated = any(hasattr(each, "iterations") for each, _ in modes.components)
@@ -194,9 +192,9 @@ class Targets:
         weights = np.zeros((len(starts) - 1, rows.weights.shape[1]))
         np.add.at(weights, owner, shares[:, None] * rows.weights)
         tables = []
-        for j, (merging, given) in enumerate(zip(self._merging, rows.tables, strict=True)):
+        for j, (moments, given) in enumerate(zip(self._moments, rows.tables, strict=True)):
             share = shares * rows.weights[:, j] / weights[owner, j] if len(rows.tables) > 1 else shares
-            tables.append(merging(given, starts, share))
+            tables.append(moments(given, starts, share))
         return Rows(tables, weights)
 
 
@@ -206,68 +204,3 @@ def matched(reading: Any, weights: Array, parts: list[tuple[Array, Array]]) -> t
     mean = np.asarray(reading.mean(means, weights))
     d = np.asarray(reading.minus(means, mean[:, None]))
     return mean, np.einsum("nj,njab->nab", weights, covs + d[..., :, None] * d[..., None, :])
-
-
-class Merging:
-    """The moments of groups of beliefs, in compiled code; see `Targets.merge`.
-
-    Args:
-        filter, model: the filter, which knows how it keeps a belief, and the dynamics, which know the space.
-    """
-
-    def __init__(self, filter: Any, model: Any) -> None:
-        self._filter, self._model, self._most = filter, model, 0
-
-    def _room(self, most: int) -> None:
-        """Memory for groups of at most so many rows."""
-        self._most = most = max(most, 2 * self._most, 8)
-        mixing = Mixing([(self._filter, self._model)])
-        self._kept = mixing
-        _, _, places, tangents, transports, linear, layouts, _, _ = mixing.memory
-        size = self._model.state.size + self._model.state.dim**2
-        self._memory = (
-            np.zeros((most + 1) * most),
-            np.repeat(places, most, axis=1),
-            np.repeat(tangents, most, axis=1),
-            int(transports[0]),
-            int(linear[0]),
-            layouts[0].copy(),
-            np.zeros((most, size)),
-            np.zeros(size),
-        )
-        from .._rows import record
-
-        self._job = record(self._filter, self._model)
-        self._jobs = np.full(most, self._job.at, np.int64)
-
-    def __call__(self, rows: Array, starts: Any, shares: Array) -> Array:
-        most = int(np.diff(starts).max(initial=0))
-        if most > self._most:
-            self._room(most)
-        out = np.empty((len(starts) - 1, rows.shape[1]))
-        if len(out):
-            merge_rows.compiled(self._jobs, np.ascontiguousarray(rows), starts, shares, out, *self._memory)
-        return out
-
-
-@driver(
-    "void(i8[::1], f8[:,::1], i8[::1], f8[::1], f8[:,::1], f8[::1], i8[:,:,::1], i8[:,:,::1], i8, i8, i8[::1], "
-    "f8[:,::1], f8[::1])"
-)
-def merge_rows(jobs, rows, starts, shares, out, room, places, tangents, transport, linear, layout, moments, mixed):
-    """out[i] = the moments of rows starts[i] to starts[i + 1] with these shares, as one belief; see `mix`."""
-    job, numbers = job_at(jobs[0]), rows.shape[1]
-    first = rows.ctypes.data
-    for i in range(out.shape[0]):
-        count = starts[i + 1] - starts[i]
-        if count == 1:
-            for k in range(numbers):
-                out[i, k] = rows[starts[i], k]
-            continue
-        share = room[: (count + 1) * count].reshape((count + 1, count))
-        for h in range(count):
-            share[h, 0] = shares[starts[i] + h]
-            at = np.int64(first) + 8 * numbers * (starts[i] + h)
-            call(layout[0], jobs[0], at, moments[h], job.dt, job.scratch)
-        mix(jobs[:count], 0, share, places, tangents, transport, linear, moments[:count], mixed)
-        call(layout[1], jobs[0], out[i], mixed, job.dt, job.scratch)

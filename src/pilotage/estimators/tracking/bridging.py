@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from ...core import Gaussian, TrackTable
 from ...core.arrays import Array, numbers
 from ...core.errors import ShapeError, SpaceError
-from ...core.settings import Interval, instance, setting
+from ...core.settings import instance, setting
 from ...models.linear import LinearSensor
 from .._gaussian import GaussianEstimator
 from ..rts import smooth
-
-Longest = Annotated[float, Interval(0.0, np.inf, "(]")]
+from ._intervals import Duration
 
 
 def bridged(table: TrackTable, filter: Any, ts: Any = None, *, longest: float = np.inf) -> TrackTable:
@@ -46,7 +45,7 @@ def bridged(table: TrackTable, filter: Any, ts: Any = None, *, longest: float = 
     """
     instance(table, TrackTable, "bridged")
     instance(filter, GaussianEstimator, "bridged")
-    longest = setting(longest, Longest, "longest of bridged")
+    longest = setting(longest, Duration, "longest of bridged")
     if table.cov is None:
         raise ShapeError("the table of bridged has no covariances; give one with them, such as that of Tracker.run")
     if filter.moving().state != table.space:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
 
 from ...core.errors import SettingError
-from ...core.settings import Interval, settings
+from ...core.settings import settings
+from ._intervals import Duration, Probability
 from .management import Bools, Evidence, Management
-
-Inside = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
 @settings
@@ -40,10 +37,10 @@ class Existence(Management):
         0.01
     """
 
-    sure: Inside = 0.95
-    doubtful: Inside = 0.01
-    start: Inside = 0.1
-    lifetime: Annotated[float, Interval(0.0, np.inf, "(]")] = 100.0
+    sure: Probability = 0.95
+    doubtful: Probability = 0.01
+    start: Probability = 0.1
+    lifetime: Duration = 100.0
 
     def __post_init__(self) -> None:
         if not self.doubtful < self.start <= self.sure:

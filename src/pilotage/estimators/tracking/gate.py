@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from ...core import Space
 from ...core.arrays import Array
-from ...core.settings import Interval, settings
+from ...core.settings import settings
 from ...models.trace import call, code_of, driver
 from .._inputs import gate_quantiles
+from ._intervals import Probability
 
 UNKNOWN, FACTORIZED, SINGULAR = 0, 1, 2
-
-Probability = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
 @settings
@@ -46,6 +45,11 @@ class Gate:
     """
 
     probability: Probability = 0.99
+
+    @staticmethod
+    def of(given: Gate | float) -> Gate:
+        """The gate, or that of this probability."""
+        return given if isinstance(given, Gate) else Gate(given)
 
     def limit(self, dim: int) -> float:
         """gamma, for readings of that dimension."""

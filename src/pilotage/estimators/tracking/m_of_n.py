@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import SettingError
 from ...core.settings import Interval, settings
+from ._intervals import Duration, Probability
 from .management import Bools, Evidence, Management
 
 Some = Annotated[int, Interval(1, 64, "[]")]
@@ -37,8 +38,8 @@ class MofN(Management):
 
     enough: tuple[Some, Some] = (3, 5)
     misses: tuple[Some, Some] = (5, 5)
-    start: Annotated[float, Interval(0.0, 1.0, "()")] = 0.2
-    lifetime: Annotated[float, Interval(0.0, np.inf, "(]")] = np.inf
+    start: Probability = 0.2
+    lifetime: Duration = np.inf
 
     def __post_init__(self) -> None:
         for name, (m, n) in (("enough", self.enough), ("misses", self.misses)):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import numpy as np
 
 from ...core.arrays import Array
-from ...core.settings import Interval, settings
+from ...core.settings import settings
+from ._intervals import Probability
 from .gate import Gate
-
-Inside = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
 @settings
@@ -50,8 +48,8 @@ class Merging:
         [1.61, -inf, 0.0]
     """
 
-    within: Inside = 0.1
-    false: Inside = 1e-3
+    within: Probability = 0.1
+    false: Probability = 1e-3
 
     @property
     def gate(self) -> Gate:

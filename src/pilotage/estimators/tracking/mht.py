@@ -144,7 +144,7 @@ class TrackTrees:
 
         New ones are compared among themselves.
         """
-        born = double_trees(self.targets, self.parts.twins, leaves, forest, new)
+        born = double_trees(self.targets, self.parts.ellipsoid, leaves, forest, new)
         shown = best(forest)
         shown = shown[~new[shown]]
         seen = leaves.source[shown] >= 0

@@ -163,7 +163,7 @@ class PoissonBernoulli:
             forest = decided(forest, path[:, self.settings.depth, 0])
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
-        weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
+        weak |= double_trees(self.targets, self.parts.ellipsoid, leaves, forest, new)
         forest = parted(pruned(without(forest, weak, zero), zero, 0.0, most))
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 

@@ -9,11 +9,11 @@ import numpy as np
 from ...core import Gaussian
 from ...core.settings import Count, Interval, Positive, settings
 from ._deviation import deviation
+from ._intervals import Probability
 from .gate import Gate, Pairs
 from .jpda import JPDA
 
 Half = Annotated[float, Interval(0.5, 1.0, "()")]
-Inside = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
 @settings
@@ -75,9 +75,9 @@ class Reidentification:
 
     keep: Positive = 10.0
     sure: Half = 0.95
-    returns: Inside = 0.5
+    returns: Probability = 0.5
     newcomers: Positive = 1.0
-    gate: Gate | Inside = 0.99
+    gate: Gate | Probability = 0.99
     alone: bool = True
     appearance: Annotated[float, Interval(0.0, 2.0, "(]")] | None = None
     least: Count = 5
@@ -108,7 +108,7 @@ class Reidentification:
         T = np.asarray(lost.cov)[:, None] + np.asarray(found.cov)[None]
         same, distances = deviation(d, T)
         new, _ = deviation(np.asarray(space.minus(found.mean, birth.mean)), np.asarray(birth.cov))
-        gate = self.gate if isinstance(self.gate, Gate) else Gate(self.gate)
+        gate = Gate.of(self.gate)
         rows, columns = np.nonzero(possible & (distances <= gate.limit(space.dim)))
         pairs = Pairs(rows, columns, distances[rows, columns], *distances.shape)
         odds = np.log(self.returns / (1.0 - self.returns) / self.newcomers) + (same - new)[rows, columns]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from ...core import Gaussian, Space
 from ...core.arrays import Array
 from ...core.errors import SettingError
-from ...core.settings import Interval, Positive, setting, settings
+from ...core.settings import Positive, setting, settings
 from ._deviation import separation
+from ._intervals import Probability
 from .gate import Gate
-
-Inside = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
 @settings
@@ -59,7 +58,7 @@ class Splitting:
         1
     """
 
-    gate: Gate | Inside = 0.99
+    gate: Gate | Probability = 0.99
     resolution: Any = None
 
     def __post_init__(self) -> None:
@@ -83,7 +82,7 @@ class Splitting:
         """
         P = np.asarray(new.cov)[:, None] + np.asarray(old.cov) + self._blur(new.space)
         distances = separation(np.asarray(new.space.minus(np.asarray(new.mean)[:, None], old.mean)), P)
-        gate = self.gate if isinstance(self.gate, Gate) else Gate(self.gate)
+        gate = Gate.of(self.gate)
         nearest = distances.argmin(1)
         return np.where(distances.min(1) <= gate.limit(new.space.dim), nearest, -1)
 

@@ -8,9 +8,8 @@ from typing import Annotated
 import numpy as np
 
 from ...core.settings import Interval, settings
+from ._intervals import Duration, Probability
 from .management import Bools, Evidence, Management
-
-Inside = Annotated[float, Interval(0.0, 1.0, "()")]
 
 
 @settings
@@ -41,11 +40,11 @@ class ScoreTest(Management):
         6.89
     """
 
-    false: Inside = 1e-4
-    lost: Inside = 2e-2
+    false: Probability = 1e-4
+    lost: Probability = 2e-2
     drop: Annotated[float, Interval(0.0, np.inf, "(]")] = 11.5
-    start: Inside = 0.2
-    lifetime: Annotated[float, Interval(0.0, np.inf, "(]")] = np.inf
+    start: Probability = 0.2
+    lifetime: Duration = np.inf
 
     @property
     def upper(self) -> float:

@@ -111,14 +111,12 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
-        doubles = merging(merge)
         parts = Parts(
             Targets(ungated(filter)),
-            gate if isinstance(gate, Gate) else Gate(gate),
+            Gate.of(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
-            None if doubles is None else doubles.gate,
-            doubles,
+            merging(merge),
         )
         threshold = setting(threshold, Fraction, "threshold of Tracker")
         self._method: Method = method(GNN() if association is None else association, parts, threshold)

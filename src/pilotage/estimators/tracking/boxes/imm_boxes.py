@@ -15,6 +15,7 @@ from ....core.settings import Fraction, Interval, Positive, settings
 from ....models import discrete_dynamics
 from ...ekf import EKF
 from ...imm import IMM
+from .._intervals import Probability
 from .._targets import Rows, Targets
 from ..detector import Detector
 from ..gate import Gate, Pairs
@@ -73,9 +74,9 @@ class IMMBoxes:
     motion: BoxMotion = BoxMotion(accel=0.5)
     agility: Positive = 4.0
     turning: Positive = 0.5
-    staying: Annotated[float, Interval(0.0, 1.0, "()")] = 0.9
+    staying: Probability = 0.9
     dt: Positive = 0.05
-    gate: Annotated[float, Interval(0.0, 1.0, "()")] = 0.999
+    gate: Probability = 0.999
     least: Fraction = 0.1
     hits: Annotated[int, Interval(1, 64, "[]")] = 3
     misses: Annotated[int, Interval(1, 64, "[]")] = 9

@@ -159,7 +159,7 @@ class ExtendedBernoullis:
             forest = decided(forest, path[:, self.settings.depth, 0])
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, unseen, leaves, np.where(weak, masses(forest, len(new)), 0.0))
-        weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
+        weak |= double_trees(self.targets, self.parts.ellipsoid, leaves, forest, new)
         forest = [one for one in forest if not one.certain or not weak[one.leaves[0, 0]]]  # false points, most of all
         forest = apart(without(forest, weak, zero), leaves.ids, self._overlapping(leaves, forest, weak))
         forest = parted(pruned(forest, zero, 0.0, most))
@@ -249,7 +249,7 @@ class ExtendedBernoullis:
         """Trees that overlap a better one in the best hypothesis: better are those detected, older, larger."""
         shown = best(forest)
         shown = shown[~weak[shown]]
-        if self.parts.twins is None or not len(shown):
+        if self.parts.ellipsoid is None or not len(shown):
             return []
         size = self.targets.extent(leaves.rows[shown])
         order = (-np.linalg.det(size), leaves.ids[shown] < 0, leaves.born[shown], leaves.source[shown] < 0)

@@ -96,7 +96,7 @@ class Fusing:
     gate: Gate
     enough: int
     patience: float
-    twins: Gate | None
+    ellipsoid: Gate | None
 
     def none(self, t: float) -> Picture:
         """No tracks."""
@@ -244,7 +244,7 @@ class Fusing:
         for channel in picture.channels.values():
             heard = np.isin(picture.ids, channel.ids[channel.theirs >= 0])
             apart |= heard[:, None] & heard
-        return doubled(self.targets, self.twins, picture.rows, picture.status == TENTATIVE, apart)
+        return doubled(self.targets, self.ellipsoid, picture.rows, picture.status == TENTATIVE, apart)
 
     def _belief(self, rows: Rows) -> Gaussian:
         return self.targets.unpack(rows)

@@ -87,7 +87,7 @@ class TrackFuser:
         self._fusing = Fusing(
             targets,
             instance(CovarianceIntersection() if rule is None else rule, Fusion, "TrackFuser"),
-            gate if isinstance(gate, Gate) else Gate(gate),
+            Gate.of(gate),
             setting(enough, Count, "enough of TrackFuser"),
             setting(patience, Positive, "patience of TrackFuser"),
             Gate(merge) if setting(merge, Fraction, "merge of TrackFuser") > 0.0 else None,
