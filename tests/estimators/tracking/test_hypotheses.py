@@ -29,7 +29,7 @@ def test_mht_with_one_hypothesis_is_gnn(depth: int, management: Any) -> None:
             for rule in (GNN(), MHT(hypotheses=1, depth=depth))
         )
         for a, b in zip(one, other, strict=True):
-            for name in ("ids", "status", "source", "born", "seen", "gone"):
+            for name in ("ids", "status", "source", "born", "seen", "events"):
                 np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
             np.testing.assert_allclose(a.belief.mean, b.belief.mean, rtol=1e-9)
             np.testing.assert_allclose(a.existence, b.existence, rtol=1e-9)
