@@ -18,9 +18,12 @@ from pilotage.core.errors import FormatError, PilotageError, counted
 from pilotage.core.settings import Positive, setting
 from pilotage.estimators import KF
 from pilotage.estimators.tracking import (
+    CPHD,
+    GMPHD,
     GNN,
     JIPDA,
     JPDA,
+    LMB,
     MHT,
     PMBM,
     Detector,
@@ -56,7 +59,9 @@ from pilotage.models import constant_velocity, position
 from .wording import finite, rounded
 
 Format = Literal["mot", "kitti", "csv"]
-Recipe = Literal["sort", "bytetrack", "ocsort", "imm", "nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm"]
+Recipe = Literal[
+    "sort", "bytetrack", "ocsort", "imm", "nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm", "phd", "cphd", "lmb"
+]  # fmt: skip
 BOXES: dict[str, Any] = {"sort": SORT, "bytetrack": ByteTrack, "ocsort": OCSORT, "imm": IMMBoxes}
 POINTS: dict[str, Any] = {
     "nearest": NearestNeighbor,
@@ -66,6 +71,9 @@ POINTS: dict[str, Any] = {
     "jipda": JIPDA,
     "mht": MHT,
     "pmbm": PMBM,
+    "phd": GMPHD,
+    "cphd": CPHD,
+    "lmb": LMB,
 }
 EXACT = BoxMotion(reading=0.05, growth=0.5)
 """Of a detector whose boxes are exact; chosen on cars of KITTI tracking."""
@@ -106,7 +114,7 @@ def track(
         format: By default csv for a name with .csv, kitti for lines of six numbers, else mot.
         recipe: Of boxes: sort (the default), bytetrack for detectors that report doubtful boxes too, ocsort for
             occlusions, imm for manoeuvres, which is slow. Of points: nearest or gnn for little clutter, pda, jpda (the
-            default) or jipda for more, mht or pmbm to decide later.
+            default) or jipda for more, mht or pmbm to decide later, phd, cphd or lmb for sets of targets.
         rate: Frames a second of a MOTChallenge file; 30 by default. KITTI has 10.
         least_score: Boxes with lower scores do not count; of bytetrack, they are doubtful. Set it first: it depends on
             the detector.

@@ -21,8 +21,8 @@ ASSOCIATIONS: dict[str, Association] = {
     "GNN": GNN(),
     "PDA": IndependentPDA(),
     "JPDA": JPDA(),
-    "JPDA, propagated": JPDA(marginals="propagated"),
-    "JPDA, likeliest": JPDA(marginals="likeliest"),
+    "JPDA, belief propagation": JPDA(marginals="belief-propagation"),
+    "JPDA, k-best": JPDA(marginals="k-best"),
     "JIPDA": JIPDA(),
 }
 
@@ -63,10 +63,10 @@ def test_jpda_is_the_sum_over_all_joint_events(size: tuple[int, int, int, float]
 @given(sizes)
 def test_the_likeliest_events_are_all_where_there_are_few(size: tuple[int, int, int, float]) -> None:
     pairs, log_odds = problem(*size)
-    found, wanted = JPDA(marginals="likeliest", events=2000).share(pairs, log_odds), events(pairs, log_odds)
+    found, wanted = JPDA(marginals="k-best", events=2000).share(pairs, log_odds), events(pairs, log_odds)
     np.testing.assert_allclose(found.beta, wanted[0], rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(found.missed, wanted[1], rtol=1e-9, atol=1e-13)
-    one = JPDA(marginals="likeliest", events=1).share(pairs, log_odds)
+    one = JPDA(marginals="k-best", events=1).share(pairs, log_odds)
     np.testing.assert_array_equal(one.beta, GNN().share(pairs, log_odds).beta)
 
 
@@ -104,7 +104,7 @@ def test_propagation_is_exact_where_pairs_form_no_loop(seed: int, tracks: int) -
     rows = np.repeat(np.arange(tracks), 2)
     pairs = Pairs(rows, rows + np.tile([0, 1], tracks), np.zeros(2 * tracks), tracks, tracks + 1)
     log_odds = 2.0 * rng.normal(size=2 * tracks)
-    found = JPDA(marginals="propagated", rounds=200, accuracy=1e-12).share(pairs, log_odds)
+    found = JPDA(marginals="belief-propagation", rounds=200, accuracy=1e-12).share(pairs, log_odds)
     np.testing.assert_allclose(found.beta, events(pairs, log_odds)[0], atol=1e-9)
 
 

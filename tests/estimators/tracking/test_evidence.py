@@ -12,9 +12,9 @@ from pilotage.estimators import KF
 from pilotage.estimators.tracking import Detector, Gate, Pairs, Shares
 from pilotage.estimators.tracking._distinct import distinct
 from pilotage.estimators.tracking._doubles import doubled
-from pilotage.estimators.tracking._evidence import heard
+from pilotage.estimators.tracking._evidence import weighed_evidence
 from pilotage.estimators.tracking._hypotheses import Cluster, masses, renumbered, used
-from pilotage.estimators.tracking._state import SURE, Scan, Sighting, newborn
+from pilotage.estimators.tracking._state import SURE, GatedPairs, Scan, newborn
 from pilotage.estimators.tracking._targets import Targets
 
 from .test_tracker import CAR, FIX
@@ -38,7 +38,7 @@ def situation(rng: Any, hard: bool) -> Any:
     state = newborn(TARGETS.pack(belief), np.arange(n), np.arange(n), 0.0, rng.uniform(0.1, 0.9, n))
     state = state.changed(score=rng.normal(size=n), best=1.0 + rng.random(n), hits=rng.integers(0, 2**63, n, np.uint64))
     seen = np.where(rng.random(n) < 0.2, 0.0, 0.9)
-    found = Sighting(Pairs(rows, columns, np.zeros(len(rows)), n, k), state.rows, rng.normal(size=len(rows)), seen,
+    found = GatedPairs(Pairs(rows, columns, np.zeros(len(rows)), n, k), state.rows, rng.normal(size=len(rows)), seen,
                      0.99 * seen)  # fmt: skip
     scan = Scan(1.0, Detector(FIX), np.zeros((k, 2)), 3 + np.arange(k), np.zeros(0), {})
     return state, found, beta, missed, scan
@@ -52,7 +52,7 @@ def test_evidence_is_that_of_the_formulas(seed: int, hard: bool, weight: str) ->
     state, found, beta, missed, scan = situation(np.random.default_rng(seed), hard)
     even = np.arange(found.pairs.tracks) % 2 == 0
     weights = np.where({"one": False, "existence": True, "mixed": even}[weight], state.existence, 1.0)
-    after, taken, given = heard(state, found, Shares(beta, missed), weights, scan, 0.5)
+    after, taken, given = weighed_evidence(state, found, Shares(beta, missed), weights, scan, 0.5)
     rows, columns, P = found.pairs.rows, found.pairs.columns, found.P
     share = np.zeros((found.pairs.tracks, found.pairs.detections))
     share[rows, columns] = beta

@@ -8,12 +8,12 @@ import numpy as np
 
 from ...core.arrays import Array
 from ...models.trace import driver
-from ._state import SURE, Scan, Sighting, State
+from ._state import SURE, GatedPairs, Scan, State
 from .association import Shares
 
 
-def heard(
-    state: State, found: Sighting, shares: Shares, r: Array, scan: Scan, start: float
+def weighed_evidence(
+    state: State, found: GatedPairs, shares: Shares, r: Array, scan: Scan, start: float
 ) -> tuple[State, Array, Shares]:
     """The tracks after a scan but for their beliefs, how much of each detection is taken, and shares of what exists.
 
@@ -57,7 +57,7 @@ def collect(
     rows, columns, beta, missed, w, visible, P, weight, places, t, start, existence, score, best, seen, winners, own,
     real, given, taken, numbers, hits, scans, source,
 ):  # fmt: skip
-    """`heard`; `winners`, `own` and `real` are room, and what is behind them the results.
+    """`weighed_evidence`; `winners`, `own` and `real` are room, and what is behind them the results.
 
     The detection of a track is the one of its largest share, if no other track has more of it. So of two tracks on one
     target one is missed.

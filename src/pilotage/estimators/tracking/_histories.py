@@ -112,7 +112,7 @@ class Histories:
         after, waiting = numbered(replace(leaves, ids=ids), shown, new[kept], self.waiting, scan, fresh)
         return Histories(after, forest, path, waiting)
 
-    def shown(self, targets: Targets) -> Tracks:
+    def tracks(self, targets: Targets) -> Tracks:
         """The tracks of the best hypothesis, in the order of their numbers."""
         shown = best(self.forest)
-        return self.leaves[shown[np.argsort(self.leaves.ids[shown], kind="stable")]].shown(targets)
+        return self.leaves[shown[np.argsort(self.leaves.ids[shown], kind="stable")]].tracks(targets)

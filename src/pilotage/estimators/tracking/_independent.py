@@ -9,8 +9,8 @@ import numpy as np
 
 from ...core.arrays import Array
 from ._doubles import Counts, doubled, doubles_of
-from ._evidence import heard
-from ._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan, State, moved, newborn, nothing, sighted
+from ._evidence import weighed_evidence
+from ._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan, State, gated, moved, newborn, nothing
 from ._targets import Rows, Targets
 from .association import Association, Shares
 from .gate import Pairs
@@ -53,7 +53,7 @@ class Independent:
     def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
         """The tracks after their updates, the probability that each detection comes from one of them, and how many
         detections two of them explain together."""
-        found = sighted(self.targets, self.parts.gate, state.rows, scan)
+        found = gated(self.targets, self.parts.gate, state.rows, scan)
         r = self._weight(state)
         with np.errstate(divide="ignore", invalid="ignore"):
             real = np.log(r) - np.log1p(-r * found.P)
@@ -62,7 +62,7 @@ class Independent:
         found, odds = found.only(good), odds[good]
         pairs = found.pairs
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
-        after, taken, given = heard(state, found, shares, r, scan, self.management.start)
+        after, taken, given = weighed_evidence(state, found, shares, r, scan, self.management.start)
         after = after.changed(rows=self._updated(state.rows, found.each, pairs, given.beta, given.missed))
         return after, taken, lambda i, j: (explained(pairs, shares.beta, i, j), min(found.P[i], found.P[j]))
 
@@ -120,7 +120,7 @@ class Independent:
         return state.joined(new.changed(status=status))
 
     def tracks(self, state: State) -> Tracks:
-        return state.shown(self.targets)
+        return state.tracks(self.targets)
 
 
 def explained(pairs: Pairs, beta: Array, i: int, j: int) -> float:

@@ -14,7 +14,7 @@ from ...core.settings import Count, Fraction, NonNegative, settings
 from ._births import Births, born
 from ._histories import Waiting, numbered
 from ._reduction import judged, labels, reduced, split
-from ._state import Parts, Scan, Sighting, State, children, moved, newborn, nothing, sighted
+from ._state import GatedPairs, Parts, Scan, State, children, gated, moved, newborn, nothing
 from ._targets import Rows
 from ._undetected import Undetected
 from .cardinality import Cardinality
@@ -63,7 +63,7 @@ class Sight:
     """
 
     before: Components
-    found: Sighting
+    found: GatedPairs
     odds: Array
     rows: Rows
     which: Any
@@ -199,7 +199,7 @@ class RandomSetFilter:
     def _seen(self, before: Components, scan: Scan) -> Sight:
         """What the scan says of each belief."""
         parts, clutter = self.parts, scan.detector.density(scan.z)
-        found = sighted(parts.targets, parts.gate, before.leaves.rows, scan)
+        found = gated(parts.targets, parts.gate, before.leaves.rows, scan)
         odds = before.weights[found.pairs.rows] * np.exp(np.minimum(found.w, 300.0))
         rows, which, density = before.poisson.detected(parts.targets, parts.gate, scan)
         after = before.poisson.missed(parts.targets, scan)
@@ -209,4 +209,4 @@ class RandomSetFilter:
         """The heaviest belief of each track."""
         ids, _, heaviest = labels(state.leaves.ids, state.weights)
         shown = state.leaves[heaviest[ids > 0]]
-        return shown.shown(self.targets, self.settings.cardinality(state))
+        return shown.tracks(self.targets, self.settings.cardinality(state))

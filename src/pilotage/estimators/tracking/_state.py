@@ -81,7 +81,7 @@ class State:
         confirmed = (self.status == CONFIRMED) | (self.status == COASTING)
         return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed)
 
-    def shown(self, targets: Targets, cardinality: Cardinality | None = None) -> Tracks:
+    def tracks(self, targets: Targets, cardinality: Cardinality | None = None) -> Tracks:
         """The tracks as users see them, with the distribution of their number where it is not that of existence."""
         return Tracks(
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
@@ -184,7 +184,7 @@ def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class GatedPairs:
     """Tracks and the detections in their gates.
 
     Attributes:
@@ -201,7 +201,7 @@ class Sighting:
     seen: Array
     P: Array
 
-    def only(self, good: Any) -> Sighting:
+    def only(self, good: Any) -> GatedPairs:
         """The pairs of this mask."""
         if good.all():
             return self
@@ -209,12 +209,12 @@ class Sighting:
         return replace(self, pairs=self.pairs.only(keep), each=self.each[keep], w=self.w[keep])
 
 
-def sighted(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> Sighting:
+def gated(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> GatedPairs:
     """The pairs of tracks and detections in their gates, with the beliefs and likelihoods of each."""
     detector, sensor = scan.detector, scan.detector.sensor
     if not len(rows):
         whole, real = np.zeros(0, np.int64), np.zeros(0)
-        return Sighting(Pairs(whole, whole, real, 0, len(scan.z)), rows, real, real, real)
+        return GatedPairs(Pairs(whole, whole, real, 0, len(scan.z)), rows, real, real, real)
     expected, S, known = targets.expect(rows, sensor, scan.context)
     seen = detector.seen(targets.means(rows), scan.context) * known
     pairs = gate.pairs(targets.mounted(sensor)[0].reading, expected, S, scan.z)
@@ -222,11 +222,11 @@ def sighted(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> Sighting:
     logs, status = targets.update(each, sensor, scan.z[pairs.columns], scan.context)
     with np.errstate(divide="ignore", invalid="ignore"):
         w = logs + np.log(seen)[pairs.rows] - np.log(detector.density(scan.z))[pairs.columns]
-    found = Sighting(pairs, each, w, seen, seen * gate.probability)
+    found = GatedPairs(pairs, each, w, seen, seen * gate.probability)
     return found.only((status < NO_READING) & np.isfinite(w))
 
 
-def children(state: State, found: Sighting, scan: Scan, new: State) -> State:
+def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
     """The tracks after a scan: all as they were missed, then those of each pair, then those that begin."""
     visible, bits = found.seen > 0.0, state.hits << np.uint64(1)
     fell = np.where(visible, np.log1p(-found.P), 0.0)

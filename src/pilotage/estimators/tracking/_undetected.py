@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.arrays import Array
 from ._births import born
-from ._state import Scan, sighted
+from ._state import Scan, gated
 from ._targets import Rows, Targets
 from .gate import Gate
 from .one_point import weighed_all
@@ -62,7 +62,7 @@ class Undetected:
 
     def detected(self, targets: Targets, gate: Gate, scan: Scan) -> tuple[Rows, Any, Array]:
         """The beliefs of those that a detection may be of, which detections these are, and the density of each."""
-        found = sighted(targets, gate, self[~self.wide].rows, scan)
+        found = gated(targets, gate, self[~self.wide].rows, scan)
         columns, rows = found.pairs.columns, found.each
         density = self.weights[~self.wide][found.pairs.rows] * np.exp(found.w) * scan.detector.density(scan.z)[columns]
         wide = self[self.wide]

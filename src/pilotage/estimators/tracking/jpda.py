@@ -39,9 +39,9 @@ class JPDA(Association):
     Electronic Systems 50, 2014.
 
     Args:
-        marginals: ``"exact"`` as above, ``"propagated"`` for belief propagation everywhere, or ``"likeliest"`` for the
-            sum over the likeliest events of each cluster (Murty's), which leaves out what has little weight.
-        events: the events of a cluster, for ``"likeliest"``.
+        marginals: ``"exact"`` as above, ``"belief-propagation"`` everywhere, or ``"k-best"`` for the sum over the
+            likeliest events of each cluster (Murty's), which leaves out what has little weight.
+        events: the events of a cluster, for ``"k-best"``.
         width: open detections up to which a cluster is exact; a step of a cluster takes ``2^width`` operations.
         rounds: of belief propagation, at most.
         accuracy: change of messages at which it ends.
@@ -55,7 +55,7 @@ class JPDA(Association):
     """
 
     doubtful: ClassVar[Literal["none", "tentative", "all"]] = "tentative"
-    marginals: Literal["exact", "propagated", "likeliest"] = "exact"
+    marginals: Literal["exact", "belief-propagation", "k-best"] = "exact"
     events: Count = 100
     width: Count = 10
     rounds: Count = 100
@@ -64,10 +64,10 @@ class JPDA(Association):
     def share(self, pairs: Pairs, log_odds: Array) -> Shares:
         """The marginal of each pair."""
         odds, starts = np.exp(np.minimum(log_odds, 300.0)), pairs.starts
-        if self.marginals == "propagated":
+        if self.marginals == "belief-propagation":
             return Shares(*self._propagated(starts, pairs.columns, odds, pairs.detections))
         order, begins = clusters(pairs.rows, pairs.columns, pairs.tracks, pairs.detections)
-        if self.marginals == "likeliest":
+        if self.marginals == "k-best":
             clipped = np.minimum(log_odds, 300.0)
             found = likeliest(order, begins, starts, pairs.columns, clipped, pairs.detections, self.events)
             return Shares(*found)

@@ -20,10 +20,10 @@ from ._state import (
     Scan,
     State,
     children,
+    gated,
     moved,
     newborn,
     nothing,
-    sighted,
 )
 from .management import Management
 from .sprt import ScoreTest
@@ -116,7 +116,7 @@ class TrackTrees:
     def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any, Any]:
         """What leaves may become in this scan, the hypotheses over that, their paths, which are new, P_D P_G."""
         parts, before = self.parts, state.leaves
-        found = sighted(parts.targets, parts.gate, before.rows, scan)
+        found = gated(parts.targets, parts.gate, before.rows, scan)
         rows, which, memory = parts.initiation.step(
             before.memory, parts.targets, scan.t, scan.detector.sensor, scan.z, scan.context
         )
@@ -154,4 +154,4 @@ class TrackTrees:
         return born | np.isin(leaves.ids, ids[list(found.into)]), found.numbers(ids), found.doubts
 
     def tracks(self, state: Histories) -> Tracks:
-        return state.shown(self.targets)
+        return state.tracks(self.targets)

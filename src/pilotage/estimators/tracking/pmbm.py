@@ -31,10 +31,10 @@ from ._state import (
     Scan,
     State,
     children,
+    gated,
     moved,
     newborn,
     nothing,
-    sighted,
 )
 from ._undetected import Undetected
 from .one_point import OnePoint
@@ -170,7 +170,7 @@ class PoissonBernoulli:
     def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:
         """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
         parts, before = self.parts, state.histories.leaves
-        found = sighted(parts.targets, parts.gate, before.rows, scan)
+        found = gated(parts.targets, parts.gate, before.rows, scan)
         pairs, clutter = found.pairs, scan.detector.density(scan.z)
         rows, which, density = state.poisson.detected(parts.targets, parts.gate, scan)
         r = np.minimum(density / (clutter[which] + density), SURE)
@@ -199,4 +199,4 @@ class PoissonBernoulli:
         return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
 
     def tracks(self, state: Bernoullis) -> Tracks:
-        return state.histories.shown(self.targets)
+        return state.histories.tracks(self.targets)

@@ -259,6 +259,24 @@ def still(tracker: BoxTracker, seen: str, scores: Any = None) -> list[list[str]]
     ]
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_predictions_are_those_of_the_models_and_leave_the_tracks_as_they_were(name: str) -> None:
+    tracker = BoxTracker(RECIPES[name])
+    assert not len(tracker.predicted(0.0).ids)
+    tracks = tracker.tracks
+    for boxes, scores, t in film(0):
+        tracks = tracker.update(boxes, t, scores=scores)
+    before, later = tracks.belief, tracker.predicted(tracks.t + 0.3)
+    after = EKF().predict(before, tracker.recipe.motion.dynamics, dt=0.3)
+    assert len(before.mean) > 3
+    np.testing.assert_allclose(later.belief.mean, after.mean, rtol=1e-9)
+    np.testing.assert_allclose(later.belief.cov, after.cov, rtol=1e-9, atol=1e-9)
+    assert later.ids.tolist() == tracks.ids.tolist() and later.t == tracks.t + 0.3 and later.events == []
+    np.testing.assert_array_equal(tracker.tracks.belief.mean, before.mean)
+    with pytest.raises(PilotageError, match="t is"):
+        tracker.predicted(tracks.t - 0.1)
+
+
 def test_a_track_begins_coasts_and_ends() -> None:
     assert still(BoxTracker(SORT(patience=0.2)), "1000")[1:] == [["COASTING"], ["COASTING"], []]
     tracker = BoxTracker(SORT(patience=0.2))

@@ -120,6 +120,13 @@ def graded(box, score, p, z):
     return 1 if score >= p[DOUBTFUL] else -1
 
 
+@driver("void(f8[:,::1], f8, f8[::1])")
+def predict_boxes(rows, dt, p):
+    """`predict_box` of each row."""
+    for i in range(rows.shape[0]):
+        predict_box(rows[i], dt, p)
+
+
 @driver
 def predict_box(row, dt, p):
     """Move a box by `dt`: see `BoxMotion`. A side that would vanish stays as it is."""

@@ -27,6 +27,7 @@ from ._step import (
     STATUS,
     WHOLE,
     WIDE,
+    predict_boxes,
     step_boxes,
 )
 from .camera_motion import carried_boxes, carry_rows, motion_matrix
@@ -83,7 +84,7 @@ class BoxTracker:
         self._rows, self._whole = np.empty((0, WIDE if parts.remembers else NARROW)), np.empty((0, WHOLE), np.int64)
         self._counts, self.t = np.array([1, 0]), math.nan
         self._costs, self._links = np.empty(64), np.empty((5, 64), np.int64)
-        self.tracks = self._shown()
+        self.tracks = self._at(self.t, self._rows)
 
     def update(self, boxes: Any, t: float, *, scores: Any = None, camera: Any = None) -> Tracks:
         """Take in a scan; the tracks after it.
@@ -117,8 +118,15 @@ class BoxTracker:
                 "0; drop the box, or give NaN in all of it for none"
             )
         self._rows, self._whole, self._counts, self.t = new[:left], whole[:left], counts, t
-        self.tracks = following(self._shown(), self.tracks)
+        self.tracks = following(self._at(t, self._rows), self.tracks)
         return self.tracks
+
+    def predicted(self, t: float) -> Tracks:
+        """The tracks at a later time, without taking in a scan."""
+        t, rows = self._time(t), self._rows.copy()
+        if len(rows):
+            predict_boxes.compiled(rows, t - self.t, self._settings)
+        return self._at(t, rows)
 
     def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
         """Take in all scans of a camera; the boxes of confirmed tracks after each, in a table on `BOX`.
@@ -144,10 +152,10 @@ class BoxTracker:
             found[t] = tracks, reported(tracks, tracks.belief.mean, scans[i], filtered)
         return table(found, coasting)
 
-    def _shown(self) -> Tracks:
-        rows, whole = self._rows, self._whole
+    def _at(self, t: float, rows: Array) -> Tracks:
+        whole = self._whole
         return Tracks(
-            BELIEFS, rows, self.t, whole[:, ID], whole[:, STATUS], rows[:, SCORE], rows[:, BORN], rows[:, SEEN],
+            BELIEFS, rows, t, whole[:, ID], whole[:, STATUS], rows[:, SCORE], rows[:, BORN], rows[:, SEEN],
             whole[:, SOURCE],
         )  # fmt: skip
 

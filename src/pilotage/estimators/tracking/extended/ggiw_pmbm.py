@@ -20,9 +20,9 @@ from .._state import (
     CONFIRMED,
     SURE,
     TENTATIVE,
+    GatedPairs,
     Parts,
     Scan,
-    Sighting,
     State,
     children,
     moved,
@@ -183,7 +183,7 @@ class ExtendedBernoullis:
         """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
         before, found = state.histories.leaves, self._surveyed(state, scan, unseen)
         cells, old = found.cells, len(before.ids)
-        sighting = self._sighted(state, scan, found)
+        gated_pairs = self._gated(state, scan, found)
         rows, which, rho = state.poisson.detected(self.targets, scan, unseen, cells, found.limit)
         total = np.full(len(cells.first), -np.inf)
         np.logaddexp.at(total, which, rho)
@@ -194,20 +194,20 @@ class ExtendedBernoullis:
         one = replace(scan, places=scan.places[cells.first])
         bodies: Any = rows
         new = newborn(bodies, one.places[which], keys, scan.t, np.clip(r, 0.0, SURE))
-        missed = np.log1p(-before.existence * sighting.P)
+        missed = np.log1p(-before.existence * gated_pairs.P)
         old_rows = replace(before, rows=self.targets.unseen(before.rows, found.seen))
-        leaves = children(old_rows, sighting, one, new)
-        end = old + len(sighting.w)
+        leaves = children(old_rows, gated_pairs, one, new)
+        end = old + len(gated_pairs.w)
         leaves.existence[old:end] = SURE
-        pairs = sighting.pairs
-        odds = sighting.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
+        pairs = gated_pairs.pairs
+        odds = gated_pairs.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
         begins = np.searchsorted(which, np.arange(len(cells.first) + 1)).astype(np.int64)
         choices = Choices(pairs, odds, missed, other, begins, rho - total[which], end)
         forest = self._forest(state.histories.forest, found, choices)
         path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), leaves.source)
         return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
 
-    def _sighted(self, state: Bernoullis, scan: Scan, found: Survey) -> Sighting:
+    def _gated(self, state: Bernoullis, scan: Scan, found: Survey) -> GatedPairs:
         """The tracks and the cells in their gates."""
         bodies, cells = cast(Any, state.histories.leaves.rows), found.cells
         rows, columns = found.pairs
@@ -216,7 +216,7 @@ class ExtendedBernoullis:
         fits = cells.fits(scan.z, columns[self.targets.boxed[bodies.kind[rows]]])
         each = self.targets.updated(bodies, found.expected, cells.table, rows, columns, V, view, fits)
         pairs = Pairs(rows, columns, w, len(bodies), len(cells.first))
-        return Sighting(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty))
+        return GatedPairs(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty))
 
     def _forest(self, forest: Forest, found: Survey, choices: Choices) -> Forest:
         """The clusters after the scan, group by group."""
@@ -264,4 +264,4 @@ class ExtendedBernoullis:
         return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
 
     def tracks(self, state: Bernoullis) -> Tracks:
-        return state.histories.shown(self.targets)
+        return state.histories.tracks(self.targets)
