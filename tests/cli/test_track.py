@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from pilotage.cli.main import main
+from pilotage.cli.track import _at_times
+from pilotage.cli.track_picture import GREY, save_tracks
 from pilotage.core import BOX, Space, TrackTable
 from pilotage.estimators.tracking import crossing
 from pilotage.io import read_kitti_labels, read_mot_tracks, read_track_csv, write_kitti_tracks, write_mot_tracks
@@ -91,7 +93,7 @@ def test_boxes_of_kitti(walk: TrackTable, tmp_path: Path, capsys: Capture) -> No
     assert len(read_kitti_labels(out).boxes) == 60
 
 
-@pytest.mark.parametrize("recipe", ["nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm", "phd", "cphd", "lmb"])
+@pytest.mark.parametrize("recipe", ["nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm", "lmb", "gmphd", "cphd"])
 def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> None:
     scene, file, truth, out = crossing(clutter=2.0, rng=1), *(tmp_path / f"{n}.csv" for n in ("z", "truth", "out"))
     rows = [f"{t},{x},{y}" for i, t in enumerate(scene.scans.ts) for x, y in scene.scans[i]]
@@ -116,7 +118,7 @@ def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> N
     assert "IDF1" in capsys.readouterr().out
     assert main([*words, "--json"]) == 0
     facts = said(capsys)
-    assert facts["scores"]["HOTA"]["HOTA"] > (0.5 if recipe == "pda" else 0.6)  # whose tracks draw together
+    assert facts["scores"]["HOTA"]["HOTA"] > (0.5 if recipe == "pda" else 0.6)  # pda: several tracks for one target
     assert read_track_csv(out, Space("x y [m]", "vx vy [m/s]")).ids.size == facts["tracks"]
 
 
@@ -132,6 +134,10 @@ def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> N
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--rate", "0"], "--rate is 0"),
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--picture", "a.txt"], "not an image format"),
         ("det.txt", "hello\n", [], "det.txt, line 1"),
+        ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--std", "4"], "--std is not for mot files"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--rate", "25"], "--rate is not for csv files"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--azimuth-std", "0"], "azimuth-std is 0"),
+        ("z.csv", "time,x,y,z\n0,1,2,3\n", ["--columns", "x y z", "--azimuth-std", "1"], "--columns are 'x y z'"),
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--camera", "nowhere.txt"], "nowhere.txt"),
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--recipe", "imm", "--patience", "2"], "--patience"),
     ],
@@ -144,6 +150,46 @@ def test_what_cannot_be_tracked_is_said_in_one_line(
     assert main(["track", str(file), *options]) == 2
     error = capsys.readouterr().err
     assert wanted in error and error.count("\n") == 1
+
+
+def test_range_and_azimuth_of_a_radar_with_a_clock(tmp_path: Path, capsys: Capture) -> None:
+    """Polar detections with times since 1970, and a truth of the same clock at other times."""
+    scene, file, truth, out = crossing(clutter=2.0, rng=1), *(tmp_path / f"{n}.csv" for n in ("z", "truth", "out"))
+    rows, start = list[str](), 1.7e9
+    for t, scan in zip(scene.scans.ts, scene.scans, strict=True):
+        x, y = scan[:, 0] + 600.0, scan[:, 1]
+        polar = np.column_stack([np.hypot(x, y), np.degrees(np.arctan2(y, x))]).tolist()
+        rows += [f"{start + t},{r},{a}" for r, a in polar]
+    file.write_text("\n".join(["time,range,azimuth", *rows]))
+    ts = np.arange(0.0, 39.0, 0.3)
+    true = scene.truth.interpolated(ts)
+    labels = [f"{start + t},{i},{x[0] + 600.0},{x[1]}" for t, i, x in zip(true.t, true.id, true.x, strict=True)]
+    truth.write_text("\n".join(["time,id,x,y", *labels]))
+    words = ["track", str(file), "--columns", "range azimuth", "--azimuth-std", "0.3", "--std", "3", "--clutter", "2"]
+    words += ["--truth", str(truth), "--out", str(out), "--density", "0.3", "--picture", str(tmp_path / "a.png")]
+    assert main([*words, "--json"]) == 0
+    facts = said(capsys)
+    assert facts["scores"]["identity"]["IDF1"] > 0.8 and facts["scores"]["GOSPA"]["GOSPA"] < 15.0
+    assert read_track_csv(out, Space("x y [m]", "vx vy [m/s]")).t.min() >= start
+
+
+def test_truth_is_not_interpolated_over_its_gaps() -> None:
+    t = np.concatenate([np.arange(0.05, 2.0, 0.1), np.arange(8.05, 10.0, 0.1)])
+    truth = TrackTable(t, np.ones(len(t)), np.column_stack([t, t]), space=Space("x y [m]"))
+    found = _at_times(truth, np.arange(11.0))
+    assert found.t.tolist() == [1.0, 9.0] and np.allclose(found.x[:, 0], found.t)
+    same = truth.interpolated(t)
+    assert _at_times(same, t[:5]) is same
+    assert len(_at_times(truth[:0], t)) == 0
+
+
+def test_the_picture_has_dots_of_detections_and_paths(tmp_path: Path) -> None:
+    table = TrackTable([0.0, 1.0], [1, 1], [[0.0, 0.0], [100.0, 50.0]], space=Space("x y [m]"))
+    save_tracks(table, np.array([[50.0, 5.0], [900.0, 5.0]]), tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        colours = {colour: count for count, colour in image.getcolors(1 << 20) or []}
+    assert 5 <= colours[GREY] <= 13  # one dot; the other one is far from the track
+    save_tracks(table[:0], np.zeros((0, 2)), tmp_path / "b.png")
 
 
 def test_an_empty_file_has_no_tracks(tmp_path: Path, capsys: Capture) -> None:

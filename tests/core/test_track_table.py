@@ -60,6 +60,38 @@ def test_parts_joined_are_the_whole() -> None:
         whole.joined(TrackTable([], [], [], space=BOX))
 
 
+@given(seed=st.integers(0, 999), longest=st.sampled_from([0.0, 0.15, np.inf]))
+def test_interpolated_rows_are_those_of_numpy(seed: int, longest: float) -> None:
+    whole = table(40, seed, kind="car")
+    ts = np.sort(np.random.default_rng(seed).uniform(-0.1, 1.1, 20))
+    found, rows = whole.interpolated(ts, longest=longest), 0
+    for i in whole.ids:
+        own = whole.of(i)
+        for t in ts:
+            k = np.searchsorted(own.t, t)
+            wanted = 0 < k < len(own) and own.t[k] - own.t[k - 1] <= longest
+            got = found.at(t).of(i)
+            assert len(got) == wanted
+            if wanted:
+                np.testing.assert_allclose(got.x[0], [np.interp(t, own.t, column) for column in own.x.T], atol=1e-12)
+            rows += wanted
+    assert len(found) == rows and found.cov is None and found.kind is not None
+
+
+def test_interpolation_at_the_times_of_the_rows_gives_the_rows() -> None:
+    whole = table(40, 1, score=np.arange(40.0))
+    again = whole.interpolated(whole.times + 1e-9, longest=0.0)
+    np.testing.assert_array_equal(again.id, whole.id)
+    np.testing.assert_allclose(again.x, whole.x, atol=1e-6)
+    assert len(whole[:0].interpolated([0.0])) == len(whole.interpolated([])) == 0
+    turn = TrackTable([0.0, 1.0], [1, 1], [[3.1], [-3.1]], space=Space("yaw: angle")).interpolated([0.5])
+    assert abs(abs(turn.x[0, 0]) - np.pi) < 1e-12  # the short way round
+    with pytest.raises(ShapeError, match="ts"):
+        whole.interpolated([np.nan])
+    with pytest.raises(SettingError, match="longest"):
+        whole.interpolated([0.0], longest=-1.0)
+
+
 def test_columns_cannot_be_changed_from_outside() -> None:
     t, x = np.zeros(1), np.zeros((1, 2))
     made = TrackTable(t, [1], x, space=PLANE)

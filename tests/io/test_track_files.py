@@ -285,7 +285,7 @@ def test_csv_detections(tmp_path: Path) -> None:
     file = tmp_path / "radar.csv"
     file.write_text("time,x,y,snr,type\n7.02,3,4,9.5,car\n5.0,1,2,8.5,bus\n5.01,5,6,7.5,car\n")
     scans = read_radar_csv(file, "x y", sensor=position(2), score="snr", kind="type", together=0.02)
-    assert scans.ts.tolist() == [0.0, pytest.approx(2.02)] and [len(scan) for scan in scans] == [2, 1]
+    assert scans.ts.tolist() == [5.0, 7.02] and [len(scan) for scan in scans] == [2, 1]
     assert scans.scores is not None and scans.kinds is not None
     assert scans.scores.tolist() == [8.5, 7.5, 9.5] and scans.kinds.tolist() == ["bus", "car", "car"]
     file.write_text("time,x,y\n1,2,three\n")
@@ -295,6 +295,23 @@ def test_csv_detections(tmp_path: Path) -> None:
         assert len(read_radar_csv(file, "x y", faulty="drop")) == 0
     with pytest.raises(FormatError, match="no column z"):
         read_radar_csv(file, "x z")
+
+
+def test_two_files_of_one_clock_stay_on_it(tmp_path: Path) -> None:
+    """A radar that was switched on later, and truth, have the times that are in their files."""
+    for name, start in ("a", 1.7e9), ("b", 1.7e9 + 2.5):
+        (tmp_path / name).write_text(f"time,id,x,y\n{start},1,3,4\n{start + 1},1,4,5\n")
+    a, b = (read_radar_csv(tmp_path / name, "x y") for name in "ab")
+    assert b.ts[0] - a.ts[0] == 2.5
+    np.testing.assert_array_equal(read_track_csv(tmp_path / "b", Space("x y [m]")).t, b.ts)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_columns_are_separated_as_in_the_header(tmp_path: Path, mark: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("time,id,x,y\n0,1,2.5,3\n".replace(",", mark))
+    assert read_track_csv(file, Space("x y [m]")).x.tolist() == [[2.5, 3.0]]
+    assert read_radar_csv(file, "x y").z.tolist() == [[2.5, 3.0]]
 
 
 # -- the public data

@@ -66,6 +66,7 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     "odometry": models.odometry,
     "position": lambda: models.position(1),
     "radar": lambda: models.radar(place=(2.0, -1.0), yaw=0.3),
+    "range_azimuth": lambda: models.range_azimuth(place=(2.0, -1.0), yaw=0.3),
     "radar of a heading": lambda: models.radar(along_heading=True),
     "range_bearing": models.range_bearing,
     "range_to": lambda: models.range_to(2),

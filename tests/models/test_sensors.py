@@ -19,6 +19,7 @@ from pilotage.models import (
     position,
     quadrotor,
     radar,
+    range_azimuth,
     range_bearing,
     range_to,
     tilt,
@@ -44,6 +45,12 @@ def test_bearings_are_angles() -> None:
     assert -np.pi < z[1] <= np.pi
     likely = sensor.log_prob([z[0], np.pi - 1e-3], [0.0, 0.0, 0.0], [-z[0], -1e-3 * z[0]])
     assert likely > sensor.log_prob([z[0], np.pi - 0.2], [0.0, 0.0, 0.0], [-z[0], -1e-3 * z[0]])
+
+
+def test_range_and_azimuth_are_those_of_the_radar() -> None:
+    place, x = {"place": (1.0, 2.0), "yaw": 0.4}, np.array([[30.0, -40.0, 3.0, 1.0], [-5.0, 2.5, 0.0, 2.0]])
+    sensor = range_azimuth(**place).on(Space("x y [m]", "vx vy [m/s]"))
+    np.testing.assert_allclose(sensor.observe(x), radar(**place).observe(x)[:, :2], atol=1e-12)
 
 
 def test_radar_rate_is_the_derivative_of_range() -> None:

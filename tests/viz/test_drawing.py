@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import stats
 
 from pilotage.core import (
+    BOX,
     Gaussian,
     Mixture,
     Particles,
@@ -21,16 +22,20 @@ from pilotage.core import (
     Plan,
     PlanStatus,
     Raster,
+    Scans,
     SettingError,
     ShapeError,
     Space,
+    SpaceError,
+    TrackTable,
 )
 from pilotage.estimators import EKF
 from pilotage.maps import OccupancyGrid
-from pilotage.models import unicycle
+from pilotage.models import position, radar, unicycle
 from pilotage.viz import (
     NavigationRun,
     draw_belief,
+    draw_detections,
     draw_discs,
     draw_ellipse,
     draw_goals,
@@ -40,6 +45,7 @@ from pilotage.viz import (
     draw_pose,
     draw_raster,
     draw_scan,
+    draw_tracks,
     map_figure,
     navigation_animation,
     navigation_picture,
@@ -49,6 +55,26 @@ from pilotage.viz import (
 
 POSE = Space("x y [m]", "yaw: angle")
 GRID = OccupancyGrid.from_ascii(["#####", "#..?#", "#...#", "#####"], resolution=0.5, origin=(2.0, -1.0, 0.4))
+
+
+def test_tracks_and_detections_are_where_the_table_says() -> None:
+    _, ax = map_figure([[0, 0], [10, 10]])
+    space = Space("vx [m/s]", "x y [m]")
+    tracks = TrackTable([0, 1, 0, 1], [4, 4, 2, 2], [[9, 0, 1], [9, 2, 3], [9, 4, 5], [9, 6, 7]], space=space)
+    lines = draw_tracks(ax, tracks, color="red")
+    assert [line.get_xydata().tolist() for line in lines] == [[[4, 5], [6, 7]], [[0, 1], [2, 3]]]
+    assert [line.get_label() for line in lines] == ["2", "4"] and lines[0].get_color() == "red"
+    assert [text.get_text() for text in ax.texts] == ["2", "4"]
+    box = TrackTable([0.0], [1], [[10, 20, 4, 8]], space=BOX)
+    assert draw_tracks(ax, box, names=False)[0].get_xydata().tolist() == [[12, 24]] and len(ax.texts) == 2
+    for sensor, row, place in (
+        (position(), [1, 2], [1, 2]),
+        ("radar", [1, 2], [1, 2]),
+        ("camera", [10, 20, 4, 8], [12, 24]),
+    ):
+        assert draw_detections(ax, Scans(sensor, [[row], []], [0.0, 1.0])).get_offsets().tolist() == [place]
+    with pytest.raises(SpaceError, match="range"):
+        draw_detections(ax, Scans(radar(), [[[1, 2, 3]]], [0.0]))
 
 
 def test_every_cell_is_where_the_map_says() -> None:

@@ -56,7 +56,7 @@ def save_picture(grid: GridCells, path: Array | None, ends: Array, file: Path, h
     image = Image.new("RGB", (LEFT + frame.size[0] + RIGHT, TOP + frame.size[1] + BOTTOM), FREE)
     image.paste(Image.fromarray(_colours(grid, frame)), (LEFT, TOP))
     draw = ImageDraw.Draw(image)
-    _draw_axes(draw, frame)
+    draw_axes(draw, frame)
     if path is not None and hull is not None:
         for corners in _outlines(path, hull):
             draw.line(frame.pixels(corners), fill=OUTLINE, width=1)
@@ -158,7 +158,7 @@ def _outlines(poses: Array, hull: Array) -> Array:
     return np.stack([chosen[:, :1] + c * x - s * y, chosen[:, 1:2] + s * x + c * y], axis=-1)
 
 
-def _draw_axes(draw: ImageDraw.ImageDraw, frame: Frame) -> None:
+def draw_axes(draw: ImageDraw.ImageDraw, frame: Frame) -> None:
     """Ticks and numbers [m] along the left and the lower side."""
     width, height = frame.size
     draw.rectangle((LEFT - 1, TOP - 1, LEFT + width, TOP + height), outline=INK)

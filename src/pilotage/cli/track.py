@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import colorsys
+import inspect
 import json as jsonlib
 import math
 import time
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
 
-from pilotage.core import BOX, Gaussian, Scans, TrackTable
-from pilotage.core.errors import FormatError, PilotageError, counted
+from pilotage.core import Gaussian, Scans, TrackTable
+from pilotage.core.errors import PilotageError, counted
 from pilotage.core.settings import Positive, setting
-from pilotage.estimators import KF
+from pilotage.estimators import EKF, KF
 from pilotage.estimators.tracking import (
     CPHD,
     GMPHD,
@@ -49,19 +48,32 @@ from pilotage.io import (
     read_mot_truth,
     read_radar_csv,
     read_track_csv,
-    write_atomic,
     write_kitti_tracks,
     write_mot_tracks,
     write_track_csv,
 )
-from pilotage.models import constant_velocity, position
+from pilotage.models import constant_velocity, position, range_azimuth
 
+from .track_picture import save_tracks
 from .wording import finite, rounded
 
 Format = Literal["mot", "kitti", "csv"]
 Recipe = Literal[
-    "sort", "bytetrack", "ocsort", "imm", "nearest", "gnn", "pda", "jpda", "jipda", "mht", "pmbm", "phd", "cphd", "lmb"
-]  # fmt: skip
+    "sort",
+    "bytetrack",
+    "ocsort",
+    "imm",
+    "nearest",
+    "gnn",
+    "pda",
+    "jpda",
+    "jipda",
+    "mht",
+    "pmbm",
+    "lmb",
+    "gmphd",
+    "cphd",
+]
 BOXES: dict[str, Any] = {"sort": SORT, "bytetrack": ByteTrack, "ocsort": OCSORT, "imm": IMMBoxes}
 POINTS: dict[str, Any] = {
     "nearest": NearestNeighbor,
@@ -71,14 +83,21 @@ POINTS: dict[str, Any] = {
     "jipda": JIPDA,
     "mht": MHT,
     "pmbm": PMBM,
-    "phd": GMPHD,
-    "cphd": CPHD,
     "lmb": LMB,
+    "gmphd": GMPHD,
+    "cphd": CPHD,
 }
 EXACT = BoxMotion(reading=0.05, growth=0.5)
 """Of a detector whose boxes are exact; chosen on cars of KITTI tracking."""
-SIDE, EDGE = 1000, 20
-"""Pixels along the longer side of the picture, and around it."""
+FOR: dict[str, tuple[str, ...]] = {
+    "rate": ("mot",),
+    "kind": ("kitti",),
+    **dict.fromkeys(("least_score", "begin_score", "patience", "camera", "exact"), ("mot", "kitti")),
+    **dict.fromkeys(
+        ("columns", "time_column", "std", "azimuth_std", "density", "speed", "clutter", "detection", "cutoff"), ("csv",)
+    ),
+}
+"""The formats for which an option means something."""
 
 
 def track(
@@ -95,6 +114,7 @@ def track(
     columns: str = "x y",
     time_column: str = "time",
     std: float = 1.0,
+    azimuth_std: float | None = None,
     density: float = 1.0,
     speed: float = 10.0,
     clutter: float | None = None,
@@ -114,7 +134,7 @@ def track(
         format: By default csv for a name with .csv, kitti for lines of six numbers, else mot.
         recipe: Of boxes: sort (the default), bytetrack for detectors that report doubtful boxes too, ocsort for
             occlusions, imm for manoeuvres, which is slow. Of points: nearest or gnn for little clutter, pda, jpda (the
-            default) or jipda for more, mht or pmbm to decide later, phd, cphd or lmb for sets of targets.
+            default) or jipda for more, mht or pmbm to decide later, lmb, gmphd or cphd for filters on sets.
         rate: Frames a second of a MOTChallenge file; 30 by default. KITTI has 10.
         least_score: Boxes with lower scores do not count; of bytetrack, they are doubtful. Set it first: it depends on
             the detector.
@@ -126,16 +146,19 @@ def track(
         columns: Columns of a csv file that hold the place [m], two or three.
         time_column: Column of its times: seconds, or dates in UTC.
         std: Standard deviation of a detection in a csv file [m].
+        azimuth_std: Standard deviation of the azimuth [deg] of a radar at the origin, whose columns are range [m] and
+            azimuth [deg], counter-clockwise from the x axis. Leave it out if the columns are x and y.
         density: Root of the density of the acceleration of its targets [m/s^2/sqrt(Hz)]: by so much does the velocity
             change in a second.
         speed: Standard deviation of their velocity when they appear [m/s].
         clutter: False detections in a scan; one by default.
         detection: Probability that a target is detected.
-        truth: Print scores against these labels: gt.txt, KITTI labels, or a csv file with columns id and the place.
+        truth: Print scores against these labels: gt.txt, KITTI labels, or a csv file with columns time, id and the
+            place (x y for a radar). It has the clock of the detections, and is interpolated to their times.
         kind: Type of the targets in KITTI labels and results.
         cutoff: Distance at which a track has nothing to do with a target, of points [m]; 10 std by default.
         out: Write the tracks: in the format of the detections.
-        picture: Draw the paths of all tracks into this image.
+        picture: Draw detections and the paths of all tracks into this image.
         json: Print one JSON object instead of text.
     """
     form = format or _format(file)
@@ -143,11 +166,13 @@ def track(
     chosen = recipe or ("jpda" if form == "csv" else "sort")
     if chosen not in choices:
         raise PilotageError(f"--recipe {chosen} is not for {form} files; use one of {', '.join(choices)}")
+    _refuse_idle(form, locals())
     given = 10.0 if form == "kitti" else setting(30.0 if rate is None else rate, Positive, "rate")
     began = time.perf_counter()
     if form == "csv":
-        scans = read_radar_csv(file, columns, time=time_column)
-        tracker: Any = _points(scans, chosen, columns, std, density, speed, clutter, detection)
+        degrees = "" if azimuth_std is None else columns.split()[-1]
+        scans = read_radar_csv(file, columns, time=time_column, degrees=degrees)
+        tracker: Any = _points(scans, chosen, columns, std, azimuth_std, density, speed, clutter, detection)
     else:
         low = -math.inf if chosen == "bytetrack" else least_score
         scans = _scans(file, form, given, low)
@@ -160,12 +185,14 @@ def track(
     }  # fmt: skip
     report = None
     if truth is not None:
-        report = _scores(truth, found, form, given, kind, columns, time_column, cutoff or 10.0 * std)
+        wide = cutoff or 10.0 * std
+        places = columns if azimuth_std is None else "x y"
+        report = _scores(truth, found, form, given, kind, places, time_column, wide, scans.ts)
         facts["scores"] = report.rows()
     if out is not None:
         _write(out, found, form, given, kind)
     if picture is not None:
-        save_tracks(found, picture)
+        save_tracks(found, scans.z if azimuth_std is None else _plane(scans.z), picture)
     facts |= {"out": out and str(out), "picture": picture and str(picture)}
     print(jsonlib.dumps(finite(rounded(facts))) if json else _text(facts, report))
 
@@ -178,6 +205,15 @@ def _format(file: Path) -> Format:
 
     first = next((line for line in text_lines(file, "MOTChallenge") if line.strip()), "")
     return "kitti" if len(first.split(",")) == 6 else "mot"
+
+
+def _refuse_idle(form: Format, given: dict[str, Any]) -> None:
+    """Refuse options that mean nothing for a format; those at their defaults are not seen."""
+    usual = inspect.signature(track).parameters
+    for name, forms in FOR.items():
+        if form not in forms and given[name] != usual[name].default:
+            option = name.replace("_", "-")
+            raise PilotageError(f"--{option} is not for {form} files, but for {' and '.join(forms)}; leave it out")
 
 
 def _scans(file: Path, form: Format, rate: float, least: float) -> Scans:
@@ -208,26 +244,52 @@ def _cameras(camera: str, scans: Scans, form: Format) -> Any:
 
 
 def _points(
-    scans: Scans, recipe: str, columns: str, std: float, density: float, speed: float, clutter: float | None, P: float
+    scans: Scans,
+    recipe: str,
+    columns: str,
+    std: float,
+    azimuth_std: float | None,
+    density: float,
+    speed: float,
+    clutter: float | None,
+    P: float,
 ) -> Tracker:
     """A tracker of points, over the box in which all detections lie."""
     axes = len(columns.split())
-    if axes not in (2, 3):
-        raise PilotageError(f"--columns are {columns!r}; expected two or three, such as 'x y'")
+    if axes not in (2, 3) or (axes == 3 and azimuth_std is not None):
+        raise PilotageError(f"--columns are {columns!r}; expected two or three, such as 'x y', or 'range azimuth'")
+    turn = 1.0 if azimuth_std is None else math.radians(setting(azimuth_std, Positive, "azimuth-std"))
     for name, value in (("std", std), ("density", density), ("speed", speed)):
         setting(value, Positive, name)
-    z = scans.z if len(scans.z) else np.zeros((1, axes))
+    read = scans.z if len(scans.z) else np.zeros((1, axes))
+    z = read if azimuth_std is None else _plane(read)
     sides = np.maximum(np.ptp(z, axis=0), 10.0 * std)
     false = 1.0 if clutter is None else max(setting(clutter, float, "clutter"), 1e-3)
-    car = constant_velocity(axes, density=density)
-    detector = Detector(position(axes, std=std), detection=P, clutter=false / float(np.prod(sides)))
+    car, sensor, field = constant_velocity(axes, density=density), position(axes, std=std), sides
+    if azimuth_std is not None:
+        sensor, field = range_azimuth(std=(std, turn)), np.maximum(np.ptp(read, axis=0), [10.0 * std, 10.0 * turn])
+    detector = Detector(sensor, detection=P, clutter=false / float(np.prod(field)))
+    filter = KF(car, dt=1.0) if azimuth_std is None else EKF(car, dt=1.0)
     middle = (z.min(0) + z.max(0)) / 2.0
     birth = Gaussian.of(car.state, np.append(middle, np.zeros(axes)), std=np.append(sides, np.full(axes, speed)))
-    return Tracker(KF(car, dt=1.0), {"radar": detector}, birth, POINTS[recipe]())
+    return Tracker(filter, {"radar": detector}, birth, POINTS[recipe]())
+
+
+def _plane(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places ``(N, 2)`` of ranges and azimuths."""
+    return z[:, :1] * np.column_stack([np.cos(z[:, 1]), np.sin(z[:, 1])])
 
 
 def _scores(
-    truth: Path, found: TrackTable, form: Format, rate: float, kind: str, columns: str, time_column: str, cutoff: float
+    truth: Path,
+    found: TrackTable,
+    form: Format,
+    rate: float,
+    kind: str,
+    columns: str,
+    time_column: str,
+    cutoff: float,
+    ts: NDArray[np.float64],
 ) -> Any:
     """All scores against the truth."""
     if form == "mot":
@@ -235,7 +297,18 @@ def _scores(
     if form == "kitti":
         return scored(read_kitti_labels(truth, kinds=[kind]).boxes, found)
     space = position(len(columns.split())).reading
-    return scored(read_track_csv(truth, space, columns, time=time_column), found, cutoff=cutoff)
+    true = read_track_csv(truth, space, columns, time=time_column)
+    return scored(_at_times(true, ts), found, cutoff=cutoff)
+
+
+def _at_times(truth: TrackTable, ts: NDArray[np.float64]) -> TrackTable:
+    """The truth at the times of the scans: its own rows where it has them all, else between them, but not over gaps."""
+    within = ts[(ts >= truth.times[0]) & (ts <= truth.times[-1])] if len(truth) else ts[:0]
+    near = np.searchsorted(truth.times, within - 1e-6)
+    if not len(within) or (truth.times[np.minimum(near, len(truth.times) - 1)] <= within + 1e-6).all():
+        return truth
+    steps = np.concatenate([np.diff(truth.of(int(id)).t) for id in truth.ids])
+    return truth.interpolated(ts, longest=3.0 * float(np.median(steps)) if len(steps) else 0.0)
 
 
 def _write(out: Path, found: TrackTable, form: Format, rate: float, kind: str) -> None:
@@ -245,38 +318,6 @@ def _write(out: Path, found: TrackTable, form: Format, rate: float, kind: str) -
         write_kitti_tracks(out, found, kind=kind)
     else:
         write_track_csv(out, found)
-
-
-def save_tracks(found: TrackTable, file: Path) -> None:
-    """Draw the path of each track in a colour of its own, and its last box; x to the right, y up, or down for boxes.
-
-    Raises:
-        FormatError: when the ending names no image format.
-    """
-    kind = Image.registered_extensions().get(file.suffix.lower())
-    if kind not in Image.SAVE:
-        raise FormatError(f"{file}: not an image format that can be written; use .png")
-    boxes = found.space == BOX
-    points = found.x[:, :2] + (0.5 * found.x[:, 2:] if boxes else 0.0)
-    low = points.min(0) if len(points) else np.zeros(2)
-    extent = np.maximum(np.ptp(points, axis=0) if len(points) else np.ones(2), 1e-9)
-    extent = np.maximum(extent, extent.max() / 10.0)
-    scale = SIDE / float(extent.max())
-    width, height = (np.rint(extent * scale).astype(int) + 2 * EDGE).tolist()
-    image = Image.new("RGB", (width, height), (255, 255, 255))
-    draw = ImageDraw.Draw(image)
-    for id in found.ids.tolist():
-        places = EDGE + scale * (points[found.id == id] - low)
-        if not boxes:
-            places[:, 1] = height - places[:, 1]
-        colour = tuple(int(255 * c) for c in colorsys.hsv_to_rgb(0.618034 * id % 1.0, 0.9, 0.75))
-        draw.line([tuple(p) for p in places.tolist()], fill=colour, width=2)
-        x, y = places[-1].tolist()
-        draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
-        draw.text((x + 5, y - 5), str(id), fill=colour)
-    content = BytesIO()
-    image.save(content, format=kind)
-    write_atomic(file, content.getvalue())
 
 
 def _text(facts: dict[str, Any], report: Any) -> str:

@@ -195,7 +195,7 @@ def _check(sensor: Any, z: Array, ts: Array, what: str) -> None:
     if (ts[1:] < ts[:-1]).any():
         k = int(np.argmax(ts[1:] < ts[:-1])) + 1
         raise ShapeError(
-            f"times of {of} are not in order: ts[{k}] = {ts[k]:g} s comes after {ts[k - 1]:g} s; sort them"
+            f"times of {of} are not in order: ts[{k}] = {ts[k]:.12g} s comes after {ts[k - 1]:.12g} s; sort them"
         )
     if isinstance(sensor, Sensor):
         sensor.reading.check(z, of, finite=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from .arrays import Array, frozen, numbers
 from .covariances import check_semidefinite
 from .errors import ShapeError, SpaceError
-from .settings import instance
+from .settings import Interval, instance, setting
 from .space import Space
 
 Integers = NDArray[np.int64]
+Longest = Annotated[float, Interval(0.0, np.inf, "[]")]
+SAME = 1e-6
+"""Times closer than this are one [s]."""
 COLUMNS = ("t", "id", "x", "cov", "score", "kind")
 
 
@@ -144,9 +147,45 @@ class TrackTable:
         }
         return TrackTable(**whole, space=self.space)
 
+    def interpolated(self, ts: Any, *, longest: float = np.inf) -> TrackTable:
+        """The targets at other times, such as the truth at the times of the scans of a tracker.
+
+        The state of a target is ``x_a (+) s (x_b (-) x_a)`` between its rows a and b, with s from 0 to 1; its score and
+        kind are those of row a. It has no covariance, and no rows before its first or after its last.
+
+        Args:
+            ts: times [s].
+            longest: between rows further apart than this, a target has no rows [s].
+
+        Example:
+            >>> table = TrackTable([0.0, 2.0, 4.0], [7, 7, 7], [[0.0], [10.0], [10.0]], space=Space("x [m]"))
+            >>> table.interpolated([1.0, 2.5, 9.0]).x.tolist()
+            [[5.0], [10.0]]
+        """
+        times, most = np.unique(_finite(ts, "ts")), setting(longest, Longest, "longest of interpolated")
+        parts = [_between(np.flatnonzero(self.id == id), self.t, times, most) for id in self.ids]
+        none = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+        a, b, t, share = (np.concatenate(column) for column in zip(none, *parts, strict=True))
+        x = self.space.interpolate(self.x[a], self.x[b], share)
+        score, kind = (None if column is None else column[a] for column in (self.score, self.kind))
+        return TrackTable(t, self.id[a], x, space=self.space, score=score, kind=kind)
+
     def __repr__(self) -> str:
-        span = f", {self.t[0]:.6g} to {self.t[-1]:.6g} s" if len(self) else ""
+        span = f", {self.t[0]:.12g} to {self.t[-1]:.12g} s" if len(self) else ""
         return f"TrackTable({len(self)} rows of {len(self.ids)} targets at {len(self.times)} instants{span})"
+
+
+def _between(rows: Integers, t: Array, times: Array, longest: float) -> tuple[Integers, Integers, Array, Array]:
+    """Rows before and after those of `times` at which a target has a state, these times, and how far between."""
+    own = t[rows]
+    inside = times[(times >= own[0] - SAME) & (times <= own[-1] + SAME)]
+    before = np.maximum(np.searchsorted(own, inside, side="right") - 1, 0)
+    after = np.minimum(before + 1, len(own) - 1)
+    gap = own[after] - own[before]
+    share = np.clip((inside - own[before]) / np.where(gap > 0.0, gap, 1.0), 0.0, 1.0)
+    near = np.minimum(np.abs(inside - own[before]), np.abs(inside - own[after])) <= SAME
+    kept = near | (gap <= longest)
+    return rows[before[kept]], rows[after[kept]], inside[kept], share[kept]
 
 
 def _fixed(column: Any) -> Any:

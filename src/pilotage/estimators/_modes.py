@@ -220,7 +220,10 @@ class SeveralModels:
             if len(belief.components) == len(self.models):
                 return self.spread(belief)
         many = " or ".join(map(str, counts))
-        raise ShapeError(f"the belief is {belief!r}; expected a Mixture of {many} components, one for each mode")
+        raise ShapeError(
+            f"the belief is {belief!r}; expected a Mixture of {many} components, one for each mode, "
+            "such as start(mean=..., std=...).belief of the filter"
+        )
 
 
 @settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -133,8 +134,7 @@ def named_table(
     Raises:
         FormatError: if the header lacks a column.
     """
-    lines = text_lines(path, kind, "replace")
-    reader = csv.reader(lines)
+    reader = _reader(path, kind)
     header = _header(reader)
     missing = [name for name in (*numbers, *texts) if name not in header]
     if missing:
@@ -157,7 +157,15 @@ def named_table(
 
 def csv_header(path: str | os.PathLike[str], kind: str) -> list[str]:
     """The names of the columns of a csv file."""
-    return _header(csv.reader(text_lines(path, kind, "replace")))
+    return _header(_reader(path, kind))
+
+
+def _reader(path: str | os.PathLike[str], kind: str) -> Any:
+    """A reader of a csv file whose columns are separated as in its header: by commas, semicolons or tabs."""
+    lines = iter(text_lines(path, kind, "replace"))
+    first = next(lines, "")
+    mark = next((mark for mark in ",;\t" if mark in first), ",")
+    return csv.reader(itertools.chain([first], lines), delimiter=mark)
 
 
 def _header(reader: Iterator[list[str]]) -> list[str]:

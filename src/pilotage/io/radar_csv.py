@@ -31,12 +31,12 @@ def read_radar_csv(
     together: float = 0.0,
     faulty: Faulty = "refuse",
 ) -> Scans:
-    """The detections of a csv file with a header, plain or gzipped.
+    """The detections of a csv file with a header, plain or gzipped; times as they are in the file.
 
     Args:
         path: the file.
         columns: the columns of a reading in the order of the sensor, such as ``"range bearing"``.
-        time: column of times: seconds, or dates in UTC. They count from the first one.
+        time: column of times: seconds, or dates in UTC, which become seconds since 1970.
         sensor: the sensor, or its name.
         degrees: the columns of those that are in degrees.
         score: column of confidences.
@@ -64,7 +64,7 @@ def read_radar_csv(
     table.warn()
     table.keep(np.argsort(table.values[:, 0], kind="stable"))
     v, width = table.values, len(columns.split())
-    t = v[:, 0] - v[:1, 0]
+    t = v[:, 0]
     first = _scans(t, positive(together, "together", zero=True))
     parts = [slice(i, j) for i, j in pairwise([*first, len(t)])]
     scores = None if score is None else [v[part, width + 1] for part in parts]

@@ -47,6 +47,7 @@ from .sensors import gnss as gnss
 from .sensors import odometry as odometry
 from .sensors import position as position
 from .sensors import radar as radar
+from .sensors import range_azimuth as range_azimuth
 from .sensors import range_bearing as range_bearing
 from .sensors import range_to as range_to
 from .sensors import velocity as velocity
@@ -133,6 +134,7 @@ __all__ = [
     "position",
     "quadrotor",
     "radar",
+    "range_azimuth",
     "range_bearing",
     "range_to",
     "relative_pose",

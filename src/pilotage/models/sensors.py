@@ -223,6 +223,35 @@ def _radar(along_heading: bool) -> SensorFamily:
 
 
 @sensor(
+    state=Space("x y [m]"),
+    reading=Space("range [m]", "azimuth: angle"),
+    params={"place": (0.0, 0.0), "yaw": 0.0},
+    std=(10.0, 0.01),
+)
+def range_azimuth(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """Range and azimuth of a target, measured by a stationary radar without range rate, or by a sonar.
+
+    ::
+
+                     (x, y)           range   = |d|,  d = (x, y) - place         [m]
+            range /  azimuth          azimuth = atan2(dy, dx) - yaw              [rad]
+          [place]-----> yaw
+
+    Default noise: 10 m and 0.01 rad. At the position of the radar itself, the azimuth is undefined. `place` [m] and
+    `yaw` [rad] are the position and orientation of the radar; `radar` has the range rate too.
+
+    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
+    10.4.
+
+    Example:
+        >>> range_azimuth(place=(0.0, 0.0)).observe([3000.0, 4000.0]).round(3).tolist()
+        [5000.0, 0.927]
+    """
+    dx, dy = x[0] - p.place[0], x[1] - p.place[1]
+    return m.hypot(dx, dy), m.atan2(dy, dx) - p.yaw
+
+
+@sensor(
     state=Space("speed [m/s]", "yaw_rate [rad/s]"),
     reading=Space("speed [m/s]", "yaw_rate [rad/s]"),
     std=(0.05, 0.02),

@@ -9,6 +9,7 @@ screen and in any thread.
 - `draw_path`, `draw_pose`, `draw_goals`, `draw_scan`: paths, robots, goals, lidar scans
 - `plot_plan`, `draw_tree`: a plan with its map and its search tree
 - `draw_belief`, `draw_ellipse`, `draw_particles`: beliefs
+- `draw_tracks`, `draw_detections`: tracks of many targets, and the detections they were made of
 - `plot_errors`, `plot_consistency`, `draw_chi_square`: errors, NEES and NIS of a filter
 - `plot_calibration`, `draw_reliability`: the uncertainty of a learned model
 - `plot_cost_time`, `CostPoint`, `plot_trajectories`: results of the controller benchmark
@@ -55,12 +56,15 @@ from .paths import draw_pose as draw_pose  # noqa: E402
 from .paths import draw_scan as draw_scan  # noqa: E402
 from .plans import draw_tree as draw_tree  # noqa: E402
 from .plans import plot_plan as plot_plan  # noqa: E402
+from .tracks import draw_detections as draw_detections  # noqa: E402
+from .tracks import draw_tracks as draw_tracks  # noqa: E402
 
 __all__ = [
     "CostPoint",
     "NavigationRun",
     "draw_belief",
     "draw_chi_square",
+    "draw_detections",
     "draw_discs",
     "draw_ellipse",
     "draw_goals",
@@ -72,6 +76,7 @@ __all__ = [
     "draw_raster",
     "draw_reliability",
     "draw_scan",
+    "draw_tracks",
     "draw_tree",
     "fit_axes",
     "map_figure",

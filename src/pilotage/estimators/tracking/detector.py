@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class Detector:
         >>> near.seen(np.array([[10.0, 0.0, 0.0, 0.0], [90.0, 0.0, 0.0, 0.0]])).tolist()
         [0.9, 0.0]
     """
+
+    instead: ClassVar[str] = "; Detector(sensor, detection=0.9, clutter=1e-4) makes one of a sensor"
 
     sensor: Sensor
     detection: Fraction | Callable[..., Any] = 0.9

@@ -32,6 +32,7 @@ class Initiation(ABC):
     """
 
     points: ClassVar[int] = 1
+    instead: ClassVar[str] = "; Gaussian.of(dynamics.state, mean, std=...) says where targets appear, and serves too"
 
     @abstractmethod
     def begin(self, targets: Targets, sensor: Sensor, z: Array, context: Any) -> tuple[Rows, NDArray[np.int64]]:

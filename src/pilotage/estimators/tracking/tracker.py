@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError, ShapeError
-from ...core.settings import Fraction, Natural, NonNegative, instance, instances, setting
+from ...core.settings import Fraction, Natural, NonNegative, instance, setting
 from .._clock import AGE
 from ._assembly import directions, living, merging, method, ungated
 from ._independent import Independent
@@ -195,7 +195,7 @@ class Tracker:
         t = self._age(t)
         state = self._method.none(t) if self._state is None else self._state
         if t < state.t:
-            raise PilotageError(f"t is {t}; the tracks are at {state.t:g} s, and are predicted to later times")
+            raise PilotageError(f"t is {t}; the tracks are at {state.t:.12g} s, and are predicted to later times")
         return self._method.tracks(self._method.predict(state, t))
 
     def adopt(self, beliefs: Mapping[int, Gaussian | Mixture], t: float) -> None:
@@ -218,7 +218,9 @@ class Tracker:
         if not targets.alone and not all(isinstance(each, Mixture) for each in beliefs.values()):
             raise PilotageError("beliefs are Gaussian, the filter has several models; give mixtures of its modes")
         if state is None or t != state.t:
-            raise PilotageError(f"beliefs are at t = {t:g} s, the tracks at {self.t:g} s; give those of the same time")
+            raise PilotageError(
+                f"beliefs are at t = {t:.12g} s, the tracks at {self.t:.12g} s; give those of the same time"
+            )
         rows = state.rows.copy()
         for i, id in enumerate(state.ids.tolist()):
             if id in beliefs:
@@ -255,7 +257,8 @@ class Tracker:
             >>> len(tracker.run(scene.scans).ids)
             2
         """
-        given = instances(scans, Scans, "Tracker.run")
+        hint = "; give the scans of several detectors one after another, run(a, b)"
+        given = [instance(each, Scans, "Tracker.run", hint) for each in scans]
         events = [(float(t), i, k) for i, one in enumerate(given) for k, t in enumerate(one.ts)]
         found = list[Tracks]()
         for t, i, k in sorted(events, key=lambda event: event[0]):
@@ -301,7 +304,7 @@ class Tracker:
         t = self._age(t)
         if self._state is not None and t < self._state.t - self.lag:
             raise PilotageError(
-                f"t is {t:g} s, earlier than the latest scan at {self._state.t:g} s by more than the lag of "
+                f"t is {t:.12g} s, earlier than the latest scan at {self._state.t:.12g} s by more than the lag of "
                 f"{self.lag:g} s; sort the scans, or give the tracker a longer lag"
             )
         return t

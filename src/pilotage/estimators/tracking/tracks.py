@@ -138,7 +138,7 @@ class Tracks:
         """
         found = np.flatnonzero(self.ids == id)
         if not len(found):
-            raise KeyError(f"there is no track {id} at t = {self.t:g} s; there are {self.ids.tolist()}")
+            raise KeyError(f"there is no track {id} at t = {self.t:.12g} s; there are {self.ids.tolist()}")
         return Track(self, int(found[0]))
 
     def __iter__(self) -> Iterator[Track]:
@@ -150,7 +150,7 @@ class Tracks:
 
     def __repr__(self) -> str:
         tentative = int((self.status == TENTATIVE).sum())
-        return f"<Tracks at t = {self.t:g} s: {len(self)} confirmed, {tentative} tentative>"
+        return f"<Tracks at t = {self.t:.12g} s: {len(self)} confirmed, {tentative} tentative>"
 
 
 class Track:

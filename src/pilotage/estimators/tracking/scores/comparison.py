@@ -204,9 +204,9 @@ def _warn_of_times(truth: TrackTable, tracks: TrackTable, first: Integers, after
     """A warning if no instant of the truth is one of the tracks, as when a clock is off."""
     if len(truth) and len(tracks) and (after == first).all():
         warnings.warn(
-            f"truth (from {truth.t[0]:g} to {truth.t[-1]:g} s) and tracks (from {tracks.t[0]:g} to {tracks.t[-1]:g} s) "
-            "have no instant in common, so nothing matches; report tracks at the times of the truth, or give a larger "
-            "tolerance",
+            f"truth (from {truth.t[0]:.12g} to {truth.t[-1]:.12g} s) and tracks (from {tracks.t[0]:.12g} to "
+            f"{tracks.t[-1]:.12g} s) have no instant in common, so nothing matches; give the truth at the times of the "
+            "scans, truth.interpolated(ts), or a larger tolerance",
             RuntimeWarning,
             stacklevel=4,
         )
