@@ -14,9 +14,10 @@ import numpy as np
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError, ShapeError
 from ...core.settings import Fraction, Natural, NonNegative, instance, instances, setting
-from .._clock import AGE
+from .._clock import stamp
 from ._assembly import directions, living, merging
 from ._independent import Independent
+from ._kinds import Kinds
 from ._life import Living
 from ._rehearsal import rehearse
 from ._state import Hypotheses, Method, Parts, Scan
@@ -110,9 +111,10 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
-        doubles = merging(merge)
+        doubles, targets = merging(merge), Targets(ungated(filter))
+        fitting(birth, targets)
         parts = Parts(
-            Targets(ungated(filter)),
+            targets,
             gate if isinstance(gate, Gate) else Gate(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
@@ -200,7 +202,7 @@ class Tracker:
 
     def predicted(self, t: float) -> Tracks:
         """The tracks at a later time, without taking in a scan."""
-        t = self._age(t)
+        t = stamp(t, self.t)
         state = self._method.none(t) if self._state is None else self._state
         if t < state.t:
             raise PilotageError(f"t is {t}; the tracks are at {state.t:g} s, and are predicted to later times")
@@ -249,7 +251,8 @@ class Tracker:
     def run(self, *scans: Scans) -> TrackTable:
         """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
 
-        The sensor of each `Scans` is that of a detector, or the name of one. The score of a row is the existence.
+        The sensor of each `Scans` is that of a detector, or the name of one. The score of a row is the existence; where
+        detections have kinds, the kind of a track is that of most of those that it took.
 
         Example:
             >>> from pilotage.estimators import KF
@@ -263,12 +266,13 @@ class Tracker:
         """
         given = instances(scans, Scans, "Tracker.run")
         events = [(float(t), i, k) for i, one in enumerate(given) for k, t in enumerate(one.ts)]
-        found = list[Tracks]()
+        found, kinds = list[Tracks](), Kinds()
         for t, i, k in sorted(events, key=lambda event: event[0]):
             one = given[i]
             context = None if one.contexts is None else one.contexts[k]
             found.append(self.update(one[k], t, detector=self._name(one.sensor), context=context))
-        return table(found, self._method.targets.shared)
+            kinds.add(self.tracks, one, k)
+        return table(found, self._method.targets.shared, kinds)
 
     def _name(self, sensor: Any) -> str:
         if isinstance(sensor, str):  # a detector without a name takes scans of any, such as those of a file
@@ -294,8 +298,8 @@ class Tracker:
         method = self._method.method if isinstance(self._method, Living) else self._method
         if not isinstance(method, Independent):
             raise PilotageError(
-                "begins is given; methods of several hypotheses and of random sets weigh themselves where tracks begin, "
-                "so leave it out"
+                "begins is given; methods of several hypotheses and of random sets weigh themselves where tracks "
+                "begin: leave it out"
             )
         may, n = np.asarray(begins), len(detections)
         if may.shape != (n,) or may.dtype != np.bool_:
@@ -304,21 +308,12 @@ class Tracker:
 
     def _time(self, t: float) -> float:
         """The time of a scan that is not too late."""
-        t = self._age(t)
+        t = stamp(t, self.t)
         if self._state is not None and t < self._state.t - self.lag:
             raise PilotageError(
                 f"t is {t:g} s, earlier than the latest scan at {self._state.t:g} s by more than the lag of "
                 f"{self.lag:g} s; sort the scans, or give the tracker a longer lag"
             )
-        return t
-
-    def _age(self, t: float) -> float:
-        """A finite time that is not centuries after the latest scan."""
-        t = setting(t, float, "t")
-        if not math.isfinite(t):
-            raise PilotageError(f"t is {t}; expected a finite time, in seconds")
-        if self._state is not None and t - self._state.t > AGE:
-            raise PilotageError(f"t is {t:g} s, 300 years after the latest scan; times are in seconds")
         return t
 
     def __repr__(self) -> str:
@@ -336,20 +331,34 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
     )
 
 
-def table(tracks: list[Tracks], space: Space) -> TrackTable:
-    """The confirmed tracks of several instants; of one that comes twice, the later ones."""
+def table(tracks: list[Tracks], space: Space, kinds: Kinds) -> TrackTable:
+    """The confirmed tracks of several instants, with their kinds; of one that comes twice, the later ones."""
     last = {one.t: one for one in tracks}.values()
     rows = [(one, np.flatnonzero(one.confirmed)) for one in last]
     beliefs = [one.belief[which].moments() for one, which in rows if len(which)]
     n, d = space.size, space.dim
+    ids = np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, which in rows)])
     return TrackTable(
         np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, which in rows)]),
-        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, which in rows)]),
+        ids,
         np.concatenate([np.zeros((0, n)), *(belief.mean for belief in beliefs)]),
         space=space,
         cov=np.concatenate([np.zeros((0, d, d)), *(belief.cov for belief in beliefs)]),
         score=np.concatenate([np.zeros(0), *(one.existence[which] for one, which in rows)]),
+        kind=kinds.of(ids),
     )
+
+
+def fitting(birth: Any, targets: Targets) -> None:
+    """Refuse a birth whose belief is none of the filter, before the first scan does."""
+    belief = getattr(birth, "birth", None)
+    if isinstance(belief, Gaussian) and not targets.alone:
+        raise SettingError(
+            f"birth of Tracker is {belief!r}, and the filter has {len(targets.spaces)} models; give a Mixture with a "
+            "component on the state of each, such as `filter.first(std=...)`"
+        )
+    if isinstance(belief, Gaussian | Mixture):
+        targets.packed(belief)
 
 
 def ungated(filter: Any) -> Any:

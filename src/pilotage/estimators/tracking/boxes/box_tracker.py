@@ -10,7 +10,8 @@ import numpy as np
 from ....core import BOX, Gaussian, Scans, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
-from ....core.settings import setting
+from ..._clock import stamp
+from .._kinds import Kinds
 from ..tracks import Tracks, following
 from ._step import (
     BORN,
@@ -122,6 +123,8 @@ class BoxTracker:
     def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
         """Take in all scans of a camera; the boxes of confirmed tracks after each, in a table on `BOX`.
 
+        Where boxes have kinds, the kind of a track is that of most of the boxes that it took.
+
         Args:
             scans: boxes with their scores, as `read_mot_detections` gives them.
             cameras: motion of the camera before each scan, ``(T, 2, 3)`` or ``(T, 3, 3)``, such as
@@ -136,7 +139,7 @@ class BoxTracker:
             >>> BoxTracker(SORT()).run(scans)
             TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
         """
-        found, moves = dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
+        found, moves, kinds = dict[float, tuple[Tracks, Array]](), motions(cameras, scans), Kinds()
         for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
             tracks = self.update(scans[i], t, scores=scores, camera=moves[i])
@@ -144,7 +147,8 @@ class BoxTracker:
             if not filtered and len(scans[i]):
                 boxes = np.where(tracks.source[:, None] >= 0, scans[i][tracks.source], boxes)
             found[t] = tracks, boxes
-        return table(found, coasting)
+            kinds.add(tracks, scans, i)
+        return table(found, coasting, kinds)
 
     def _shown(self, gone: Any) -> Tracks:
         rows, whole = self._rows, self._whole
@@ -154,9 +158,9 @@ class BoxTracker:
         )  # fmt: skip
 
     def _time(self, t: float) -> float:
-        t = setting(t, float, "t")
-        if not math.isfinite(t) or t < self.t:
-            raise PilotageError(f"t is {t}; expected a finite time, not before that of the latest scan, {self.t:g} s")
+        t = stamp(t, self.t)
+        if t < self.t:
+            raise PilotageError(f"t is {t}; expected a time not before that of the latest scan, {self.t:g} s")
         return t
 
     def _room(self, n: int, k: int) -> None:
@@ -180,18 +184,20 @@ def boxes_of(tracks: Tracks) -> Array:
     return edges(tracks.mean)
 
 
-def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, early: Any = ()) -> TrackTable:
-    """The confirmed tracks of several instants, with these boxes, and those with these numbers."""
+def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, kinds: Kinds, early: Any = ()) -> TrackTable:
+    """The confirmed tracks of several instants, with these boxes and kinds, and those with these numbers."""
     rows = list[tuple[Tracks, Array, Any]]()
     for tracks, boxes in found.values():
         shown = tracks.confirmed | np.isin(tracks.ids, early)
         rows.append((tracks, boxes, np.flatnonzero(shown if coasting else shown & (tracks.source >= 0))))
+    ids = np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)])
     return TrackTable(
         np.concatenate([np.zeros(0), *(np.full(len(which), one.t) for one, _, which in rows)]),
-        np.concatenate([np.zeros(0, np.int64), *(one.ids[which] for one, _, which in rows)]),
+        ids,
         np.concatenate([np.zeros((0, 4)), *(boxes[which] for _, boxes, which in rows)]),
         space=BOX,
         score=np.concatenate([np.zeros(0), *(one.existence[which] for one, _, which in rows)]),
+        kind=kinds.of(ids),
     )
 
 

@@ -15,6 +15,7 @@ from ....core.settings import Fraction, Interval, Positive, settings
 from ....models import discrete_dynamics
 from ...ekf import EKF
 from ...imm import IMM
+from .._kinds import Kinds
 from .._targets import Rows, Targets
 from ..detector import Detector
 from ..gate import Gate, Pairs
@@ -116,6 +117,7 @@ class IMMBoxes:
         """
         tracker, found, moves = self.tracker(), dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
         early: Any = None
+        kinds = Kinds()
         for i, t in enumerate(scans.ts.tolist()):
             given = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
             z, s = checked(scans[i], given)
@@ -132,7 +134,8 @@ class IMMBoxes:
             if not filtered and len(z):
                 boxes = np.where(tracks.source[:, None] >= 0, z[tracks.source], boxes)
             found[t] = tracks, boxes
-        return table(found, coasting, early)
+            kinds.add(tracks, scans, i)
+        return table(found, coasting, kinds, early)
 
 
 def move_camera(tracker: Tracker, M: Array) -> None:
