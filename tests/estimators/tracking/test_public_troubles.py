@@ -34,6 +34,7 @@ def test_a_track_that_may_be_anywhere_hides_no_new_target(association: str) -> N
     tracker = tracker_of(association)
     for k in range(5):
         tracker.update([[float(k), 0.0]], float(k))
+    tracks = tracker.tracks
     for k in range(5):
         tracks = tracker.update([[float(k), 0.0], [9.0, 9.0]], 600.0 + k)
     assert {(4.0, 0.0), (9.0, 9.0)} <= {(x, y) for x, y in tracks.mean[:, :2].round().tolist()}
@@ -56,6 +57,7 @@ def test_patience_is_for_what_no_detector_can_see() -> None:
     """A detector that sees the target keeps its track, however often another one cannot."""
     blind = Detector(position(std=0.5), clutter=1e-4, field=lambda x, context: np.zeros(x.shape[:-1]))
     tracker = Tracker(KF(CAR, dt=1.0), {"far": RADAR, "near": blind}, BIRTH, GNN(), management=ScoreTest(patience=5.0))
+    tracks = tracker.tracks
     for k in range(40):
         detections = [[0.0, 0.0]] if k % 4 == 0 else []
         tracks = tracker.update(detections, float(k), detector="far" if k % 4 == 0 else "near")
@@ -72,6 +74,7 @@ def test_a_robot_that_sleeps_over_the_weekend_goes_on(association: str) -> None:
         tracker = tracker_of(association)
         for k in range(6):
             tracker.update([[float(k), 0.0]], float(k))
+        tracks = tracker.tracks
         for k in range(12):
             tracks = tracker.update([[float(k), 0.0], [30.0, 30.0]], gap + k)
             assert np.isfinite(tracks.belief.moments().cov).all()
@@ -118,15 +121,15 @@ def flickering(boxes: Any) -> Any:
 def test_a_track_has_the_kind_of_most_of_its_boxes(recipe: Any, tmp_path: Any) -> None:
     """norfair #315, OC_SORT PR 127, boxmot #1338, supervision #688: the class changed at times, or was lost."""
     scans, ts, kinds = flickering([[10.0, 20.0, 30.0, 30.0], [200.0, 20.0, 20.0, 60.0]])
-    tracker = IMMBoxes() if recipe is IMMBoxes else BoxTracker(recipe())
-    table = tracker.run(Scans("camera", scans, ts, kinds=kinds), coasting=True)
+    make: Any = (lambda: BoxTracker(recipe())) if recipe in RECIPES else recipe
+    table = make().run(Scans("camera", scans, ts, kinds=kinds), coasting=True)
     first, second = sorted(table.ids.tolist())
+    assert table.kind is not None
     assert set(table.kind[table.id == first].tolist()) == {"car"}
     assert set(table.kind[table.id == second].tolist()) == {"person"}
     write_kitti_tracks(tmp_path / "tracks.txt", table)
     assert {line.split()[2] for line in (tmp_path / "tracks.txt").read_text().splitlines()} == {"car", "person"}
-    without = IMMBoxes() if recipe is IMMBoxes else BoxTracker(recipe())
-    assert without.run(Scans("camera", scans, ts)).kind is None
+    assert make().run(Scans("camera", scans, ts)).kind is None
 
 
 def test_kinds_of_two_words_and_of_none_are_written(tmp_path: Any) -> None:
@@ -155,8 +158,8 @@ def test_more_targets_than_are_counted_are_told() -> None:
     places = np.array([[20.0 * i, 20.0 * j] for i in range(4) for j in range(3)])
     enough, few = (Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, CPHD(rate=0.05, most=most)) for most in (40, 6))
     for k in range(8):
-        tracks = enough.update(places, float(k))
-    assert len(tracks) == len(places)
+        enough.update(places, float(k))
+    assert len(enough.tracks) == len(places)
     with pytest.warns(RuntimeWarning, match=r"more targets than 6.*`most`"):
         few.run(Scans("radar", [places] * 8, np.arange(8.0)))
 
@@ -188,8 +191,8 @@ def test_a_box_is_told_while_it_is_hidden_and_keeps_its_number(recipe: Any) -> N
     """sort #55, #22, supervision #132: tracks were not told without a detection, or came back with another number."""
     tracker = BoxTracker(recipe())
     for k in range(20):
-        tracks = tracker.update([[10.0 + 4 * k, 20.0, 30.0, 60.0]] if k < 10 else [], k / 25)
-    np.testing.assert_allclose(boxes_of(tracks), [[10.0 + 4 * 19, 20.0, 30.0, 60.0]], atol=4.0)
+        tracker.update([[10.0 + 4 * k, 20.0, 30.0, 60.0]] if k < 10 else [], k / 25)
+    np.testing.assert_allclose(boxes_of(tracker.tracks), [[10.0 + 4 * 19, 20.0, 30.0, 60.0]], atol=4.0)
     assert tracker.update([[10.0 + 4 * 20, 20.0, 30.0, 60.0]], 20 / 25).ids.tolist() == [1]
 
 
@@ -206,8 +209,8 @@ def test_five_detections_at_one_place_end_in_no_explosion(association: str) -> N
     """openmht #4, #8: with five detections a scan and a depth of three, the third scan never came to an end."""
     rng, tracker = np.random.default_rng(0), tracker_of(association)
     for k in range(30):
-        tracks = tracker.update(rng.normal(0.0, 0.3, (5, 2)), float(k))
-    assert len(tracks) <= 5 and len(tracks.ids) < 20
+        tracker.update(rng.normal(0.0, 0.3, (5, 2)), float(k))
+    assert len(tracker.tracks) <= 5 and len(tracker.tracks.ids) < 20
 
 
 def test_trackers_in_threads_and_copies_are_on_their_own() -> None:
@@ -217,10 +220,11 @@ def test_trackers_in_threads_and_copies_are_on_their_own() -> None:
         rng, boxes, points = np.random.default_rng(3), BoxTracker(OCSORT()), tracker_of(name)
         for k in range(20):
             z = rng.uniform(0.0, 90.0, (9, 4)) + 9.0
-            left, right = boxes.update(z, k / 30), points.update(z[:, :2], float(k))
-        twin, saved = copy.deepcopy(points), pickle.loads(pickle.dumps(points))
+            boxes.update(z, k / 30)
+            points.update(z[:, :2], float(k))
+        right, twin, saved = points.tracks, copy.deepcopy(points), pickle.loads(pickle.dumps(points))
         last = [each.update([[0.0, 0.0]], 20.0) for each in (points, twin, saved)]
-        return [(each.ids.tolist(), each.mean.tolist()) for each in (left, right, *last)]
+        return [(each.ids.tolist(), each.mean.tolist()) for each in (boxes.tracks, right, *last)]
 
     alone = [tracked(name) for name in ("GNN", "JPDA", "MHT", "PMBM")]
     with ThreadPoolExecutor(4) as pool:
@@ -234,8 +238,10 @@ def test_bearings_go_around(association: str) -> None:
     for turn in (0.0, 2 * np.pi):
         radar = Detector(polar_from((0.0, 0.0), (0.5, 0.01)), clutter=1e-3)
         tracker = Tracker(EKF(CAR, dt=1.0), radar, BIRTH, ASSOCIATIONS[association])
+        x, y = -50.0, 10.0
         for k in range(20):
-            x, y = -50.0, 10.0 - k
-            tracks = tracker.update([[np.hypot(x, y), np.arctan2(y, x) % turn if turn else np.arctan2(y, x)]], float(k))
+            y = 10.0 - k
+            tracker.update([[np.hypot(x, y), np.arctan2(y, x) % turn if turn else np.arctan2(y, x)]], float(k))
+        tracks = tracker.tracks
         assert tracks.ids[tracks.confirmed].tolist() == [1]
         np.testing.assert_allclose(tracks.mean[0, :2], [x, y], atol=1.0)
