@@ -8,6 +8,7 @@ from .agent import Agent as Agent
 from .agent import Filtered as Filtered
 from .belief import Belief as Belief
 from .boxes import BOX as BOX
+from .boxes import boxes_from_corners as boxes_from_corners
 from .boxes import giou as giou
 from .boxes import iou as iou
 from .carry import carry as carry
@@ -134,6 +135,7 @@ __all__ = [
     "Update",
     "WorldModel",
     "augment",
+    "boxes_from_corners",
     "carry",
     "condition",
     "generator",

@@ -14,6 +14,37 @@ BOX = Space("left top width height [px]")
 """The space of boxes in an image: left and upper edge, width and height, in pixels; x to the right, y down."""
 
 
+def boxes_from_corners(corners: Any) -> Array:
+    """Boxes as in `BOX` from their corners, as many detectors report them: left, top, right, bottom.
+
+    Args:
+        corners: ``(..., 4)``; rows of NaN stay so.
+
+    Returns:
+        Boxes ``(..., 4)``: left, top, width, height.
+
+    Raises:
+        ShapeError: if the last axis has not four numbers, or right is before left, or bottom above top, which tells of
+            boxes that have width and height already.
+
+    Example:
+        >>> boxes_from_corners([[10, 20, 40, 80]])
+        array([[10., 20., 30., 60.]])
+    """
+    given = numbers(corners, "corners", missing=True)
+    given = given.reshape(0, 4) if given.size == 0 and given.ndim == 1 else given
+    if given.ndim < 1 or given.shape[-1] != 4:
+        raise ShapeError(f"corners have shape {given.shape}; expected (..., 4) holding left, top, right, bottom")
+    sides = given[..., 2:] - given[..., :2]
+    if (sides < 0.0).any():
+        wrong = given[(sides < 0.0).any(-1)].reshape(-1, 4)[0]
+        raise ShapeError(
+            f"corners are {wrong}; expected left, top, right, bottom, the last two not below the first: boxes of left, "
+            "top, width and height are used as they are"
+        )
+    return np.concatenate([given[..., :2], sides], axis=-1)
+
+
 def iou(a: Any, b: Any) -> Array:
     """The intersection over union of boxes, ``|A & B| / |A | B|``, each of `a` with each of `b`.
 

@@ -33,6 +33,18 @@ def wanted(dt: Any, usual: float | None) -> float:
     return float(seconds(usual if dt is None else dt))
 
 
+def stamp(t: Any, before: float) -> float:
+    """A finite time of a scan, in seconds: not centuries after the one before, or after 0 where that is NaN."""
+    t = number(t, "t")
+    if not math.isfinite(t):
+        raise PilotageError(f"t is {t}; expected a finite time, in seconds")
+    first = math.isnan(before)
+    if t - (0.0 if first else before) > AGE:
+        since = "0, as first time" if first else "the latest scan"
+        raise PilotageError(f"t is {t:g} s, 300 years or more after {since}; times are in seconds")
+    return t
+
+
 class Clock:
     """Time of a belief, and how long a step takes when nobody says.
 

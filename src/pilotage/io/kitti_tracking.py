@@ -152,8 +152,8 @@ def write_kitti_tracks(
 
     Args:
         path: the file.
-        table: boxes (`BOX`), with their kinds; without scores, the score is 1.
-        kind: the kind of all boxes, where the table has none.
+        table: boxes (`BOX`), with their kinds, of which spaces become ``_``; without scores, the score is 1.
+        kind: the kind of boxes for which the table has none.
         rate: frames a second; 0 s is frame 0.
 
     Raises:
@@ -170,7 +170,8 @@ def write_kitti_tracks(
     """
     frames = frames_of(path, table, positive(rate, "rate"))
     scores = np.ones(len(table)) if table.score is None else table.score
-    kinds = [kind] * len(table) if table.kind is None else table.kind.tolist()
+    given = [""] * len(table) if table.kind is None else table.kind.tolist()
+    kinds = ["_".join((each or kind).split()) for each in given]
     corners = np.concatenate([table.x[:, :2], table.x[:, :2] + table.x[:, 2:]], 1)
     rows = zip(frames.tolist(), table.id.tolist(), kinds, corners.tolist(), scores.tolist(), strict=True)
     unknown = "-1 -1 -1 -1000 -1000 -1000 -10"

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ...core import Gaussian
+from ...core import Gaussian, Mixture
 from ...core.arrays import Array, numbers
 from ...core.errors import SettingError, ShapeError
 from ...core.settings import Interval, instance, setting
 from ._independent import Independent
 from ._life import Living
 from ._state import Hypotheses, Method, Parts
+from ._targets import Targets
 from .association import Association
 from .merging import Merging
 from .reidentification import Reidentification
@@ -37,6 +38,18 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
         return association.method(parts)
     rule = instance(association, Association, "Tracker")
     return Independent(parts, rule, parts.management or ScoreTest(), threshold)
+
+
+def fitting(birth: Any, targets: Targets) -> None:
+    """Refuse a birth whose belief is none of the filter, before the first scan does."""
+    belief = getattr(birth, "birth", None)
+    if isinstance(belief, Gaussian) and not targets.alone:
+        raise SettingError(
+            f"birth of Tracker is {belief!r}, and the filter has {len(targets.spaces)} models; give a Mixture with a "
+            "component on the state of each, such as `filter.first(std=...)`"
+        )
+    if isinstance(belief, Gaussian | Mixture):
+        targets.packed(belief)
 
 
 def ungated(filter: Any) -> Any:

@@ -46,12 +46,15 @@ def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Cou
         return NOBODY
     space, mean, cov = targets.moments(state.rows)
     close = rule.gate.pairs(space, mean, cov, mean)
-    if (close.rows == close.columns).all():
+    n, around, within = len(mean), close.rows, close.columns
+    mutual = np.isin(around * n + within, within * n + around)  # a wide one alone may be anywhere
+    around, within = around[mutual], within[mutual]
+    if (around == within).all():
         return NOBODY
     tentative = state.status == TENTATIVE
     rank = np.lexsort((state.born, tentative)).argsort()
-    later = rank[close.columns] > rank[close.rows]
-    rows, columns = close.rows[later], close.columns[later]
+    later = rank[within] > rank[around]
+    rows, columns = around[later], within[later]
     found, ids = Doubles(), state.ids
     for p in np.lexsort((rank[columns], rank[rows])).tolist():
         i, j = int(rows[p]), int(columns[p])

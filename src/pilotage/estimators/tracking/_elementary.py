@@ -38,6 +38,8 @@ def corrected(known: Array, rho: Array, m: float, W: float) -> tuple[Array, floa
 
 def thinned(p: Array, stays: float) -> Array:
     """The distribution of the number of targets, each of which stays with that probability."""
+    if stays == 0.0:
+        return np.where(np.arange(len(p)), 0.0, p.sum())
     return p if stays == 1.0 else p @ thinning(len(p), stays)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.arrays import Array
 from ...models.trace import driver
-from ._state import SURE, GatedPairs, Scan, State
+from ._state import NEVER, SURE, GatedPairs, Scan, State
 from .association import Shares
 
 
@@ -45,7 +45,10 @@ def weighed_evidence(
         hits, scans, source,
     )  # fmt: skip
     existence, score, best, seen, missed = numbers
-    after = state.changed(existence=existence, score=score, best=best, seen=seen, hits=hits, scans=scans, source=source)
+    after = state.changed(
+        existence=existence, score=score, best=best, seen=seen, hits=hits, scans=scans, source=source,
+        looked=np.where(found.seen > 0.0, scan.t, state.looked),
+    )  # fmt: skip
     return after, taken, Shares(given, missed)
 
 
@@ -76,7 +79,7 @@ def collect(
             ratio = w[p]
         detected = p >= 0 and beta[p] > 0.5 * after and winners[columns[p]] == p
         alive = 1.0 / (1.0 + (1.0 - existence[i]) / existence[i] * math.exp(-ratio))
-        numbers[0, i] = min(max(alive, 0.0), SURE)
+        numbers[0, i] = min(max(alive, NEVER), SURE)
         numbers[1, i] = score[i] + (ratio if visible[i] > 0.0 else 0.0)
         numbers[2, i] = max(best[i], numbers[1, i])
         numbers[3, i] = t if detected else seen[i]

@@ -26,6 +26,8 @@ from .tracks import Tracks
 
 SURE = 1.0 - 1e-12
 """Existence at most: what is 1 to rounding would stay so for ever."""
+NEVER = 1e-300
+"""Existence at least, after however long: so does what is 0 to rounding."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class State:
         rows: beliefs.
         ids, status, existence, born, seen, source: as those of `Tracks`.
         score, best, hits, scans: as those of `Evidence`.
+        looked: time of the last scan that could see the track [s].
         merged: of tracks that ended in the last scan, the track of the same target that goes on; by number.
         memory: of the `Initiation`.
         doubts: the evidence against pairs of confirmed tracks that say the same; see `Merging`.
@@ -54,6 +57,7 @@ class State:
     best: Array
     hits: Any
     scans: Any
+    looked: Array
     merged: Any = None
     memory: Any = None
     doubts: Any = field(default_factory=dict[tuple[int, int], float])
@@ -79,7 +83,8 @@ class State:
     def evidence(self) -> Evidence:
         """The evidence for the tracks, for a `Management`."""
         confirmed = (self.status == CONFIRMED) | (self.status == COASTING)
-        return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed)
+        unseen = self.t - self.looked
+        return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed, unseen)
 
     def tracks(self, targets: Targets, cardinality: Cardinality | None = None) -> Tracks:
         """The tracks as users see them, with the distribution of their number where it is not that of existence."""
@@ -89,7 +94,7 @@ class State:
         )  # fmt: skip
 
 
-ROWS = ("ids", "status", "existence", "born", "seen", "source", "score", "best", "hits", "scans")
+ROWS = ("ids", "status", "existence", "born", "seen", "source", "score", "best", "hits", "scans", "looked")
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def nothing(targets: Targets, t: float) -> State:
     """No tracks."""
     whole, real = np.zeros(0, np.int64), np.zeros(0)
     bits = np.zeros(0, np.uint64)
-    return State(t, targets.none(), whole, whole, real, real, real, whole, real, real, bits, whole)
+    return State(t, targets.none(), whole, whole, real, real, real, whole, real, real, bits, whole, real)
 
 
 def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
@@ -170,7 +175,7 @@ def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
         return state.changed(t=t)
     rows = state.rows.copy()
     targets.predict(rows, dt)
-    return state.changed(t=t, rows=rows, existence=state.existence * math.exp(-dt / lifetime))
+    return state.changed(t=t, rows=rows, existence=np.maximum(state.existence * math.exp(-dt / lifetime), NEVER))
 
 
 def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points: int = 1) -> State:
@@ -179,7 +184,7 @@ def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points:
     zero, time = np.zeros(count), np.full(count, t)
     return State(
         t, rows, ids, np.full(count, TENTATIVE), np.full(count, existence, np.float64), time, time, places, zero, zero,
-        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points),
+        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points), time,
     )  # fmt: skip
 
 
@@ -235,6 +240,7 @@ def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
         score=state.score + fell,
         hits=np.where(visible, bits, state.hits),
         scans=state.scans + visible,
+        looked=np.where(visible, scan.t, state.looked),
         source=np.full(len(fell), -1),
     )
     rows = found.pairs.rows
@@ -246,6 +252,7 @@ def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
         best=np.maximum(state.best[rows], score),
         hits=bits[rows] | np.uint64(1),
         scans=state.scans[rows] + 1,
+        looked=np.full(len(rows), scan.t),
         seen=np.full(len(rows), scan.t),
         source=scan.places[found.pairs.columns],
     )
@@ -255,4 +262,4 @@ def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
 def existing(r: Array, ratio: Array) -> Array:
     """Existence after evidence of this log-likelihood ratio."""
     with np.errstate(over="ignore", divide="ignore"):
-        return np.clip(1.0 / (1.0 + (1.0 - r) / r * np.exp(-ratio)), 0.0, SURE)
+        return np.clip(1.0 / (1.0 + (1.0 - r) / r * np.exp(-ratio)), NEVER, SURE)

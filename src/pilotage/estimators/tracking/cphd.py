@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from .cardinality import Cardinality, poisson
 
 IMPOSSIBLE = 1e-300
 """Probability of a number of targets at least: none is impossible for ever."""
+CROWDED = math.log(0.01)
+"""Logarithm of the probability of the largest number above which there may be more targets than are counted."""
 
 
 @settings
@@ -50,7 +54,7 @@ class CPHD(RandomSets):
         least: weight below which a belief is left out.
         components: beliefs, at most.
         faint: expected number of targets below which a belief of undetected targets is left out.
-        most: number of targets, at most.
+        most: number of targets, at most; a warning tells when there may be more.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -74,6 +78,12 @@ class CPHD(RandomSets):
         """The weights after a scan, and the distribution of the number of targets."""
         m, W = float(sight.missed.sum() + sight.poisson.weights.sum()), sight.before.total
         known, left, gains = corrected(sight.before.known, sight.each, m, W)
+        if known[-1] > CROWDED:
+            warnings.warn(
+                f"there may be more targets than {self.most}, and CPHD counts no more; give it a larger `most`",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         pairs = sight.odds * gains[sight.found.pairs.columns]
         return Masses(sight.missed * left, pairs, sight.born * gains[sight.which], left, known)
 

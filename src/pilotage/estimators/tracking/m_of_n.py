@@ -29,17 +29,19 @@ class MofN(Management):
         misses: M and N that end a track: misses, and the scans among which they are counted.
         start: existence of a track that begins, for what `existence` tells.
         lifetime: mean life of a target [s], for the same.
+        patience: how long a track is kept that no detector can see, outside of all fields of view [s].
 
     Example:
         >>> from pilotage.estimators.tracking import MofN
         >>> MofN(enough=(2, 3))
-        MofN(enough=(2, 3), misses=(5, 5), start=0.2, lifetime=inf)
+        MofN(enough=(2, 3), misses=(5, 5), start=0.2, lifetime=inf, patience=100.0)
     """
 
     enough: tuple[Some, Some] = (3, 5)
     misses: tuple[Some, Some] = (5, 5)
     start: Probability = 0.2
     lifetime: Duration = np.inf
+    patience: Duration = 100.0
 
     def __post_init__(self) -> None:
         for name, (m, n) in (("enough", self.enough), ("misses", self.misses)):
@@ -56,7 +58,8 @@ class MofN(Management):
         count = np.minimum(evidence.scans, of)
         missed = count - ones(evidence.hits, of) >= lost
         hopeless = ones(evidence.hits, n) + np.maximum(n - evidence.scans, 0) < m
-        return np.where(evidence.confirmed, missed, hopeless | missed)
+        ended = np.where(evidence.confirmed, missed, hopeless | missed)
+        return ended | (evidence.unseen > self.patience)
 
 
 def ones(bits: NDArray[np.uint64], n: int) -> NDArray[np.int64]:

@@ -24,10 +24,11 @@ class Evidence:
         score: the log-likelihood ratio of a target against false detections, since the first detection.
         best: the largest score so far.
         confirmed: whether it is confirmed.
+        unseen: seconds since the last scan that could see it.
 
     Example:
         >>> bits, one = np.array([0b1011], np.uint64), np.ones(1)
-        >>> evidence = Evidence(bits, np.array([4]), 0.9 * one, 5.0 * one, 5.0 * one, np.array([False]))
+        >>> evidence = Evidence(bits, np.array([4]), 0.9 * one, 5.0 * one, 5.0 * one, np.array([False]), 0.0 * one)
         >>> from pilotage.estimators.tracking import MofN
         >>> MofN(enough=(3, 5)).confirm(evidence).tolist()       # detected in three of four scans
         [True]
@@ -39,6 +40,7 @@ class Evidence:
     score: Array
     best: Array
     confirmed: Bools
+    unseen: Array
 
 
 class Management(ABC):

@@ -34,6 +34,7 @@ class ScoreTest(Management):
         drop: how far a confirmed track may fall below its best score; 5 misses at P_D P_G = 0.9 are 11.5.
         start: existence of a track that begins, for what `existence` tells.
         lifetime: mean life of a target [s], for the same.
+        patience: how long a track is kept that no detector can see, outside of all fields of view [s].
 
     Example:
         >>> round(ScoreTest(false=1e-3).upper, 2)
@@ -45,6 +46,7 @@ class ScoreTest(Management):
     drop: Annotated[float, Interval(0.0, np.inf, "(]")] = 11.5
     start: Probability = 0.2
     lifetime: Duration = np.inf
+    patience: Duration = 100.0
 
     @property
     def upper(self) -> float:
@@ -61,4 +63,5 @@ class ScoreTest(Management):
 
     def delete(self, evidence: Evidence) -> Bools:
         fallen = evidence.score < evidence.best - self.drop
-        return np.where(evidence.confirmed, fallen, evidence.score < self.lower)
+        ended = np.where(evidence.confirmed, fallen, evidence.score < self.lower)
+        return ended | (evidence.unseen > self.patience)

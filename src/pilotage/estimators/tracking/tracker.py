@@ -14,9 +14,10 @@ import numpy as np
 from ...core import Gaussian, Mixture, Scans, Space, TrackTable
 from ...core.errors import PilotageError, SettingError, ShapeError
 from ...core.settings import Fraction, Natural, NonNegative, instance, setting
-from .._clock import AGE
-from ._assembly import directions, living, merging, method, ungated
+from .._clock import stamp
+from ._assembly import directions, fitting, living, merging, method, ungated
 from ._independent import Independent
+from ._kinds import Kinds
 from ._life import Living
 from ._rehearsal import rehearse
 from ._replay import Past, replayed
@@ -111,8 +112,10 @@ class Tracker:
         if not self.detectors:
             raise SettingError("detectors of Tracker are none; give at least one Detector")
         birth = OnePoint(birth) if isinstance(birth, Gaussian | Mixture) else birth
+        targets = Targets(ungated(filter))
+        fitting(birth, targets)
         parts = Parts(
-            Targets(ungated(filter)),
+            targets,
             Gate.of(gate),
             None if management is None else instance(management, Management, "Tracker"),
             instance(birth, Initiation, "Tracker"),
@@ -192,7 +195,7 @@ class Tracker:
 
     def predicted(self, t: float) -> Tracks:
         """The tracks at a later time, without taking in a scan."""
-        t = self._age(t)
+        t = stamp(t, self.t)
         state = self._method.none(t) if self._state is None else self._state
         if t < state.t:
             raise PilotageError(f"t is {t}; the tracks are at {state.t:.12g} s, and are predicted to later times")
@@ -245,7 +248,8 @@ class Tracker:
     def run(self, *scans: Scans) -> TrackTable:
         """Take in all scans of one detector or several, in order of time; the confirmed tracks after each, in a table.
 
-        The sensor of each `Scans` is that of a detector, or the name of one. The score of a row is the existence.
+        The sensor of each `Scans` is that of a detector, or the name of one. The score of a row is the existence; where
+        detections have kinds, the kind of a track is that of most of those that it took.
 
         Example:
             >>> from pilotage.estimators import KF
@@ -260,12 +264,13 @@ class Tracker:
         hint = "; give the scans of several detectors one after another, run(a, b)"
         given = [instance(each, Scans, "Tracker.run", hint) for each in scans]
         events = [(float(t), i, k) for i, one in enumerate(given) for k, t in enumerate(one.ts)]
-        found = list[Tracks]()
+        found, kinds = list[Tracks](), Kinds()
         for t, i, k in sorted(events, key=lambda event: event[0]):
             one = given[i]
             context = None if one.contexts is None else one.contexts[k]
             found.append(self.update(one[k], t, detector=self._name(one.sensor), context=context))
-        return table(found, self._method.targets.shared)
+            kinds.add(self.tracks, one, k)
+        return table(found, self._method.targets.shared, kinds)
 
     def _name(self, sensor: Any) -> str:
         if isinstance(sensor, str):  # a detector without a name takes scans of any, such as those of a file
@@ -291,8 +296,8 @@ class Tracker:
         method = self._method.method if isinstance(self._method, Living) else self._method
         if not isinstance(method, Independent):
             raise PilotageError(
-                "begins is given; methods of several hypotheses and of random sets weigh where tracks begin "
-                "themselves, so leave it out"
+                "begins is given; methods of several hypotheses and of random sets weigh themselves where tracks "
+                "begin: leave it out"
             )
         may, n = np.asarray(begins), len(detections)
         if may.shape != (n,) or may.dtype != np.bool_:
@@ -301,7 +306,7 @@ class Tracker:
 
     def _time(self, t: float) -> float:
         """The time of a scan that is not too late."""
-        t = self._age(t)
+        t = stamp(t, self.t)
         if self._state is not None and t < self._state.t - self.lag:
             raise PilotageError(
                 f"t is {t:.12g} s, earlier than the latest scan at {self._state.t:.12g} s by more than the lag of "
@@ -309,25 +314,16 @@ class Tracker:
             )
         return t
 
-    def _age(self, t: float) -> float:
-        """A finite time that is not centuries after the latest scan."""
-        t = setting(t, float, "t")
-        if not math.isfinite(t):
-            raise PilotageError(f"t is {t}; expected a finite time, in seconds")
-        if self._state is not None and t - self._state.t > AGE:
-            raise PilotageError(f"t is {t:g} s, 300 years after the latest scan; times are in seconds")
-        return t
-
     def __repr__(self) -> str:
         return f"<Tracker of {type(self._method.targets.filter).__name__}: {self.tracks!r}>"
 
 
-def table(tracks: list[Tracks], space: Space) -> TrackTable:
-    """The confirmed tracks of several instants; of one that comes twice, the later ones."""
+def table(tracks: list[Tracks], space: Space, kinds: Kinds) -> TrackTable:
+    """The confirmed tracks of several instants, with their kinds; of one that comes twice, the later ones."""
     rows = list[Rows]()
     for one in {one.t: one for one in tracks}.values():
         which = np.flatnonzero(one.confirmed)
         if len(which):
             belief = one.belief[which].moments()
             rows.append((one, which, belief.mean, belief.cov))
-    return tabulated(rows, space, covered=True)
+    return tabulated(rows, space, kinds, covered=True)

@@ -10,7 +10,8 @@ import numpy as np
 from ....core import BOX, Gaussian, Scans, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
-from ....core.settings import setting
+from ..._clock import stamp
+from .._kinds import Kinds
 from .._tables import Rows, tabulated
 from ..tracks import Tracks, following
 from ._step import (
@@ -131,6 +132,8 @@ class BoxTracker:
     def run(self, scans: Scans, *, cameras: Any = None, filtered: bool = True, coasting: bool = False) -> TrackTable:
         """Take in all scans of a camera; the boxes of confirmed tracks after each, in a table on `BOX`.
 
+        Where boxes have kinds, the kind of a track is that of most of the boxes that it took.
+
         Args:
             scans: boxes with their scores, as `read_mot_detections` gives them.
             cameras: motion of the camera before each scan, ``(T, 2, 3)`` or ``(T, 3, 3)``, such as
@@ -145,12 +148,13 @@ class BoxTracker:
             >>> BoxTracker(SORT()).run(scans)
             TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
         """
-        found, moves = dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
+        found, moves, kinds = dict[float, tuple[Tracks, Array]](), motions(cameras, scans), Kinds()
         for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.rows(i)]
             tracks = self.update(scans[i], t, scores=scores, camera=moves[i])
             found[t] = tracks, reported(tracks, tracks.belief.mean, scans[i], filtered)
-        return table(found, coasting)
+            kinds.add(tracks, scans, i)
+        return table(found, coasting, kinds)
 
     def _at(self, t: float, rows: Array) -> Tracks:
         whole = self._whole
@@ -160,9 +164,9 @@ class BoxTracker:
         )  # fmt: skip
 
     def _time(self, t: float) -> float:
-        t = setting(t, float, "t")
-        if not math.isfinite(t) or t < self.t:
-            raise PilotageError(f"t is {t}; expected a finite time, not before that of the latest scan, {self.t:g} s")
+        t = stamp(t, self.t)
+        if t < self.t:
+            raise PilotageError(f"t is {t}; expected a time not before that of the latest scan, {self.t:g} s")
         return t
 
     def _room(self, n: int, k: int) -> None:
@@ -186,14 +190,14 @@ def boxes_of(tracks: Tracks) -> Array:
     return edges(tracks.mean)
 
 
-def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, early: Any = ()) -> TrackTable:
-    """The confirmed tracks of several instants, with these boxes, and those with these numbers."""
+def table(found: dict[float, tuple[Tracks, Array]], coasting: bool, kinds: Kinds, early: Any = ()) -> TrackTable:
+    """The confirmed tracks of several instants, with these boxes and kinds, and those with these numbers."""
     rows = list[Rows]()
     for tracks, boxes in found.values():
         kept = tracks.confirmed | np.isin(tracks.ids, early)
         which = np.flatnonzero(kept if coasting else kept & (tracks.source >= 0))
         rows.append((tracks, which, boxes[which], None))
-    return tabulated(rows, BOX, covered=False)
+    return tabulated(rows, BOX, kinds, covered=False)
 
 
 def reported(tracks: Tracks, mean: Array, detected: Array, filtered: bool) -> Array:

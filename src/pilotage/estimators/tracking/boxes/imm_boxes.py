@@ -16,6 +16,7 @@ from ....models import discrete_dynamics
 from ...ekf import EKF
 from ...imm import IMM
 from .._intervals import Probability
+from .._kinds import Kinds
 from .._targets import Rows, Targets
 from ..detector import Detector
 from ..gate import Gate, Pairs
@@ -117,6 +118,7 @@ class IMMBoxes:
         """
         tracker, found, moves = self.tracker(), dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
         early: Any = None
+        kinds = Kinds()
         for i, t in enumerate(scans.ts.tolist()):
             given = None if scans.scores is None else scans.scores[scans.rows(i)]
             z, s = checked(scans[i], given)
@@ -131,7 +133,8 @@ class IMMBoxes:
             early = tracks.ids if early is None else early
             mean = tracks.belief.moments().mean if len(tracks.ids) else np.zeros((0, 4))
             found[t] = tracks, reported(tracks, mean, z, filtered)
-        return table(found, coasting, early)
+            kinds.add(tracks, scans, i)
+        return table(found, coasting, kinds, early)
 
 
 def move_camera(tracker: Tracker, M: Array) -> None:
