@@ -38,6 +38,7 @@ from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
 from .quadrotor import quadrotor as quadrotor
 from .relative import absolute_pose as absolute_pose
+from .relative import relative_matrix as relative_matrix
 from .relative import relative_pose as relative_pose
 from .relative import relative_position as relative_position
 from .sensors import bearing_to as bearing_to
@@ -135,6 +136,7 @@ __all__ = [
     "radar",
     "range_bearing",
     "range_to",
+    "relative_matrix",
     "relative_pose",
     "relative_position",
     "sensor",

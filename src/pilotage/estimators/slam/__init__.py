@@ -3,19 +3,21 @@
 - `FactorGraph`, `Variables`, `Factors`: the unknowns and the readings
 - `GaussNewton`, `LevenbergMarquardt`, `Dogleg`: solvers; `Solution`, `SolveStatus`: a solution, or why there is none
 - `Huber`, `Cauchy`, `Tukey`, `GemanMcClure`, `DynamicCovarianceScaling`, `TruncatedSquare`: robust kernels
-- `pose_graph`: the factor graph of a g2o file
+- `GraduatedNonConvexity`, `reject_false_closures`: solvers for graphs with many outliers
+- `pose_graph`, `closures`: the factor graph of a g2o file, and which of its edges close loops
 - `chordal`, `spanning_tree`: initial guesses of the poses
 """
 
 from __future__ import annotations
 
+from .chordal import chordal as chordal
 from .dogleg import Dogleg as Dogleg
 from .factors import FactorGraph as FactorGraph
 from .factors import Factors as Factors
 from .factors import Variables as Variables
+from .false_closures import reject_false_closures as reject_false_closures
 from .gauss_newton import GaussNewton as GaussNewton
-from .initial import chordal as chordal
-from .initial import spanning_tree as spanning_tree
+from .graduated import GraduatedNonConvexity as GraduatedNonConvexity
 from .kernels import Cauchy as Cauchy
 from .kernels import DynamicCovarianceScaling as DynamicCovarianceScaling
 from .kernels import GemanMcClure as GemanMcClure
@@ -24,10 +26,12 @@ from .kernels import RobustKernel as RobustKernel
 from .kernels import TruncatedSquare as TruncatedSquare
 from .kernels import Tukey as Tukey
 from .levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
+from .pose_graph import closures as closures
 from .pose_graph import pose_graph as pose_graph
 from .solution import Solution as Solution
 from .solution import SolveStatus as SolveStatus
 from .solver import GraphSolver as GraphSolver
+from .spanning_tree import spanning_tree as spanning_tree
 
 __all__ = [
     "Cauchy",
@@ -37,6 +41,7 @@ __all__ = [
     "Factors",
     "GaussNewton",
     "GemanMcClure",
+    "GraduatedNonConvexity",
     "GraphSolver",
     "Huber",
     "LevenbergMarquardt",
@@ -47,6 +52,8 @@ __all__ = [
     "Tukey",
     "Variables",
     "chordal",
+    "closures",
     "pose_graph",
+    "reject_false_closures",
     "spanning_tree",
 ]

@@ -1,4 +1,4 @@
-"""Robust kernels: losses that grow more slowly than the square of a residual, so that outliers have little influence."""
+"""Robust kernels: losses that grow more slowly than the square of a residual, and so limit outliers."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class LevenbergMarquardt(GraphSolver):
 
         (H + damping diag H) d = -g,    x <- x (+) d    if chi2 decreases
         gain = decrease of chi2 / expected decrease
-        damping <- damping max(1/3, 1 - (2 gain - 1)^3)     after a step that decreases chi2;
+        damping <- damping max(1/10, 1 - (2 gain - 1)^3)    after a step that decreases chi2;
         damping <- damping growth,  growth <- 2 growth      otherwise
 
     It needs more steps than `GaussNewton` from a good guess, and gets further from a bad one.
@@ -37,7 +37,7 @@ class LevenbergMarquardt(GraphSolver):
         SettingError: if a setting is not a positive number.
 
     Source: Madsen, Nielsen and Tingleff, "Methods for Non-Linear Least Squares Problems" (2004), algorithm 3.16 and
-    equation 2.21.
+    equation 2.21; a step that keeps its promise divides the damping by 10 instead of 3, for graphs of long chains.
 
     Example:
         >>> import numpy as np
@@ -68,7 +68,7 @@ class LevenbergMarquardt(GraphSolver):
                 after = system.cost(moved)
                 if self.lowers(chi2, after, expected):
                     gain = (chi2 - after) / max(expected, np.finfo(float).tiny)
-                    scaled = damping * max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3)
+                    scaled = damping * max(0.1, 1.0 - (2.0 * gain - 1.0) ** 3)
                     return Step(moved, min(max(scaled, SMALLEST), LARGEST), expected, after)
             damping, growth = damping * growth, 2.0 * growth
         return None
