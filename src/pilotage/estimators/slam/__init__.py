@@ -3,7 +3,7 @@
 - `FactorGraph`, `Variables`, `Factors`: the unknowns and the readings
 - `GaussNewton`, `LevenbergMarquardt`, `Dogleg`: solvers; `Solution`, `SolveStatus`: a solution, or why there is none
 - `Huber`, `Cauchy`, `Tukey`, `GemanMcClure`, `DynamicCovarianceScaling`, `TruncatedSquare`: robust kernels
-- `GraduatedNonConvexity`, `reject_false_closures`: solvers for graphs with many outliers
+- `GraduatedNonConvexity`, `false_closures`: graphs with many outliers
 - `pose_graph`, `closures`: the factor graph of a g2o file, and which of its edges close loops
 - `chordal`, `spanning_tree`: initial guesses of the poses
 """
@@ -15,7 +15,7 @@ from .dogleg import Dogleg as Dogleg
 from .factors import FactorGraph as FactorGraph
 from .factors import Factors as Factors
 from .factors import Variables as Variables
-from .false_closures import reject_false_closures as reject_false_closures
+from .false_closures import false_closures as false_closures
 from .gauss_newton import GaussNewton as GaussNewton
 from .graduated import GraduatedNonConvexity as GraduatedNonConvexity
 from .kernels import Cauchy as Cauchy
@@ -53,7 +53,7 @@ __all__ = [
     "Variables",
     "chordal",
     "closures",
+    "false_closures",
     "pose_graph",
-    "reject_false_closures",
     "spanning_tree",
 ]

@@ -32,7 +32,6 @@ class Group:
     Attributes:
         variables: those that each of them ties together, numbered over all kinds ``(K, n)``.
         kernel: their robust kernel, or None.
-        held: weights of the readings in place of the kernel ``(K,)``; 1 where none are held.
     """
 
     def __init__(self, graph: FactorGraph, factors: Factors, first: dict[str, int], starts: Indices, end: int) -> None:
@@ -47,7 +46,7 @@ class Group:
         self._codes = code_of(sensor, "e"), code_of(sensor, f"e E{tied}")
         memory = np.zeros(sum(sizes) + 1)  # one more, which is read as the context where a sensor declares none
         z, self._information = measured(factors, information_of(graph, factors))
-        self._weighted, self.held = self._information, np.ones(factors.count)
+        self._weighted = self._information
         places, sizes = np.ascontiguousarray(places), np.array(sizes)
         self._fixed = places, sizes, sensor.state.size, z, parameters(sensor), memory
         self.kernel, self._loss = factors.kernel, np.zeros(3)
@@ -62,7 +61,6 @@ class Group:
 
     def hold(self, weights: Array) -> None:
         """Weigh each reading by a number of its own ``(K,)``, in place of the kernel."""
-        self.held = weights
         self._weighted, self._slope = self._information * weights[:, None, None], None
 
     def squares(self, x: Array) -> Array:
@@ -179,12 +177,6 @@ class System:
             kernel = factors.kernel
             squares = next(groups).squares(x) if factors.count else np.zeros(0)
             yield np.ones(len(squares)) if kernel is None else kernel.weight(squares)
-
-    def held(self) -> Iterator[Array]:
-        """Of each `Factors` of the graph, the weights ``(K,)`` that replace its kernel; 1 where none do."""
-        groups = iter(self.groups)
-        for factors in self.graph.factors:
-            yield next(groups).held if factors.count else np.zeros(0)
 
     def noticed(self, step: Array) -> float:
         """``d' H d`` of a step d, by way of J d: no rounding of H hides what J leaves free."""

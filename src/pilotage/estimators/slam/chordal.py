@@ -92,13 +92,14 @@ class Relaxation:
         """The poses ``(N, 3)`` or ``(N, 7)`` for weights of the edges ``(E,)``."""
         i, k = self._edges[:, 0], self._k
         # Row r of R_j is to be row r of R_i times R_ij: the rows are k right-hand sides of one system.
-        rows = self._turns.solve(weights * self._kappa, self._R, np.zeros((len(i), k, k)), np.eye(k))
+        kappa, tau = (weights * self._kappa)[:, None], (weights * self._tau)[:, None]
+        rows = self._turns.solve(np.tile(kappa, k), self._R, np.zeros((len(i), k, k)), np.eye(k))
         U, _, V = np.linalg.svd(np.swapaxes(rows, -1, -2))
         U[:, :, -1] *= np.linalg.det(U @ V)[:, None]
         near = U @ V
         ahead = np.einsum("eab,eb->ea", near[i], self._t)[:, None, :]
         one = np.ones((len(i), 1, 1))
-        places = self._moves.solve(weights * self._tau, one, ahead, np.zeros((1, k)))[:, 0]
+        places = self._moves.solve(tau, one, ahead, np.zeros((1, k)))[:, 0]
         return poses_of(self._space, near, places)
 
     def _equations(self, m: int) -> Differences:
@@ -124,22 +125,22 @@ class Differences:
         """x ``(N, m, columns)``, each column on its own.
 
         Args:
-            weights: of each equation ``(E,)``.
-            B: orthogonal matrices ``(E, m, m)``.
+            weights: of each row of each equation ``(E, m)``.
+            B: matrices ``(E, m, m)``.
             right: ``(E, m, columns)``.
             held: the value of what is fixed ``(m, columns)``.
         """
-        (i, j), m, w = self._edges.T, self._m, weights[:, None, None]
-        columns = self._pattern.columns
+        (i, j), w = self._edges.T, weights[:, :, None]
+        columns, BW = self._pattern.columns, B * weights[:, None, :]
         g = np.zeros((len(columns), *held.shape))
         np.add.at(g, j, w * right)
-        np.add.at(g, i, -w * (B @ right))
-        for a, b, C in ((i, j, B), (j, i, np.swapaxes(B, -1, -2))):
+        np.add.at(g, i, -(BW @ right))
+        for a, b, C in ((i, j, BW), (j, i, np.swapaxes(BW, -1, -2))):
             at = columns[b] < 0
-            np.add.at(g, a[at], w[at] * (C[at] @ held))
+            np.add.at(g, a[at], C[at] @ held)
         free = np.flatnonzero(columns >= 0)
-        places = columns[free][:, None] + np.arange(m)
-        if not self._cholesky.factor(self._pattern.indptr, self._pattern.indices, self._matrix(w, B)):
+        places = columns[free][:, None] + np.arange(self._m)
+        if not self._cholesky.factor(self._pattern.indptr, self._pattern.indices, self._matrix(weights, B, BW)):
             raise ShapeError(SINGULAR)
         x = np.empty_like(g)
         x[:] = held
@@ -149,15 +150,13 @@ class Differences:
             x[free, :, c] = self._cholesky.solve(packed)[places]
         return x
 
-    def _matrix(self, w: Array, B: Array) -> Array:
+    def _matrix(self, weights: Array, B: Array, BW: Array) -> Array:
         """The entries of the normal equations."""
-        H, m, eye = np.zeros(len(self._pattern.indices)), self._m, np.broadcast_to(np.eye(self._m), B.shape)
-        for block, stride, values in (
-            (4, 2, w * eye), (7, 3, w * eye), (5, 2, -w * np.swapaxes(B, -1, -2)), (6, 3, -w * B),
-        ):  # fmt: skip
-            first = self._slots[:, block]
-            at = first >= 0
-            rows, cols = np.arange(m)[:, None], np.arange(m)[None, :]
+        H, m = np.zeros(len(self._pattern.indices)), self._m
+        own, before = weights[:, :, None] * np.eye(m), BW @ np.swapaxes(B, -1, -2)
+        rows, cols = np.arange(m)[:, None], np.arange(m)[None, :]
+        for block, stride, values in ((4, 2, before), (5, 2, -np.swapaxes(BW, -1, -2)), (6, 3, -BW), (7, 3, own)):
+            at = (first := self._slots[:, block]) >= 0
             places = first[at, None, None] + rows + cols * self._slots[at, stride][:, None, None]
             H += np.bincount(places.ravel(), values[at].ravel(), len(H))
         return H

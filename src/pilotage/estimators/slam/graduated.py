@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +14,11 @@ from pilotage.core.settings import Count, Interval, settings
 from ._system import Group, System
 from .factors import FactorGraph
 from .gauss_newton import GaussNewton
-from .kernels import GemanMcClure, RobustKernel, TruncatedSquare
+from .kernels import GemanMcClure, TruncatedSquare
 from .solution import Solution
 from .solver import GraphSolver, refused, system_of
 
 Array = NDArray[np.float64]
-Guess = Callable[[tuple[Array, ...]], Mapping[str, Array]]
-"""Values by kind for the weights of all readings."""
 
 
 @settings
@@ -65,16 +62,10 @@ class GraduatedNonConvexity:
     factor: Annotated[float, Interval(1.0)] = 1.4
     rounds: Count = 100
 
-    def solve(self, graph: FactorGraph, guess: Guess | None = None) -> Solution:
+    def solve(self, graph: FactorGraph) -> Solution:
         """The values that explain the inliers best, starting from those of the graph.
 
         `Solution.weights` tells inliers from outliers.
-
-        Args:
-            graph: factors, some of which have a kernel that can be graduated.
-            guess: a function that gives values by kind for weights of the readings, one array ``(K,)`` for each
-                `Factors`. Each weighted problem begins there, if chi2 is lower than at the last values. Local solvers
-                need it where the first problem is far from linear.
 
         Raises:
             CovarianceError: if a sensor has no noise, and no information is given.
@@ -83,37 +74,31 @@ class GraduatedNonConvexity:
         system = system_of(graph, "GraduatedNonConvexity")
         if refusal := refused(system):
             return refusal
-        doubted = [_Doubted(group, group.kernel) for group in system.groups if _graduated(group.kernel)]
+        doubted = [
+            (group, Graduation(group.kernel, len(group.variables), self.factor))
+            for group in system.groups
+            if isinstance(group.kernel, (TruncatedSquare, GemanMcClure))
+        ]
         if not doubted:
             raise ShapeError(
                 f"none of the {len(graph.factors)} factors of the graph may be outliers; give those that may "
                 "kernel=TruncatedSquare() or kernel=GemanMcClure()"
             )
-        x = self._rounds(system, doubted, guess)
-        return self._finished(graph.moved(system.split(x)))
+        return self._finished(graph.moved(system.split(self._rounds(system, doubted))))
 
-    def _rounds(self, system: System, doubted: list[_Doubted], guess: Guess | None) -> Array:
+    def _rounds(self, system: System, doubted: list[tuple[Group, Graduation]]) -> Array:
         """The values after all rounds."""
-        x, final = system.x, False
-        for each in doubted:
-            each.group.hold(each.weights)
+        x = system.x
         for _ in range(self.rounds):
-            x = self._begin(system, x, guess)
+            for group, graduation in doubted:
+                group.hold(graduation.weights)
             system.linearize(x)
             x = self.solver.descend(system).x
-            if final:
+            if all(graduation.final for _, graduation in doubted):
                 break
-            for each in doubted:
-                each.weigh(x, self.factor)
-            final = all(each.final for each in doubted)
+            for group, graduation in doubted:
+                graduation.weigh(group.squares(x))
         return x
-
-    def _begin(self, system: System, x: Array, guess: Guess | None) -> Array:
-        """The better of the last values and the guess."""
-        if guess is None:
-            return x
-        guessed = system.vector(system.graph.moved(guess(tuple(system.held()))))
-        return guessed if system.cost(guessed) < system.cost(x) else x
 
     def _finished(self, graph: FactorGraph) -> Solution:
         """The solution with the kernels themselves."""
@@ -122,41 +107,46 @@ class GraduatedNonConvexity:
         return self.solver.solution(system, self.solver.descend(system))
 
 
-class _Doubted:
-    """Factors whose readings may be outliers, and how far their cost is from convex."""
+class Graduation:
+    """Weights of readings that may be outliers, and how far their cost is from convex.
 
-    def __init__(self, group: Group, kernel: Any) -> None:
-        self.group, self.c2 = group, kernel.scale**2
-        self.truncated = isinstance(kernel, TruncatedSquare)
-        self.mu, self.final = 0.0, False
-        self.weights = np.ones(len(group.variables))
+    Args:
+        kernel: the loss in the end.
+        count: number of readings K.
+        factor: of mu from one time to the next.
 
-    def weigh(self, x: Array, factor: float) -> None:
-        """Set the weights by the residuals at x, and whether they are final."""
-        s = self.group.squares(x)
-        self.mu = self.mu or self._first(float(s.max(initial=0.0)))
-        self.weights = self._truncated(s) if self.truncated else (self.mu * self.c2 / (s + self.mu * self.c2)) ** 2
-        self.group.hold(self.weights)
-        if self.truncated:
+    Attributes:
+        weights: ``(K,)``, 1 at first.
+        final: whether the weights are those of the kernel itself.
+    """
+
+    def __init__(self, kernel: TruncatedSquare | GemanMcClure, count: int, factor: float = 1.4) -> None:
+        self._c2, self._factor, self._mu = kernel.scale**2, factor, 0.0
+        self._truncated = isinstance(kernel, TruncatedSquare)
+        self.weights, self.final = np.ones(count), count == 0
+
+    def weigh(self, s: Array) -> None:
+        """Set the weights by squared residuals ``(K,)``."""
+        self._mu = self._mu or self._first(float(s.max(initial=0.0)))
+        if self._truncated:
+            self.weights = self._truncated_weights(s)
             self.final = bool(((self.weights == 0.0) | (self.weights == 1.0)).all())
-            self.mu *= factor
+            self._mu *= self._factor
         else:
-            self.final = self.mu == 1.0
-            self.mu = max(1.0, self.mu / factor)
+            self.weights = (self._mu * self._c2 / (s + self._mu * self._c2)) ** 2
+            self.final = self._mu == 1.0
+            self._mu = max(1.0, self._mu / self._factor)
 
     def _first(self, worst: float) -> float:
         """A mu at which the cost is convex for all residuals up to the worst."""
-        if self.truncated:
-            return self.c2 / (2.0 * worst - self.c2) if 2.0 * worst > self.c2 else np.inf
-        return max(1.0, 2.0 * worst / self.c2)
+        if self._truncated:
+            return self._c2 / (2.0 * worst - self._c2) if 2.0 * worst > self._c2 else np.inf
+        return max(1.0, 2.0 * worst / self._c2)
 
-    def _truncated(self, s: Array) -> Array:
-        if self.mu == np.inf:
+    def _truncated_weights(self, s: Array) -> Array:
+        mu, c2 = self._mu, self._c2
+        if mu == np.inf:
             return np.ones(len(s))
-        low, high = self.mu / (self.mu + 1.0) * self.c2, (self.mu + 1.0) / self.mu * self.c2
-        between = np.sqrt(self.c2 * self.mu * (self.mu + 1.0) / np.clip(s, low, high)) - self.mu
+        low, high = mu / (mu + 1.0) * c2, (mu + 1.0) / mu * c2
+        between = np.sqrt(c2 * mu * (mu + 1.0) / np.clip(s, low, high)) - mu
         return np.where(s <= low, 1.0, np.where(s >= high, 0.0, between))
-
-
-def _graduated(kernel: RobustKernel | None) -> bool:
-    return isinstance(kernel, (TruncatedSquare, GemanMcClure))
