@@ -4,6 +4,7 @@
 - `GaussNewton`, `LevenbergMarquardt`, `Dogleg`: solvers; `Solution`, `SolveStatus`: a solution, or why there is none
 - `Huber`, `Cauchy`, `Tukey`, `GemanMcClure`, `DynamicCovarianceScaling`, `TruncatedSquare`: robust kernels
 - `GraduatedNonConvexity`, `false_closures`: graphs with many outliers
+- `IncrementalSmoother`: graphs that grow while a robot drives, and fixed-lag smoothing
 - `pose_graph`, `closures`: the factor graph of a g2o file, and which of its edges close loops
 - `chordal`, `spanning_tree`: initial guesses of the poses
 """
@@ -18,6 +19,7 @@ from .factors import Variables as Variables
 from .false_closures import false_closures as false_closures
 from .gauss_newton import GaussNewton as GaussNewton
 from .graduated import GraduatedNonConvexity as GraduatedNonConvexity
+from .incremental import IncrementalSmoother as IncrementalSmoother
 from .kernels import Cauchy as Cauchy
 from .kernels import DynamicCovarianceScaling as DynamicCovarianceScaling
 from .kernels import GemanMcClure as GemanMcClure
@@ -44,6 +46,7 @@ __all__ = [
     "GraduatedNonConvexity",
     "GraphSolver",
     "Huber",
+    "IncrementalSmoother",
     "LevenbergMarquardt",
     "RobustKernel",
     "Solution",

@@ -116,7 +116,7 @@ class Differences:
         edges: i and j of each equation ``(E, 2)``.
     """
 
-    def __init__(self, dims: Array, fixed: NDArray[np.bool_], edges: NDArray[np.intp]) -> None:
+    def __init__(self, dims: NDArray[np.int64], fixed: NDArray[np.bool_], edges: NDArray[np.intp]) -> None:
         self._pattern, self._edges, self._m = pattern_of(dims, fixed, edges), edges, int(dims[0])
         self._cholesky = Cholesky(self._pattern.dims, self._pattern.ties)
         self._slots = self._pattern.slots(edges)
