@@ -7,10 +7,13 @@
 - `IncrementalSmoother`: graphs that grow while a robot drives, and fixed-lag smoothing
 - `pose_graph`, `closures`: the factor graph of a g2o file, and which of its edges close loops
 - `chordal`, `spanning_tree`: initial guesses of the poses
+- `certificate`, `Certificate`: how far poses may be from the global optimum
 """
 
 from __future__ import annotations
 
+from .certificate import Certificate as Certificate
+from .certificate import certificate as certificate
 from .chordal import chordal as chordal
 from .dogleg import Dogleg as Dogleg
 from .factors import FactorGraph as FactorGraph
@@ -37,6 +40,7 @@ from .spanning_tree import spanning_tree as spanning_tree
 
 __all__ = [
     "Cauchy",
+    "Certificate",
     "Dogleg",
     "DynamicCovarianceScaling",
     "FactorGraph",
@@ -54,6 +58,7 @@ __all__ = [
     "TruncatedSquare",
     "Tukey",
     "Variables",
+    "certificate",
     "chordal",
     "closures",
     "false_closures",

@@ -290,9 +290,10 @@ class _Memory:
         terms = dict[Any, Term]()
 
         def term(factor: Any) -> Term:
-            if factor not in terms and (factor.term is None or not moved.isdisjoint(factor.variables)):
-                terms[factor] = factor.linearized(self.values)
-            return terms[factor] if factor in terms else factor.term
+            found: Term | None = factor.term
+            if found is None or not moved.isdisjoint(factor.variables):
+                found = terms[factor] = factor.linearized(self.values)
+            return found
 
         again, dims = self.tree.above(touched), {v: self.spaces[kind].dim for v, (kind, _) in new.items()}
         last = {v for factor in added for v in factor.variables} - set(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -86,20 +87,70 @@ class Solution:
             ShapeError: if there is no such kind, or the variable is fixed or not determined.
             SettingError: if the index is not between 0 and the number of variables minus one.
         """
+        variables, column = self.graph.of_kind(kind), self._column(kind, index)
+        cov = self._block(column + np.arange(variables.space.dim))
+        return Gaussian(variables.space, variables.values[index], cov)
+
+    def covariance(self, variables: Sequence[tuple[str, int]]) -> Array:
+        """The joint covariance of several variables in their tangents, one after another: a block of ``H^-1``.
+
+        Args:
+            variables: kind and index of each.
+
+        Raises:
+            ShapeError: if there is no such kind, or a variable is fixed or not determined.
+            SettingError: if an index is not between 0 and the number of variables minus one.
+        """
+        columns = [
+            self._column(kind, index) + np.arange(self.graph.of_kind(kind).space.dim) for kind, index in variables
+        ]
+        return self._block(np.concatenate([np.zeros(0, dtype=np.int64), *columns]))
+
+    def covariances(self, kind: str) -> Array:
+        """The marginal covariances of all variables of a kind ``(N, dim, dim)``; NaN for those that are held fixed.
+
+        ::
+
+            entries of H^-1 where L has entries, found in one pass over the factors from the last to the first
+
+        Raises:
+            ShapeError: if there is no such kind, or the variables are not determined.
+
+        Source: Kaess and Dellaert, "Covariance Recovery from a Square Root Information Matrix for Data Association"
+        (2009), section 5.
+        """
+        variables, system = self.graph.of_kind(kind), self._system
+        columns = system.pattern.columns[system.first[kind] :][: len(variables.values)]
+        out = np.full((len(columns), variables.space.dim, variables.space.dim), np.nan)
+        if (columns >= 0).any():
+            self._determined(f"the variables {kind}")
+            place = np.cumsum(system.pattern.dims) - system.pattern.dims
+            blocks = system.cholesky.inverse_blocks()
+            for k in np.flatnonzero(columns >= 0):
+                block = blocks[int(np.searchsorted(place, columns[k]))]
+                out[k] = 0.5 * (block + block.T)
+        return out
+
+    def _column(self, kind: str, index: int) -> int:
+        """The first column of a variable that has a covariance."""
         variables, system = self.graph.of_kind(kind), self._system
         index = whole(index, f"the index of {kind}", 0, len(variables.values) - 1)
         column = int(system.pattern.columns[system.first[kind] + index])
-        if unknown := "it is held fixed" if column < 0 else self._undetermined:
-            raise ShapeError(
-                f"{kind} {index} has no covariance: {unknown}; expected a variable that the readings determine"
-            )
-        dim = variables.space.dim
-        cov = np.empty((dim, dim))
-        for k in range(dim):
-            unit = np.zeros(system.pattern.size)
-            unit[column + k] = 1.0
-            cov[k] = system.cholesky.solve(unit)[column : column + dim]
-        return Gaussian(variables.space, variables.values[index], 0.5 * (cov + cov.T))
+        self._determined(f"{kind} {index}", "it is held fixed" if column < 0 else "")
+        return column
+
+    def _determined(self, what: str, unknown: str = "") -> None:
+        if unknown := unknown or self._undetermined:
+            raise ShapeError(f"{what} has no covariance: {unknown}; expected a variable that the readings determine")
+
+    def _block(self, columns: NDArray[np.int64]) -> Array:
+        """The rows and columns of ``H^-1`` with these numbers."""
+        cov = np.empty((len(columns), len(columns)))
+        for k, column in enumerate(columns):
+            unit = np.zeros(self._system.pattern.size)
+            unit[column] = 1.0
+            cov[k] = self._system.cholesky.solve(unit)[columns]
+        return 0.5 * (cov + cov.T)
 
     @cached_property
     def _undetermined(self) -> str:
