@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy import linalg
+
+from . import _factorize
 
 Array = NDArray[np.float64]
 
-_lapack: Any = lapack  # it has no types
-_cholesky, _forward = _lapack.dpotrf, _lapack.dtrtrs
+_forward: Any = linalg.get_lapack_funcs("trtrs")
 
 
 class Term(NamedTuple):
@@ -139,18 +140,16 @@ class BayesTree:
         for u in (v, *separator):
             starts[u] = size
             size += self._dims[u]
-        H, g = np.zeros((size, size)), np.zeros(size)
+        F, d = np.zeros((size + 1, size + 1)), self._dims[v]  # with g as the last row and column
         for t, _ in terms:
             rows = _rows(t.variables, starts, self._dims)
-            H[rows[:, None], rows] += t.H
-            g[rows] += t.g
-        d = self._dims[v]
-        L, info = _cholesky(H[:d, :d], lower=1)
-        if info:
+            F[rows[:, None], rows] += t.H
+            F[rows, size] += t.g
+        if _factorize.front.compiled(F.ravel(), size + 1, d) >= 0:
             raise np.linalg.LinAlgError(v)
-        solved, _ = _forward(L, np.column_stack([H[:d, d:], g[:d]]), lower=1)
-        Y, y = solved[:, :-1], solved[:, -1]
-        rest = Term(separator, H[d:, d:] - Y.T @ Y, g[d:] - Y.T @ y)
+        upper = np.triu(F[d:size, d:size])
+        rest = Term(separator, upper + np.triu(upper, 1).T, F[d:size, size].copy())
+        L, Y, y = np.tril(F[:d, :d].T), F[:d, d:size].copy(), F[:d, size].copy()
         children = {f for t, f in terms if isinstance(f, int)}
         parent = separator[0] if separator else None
         return Node(separator, L, Y, y, rest, [f for _, f in terms if not isinstance(f, int)], parent, children)
@@ -198,7 +197,7 @@ class BayesTree:
                 right[s] = right.get(s, 0.0) - part
                 at += self._dims[s]
             u = node.parent
-        return sum((w.T @ w for w in columns.values()), np.zeros_like(unit))
+        return sum((np.einsum("ai,aj->ij", w, w) for w in columns.values()), np.zeros_like(unit))
 
     def remove(self, v: int, kept: Callable[[Term], Any]) -> None:
         """Take a leaf out, and keep what is left for its separator as a factor."""

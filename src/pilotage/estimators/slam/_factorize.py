@@ -149,6 +149,12 @@ def eliminate(F: Any, n: Any, width: Any) -> int:
     return -1
 
 
+@driver("i8(f8[::1], i8, i8)")
+def front(F: Any, n: Any, width: Any) -> int:
+    """Eliminate the first columns of one dense symmetric matrix in place; see `eliminate`."""
+    return eliminate(F, n, width)
+
+
 @driver("void(i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[::1])")
 def solve(firsts: Any, starts: Any, rows: Any, places: Any, L: Any, x: Any) -> None:
     """``x <- (L L')^-1 x``."""

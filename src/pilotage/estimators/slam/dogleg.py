@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pilotage.core.settings import Positive, settings
 
 from ._system import System
+from .gauss_newton import LARGEST
 from .gauss_newton import SMALLEST as SINGULAR
 from .solver import GraphSolver, Step
 
@@ -66,6 +67,8 @@ class Dogleg(GraphSolver):
         damping = 0.0
         while not system.factor(damping):
             damping = max(10.0 * damping, SINGULAR)
+            if damping > LARGEST:  # some variable has no information at all
+                return None
         g, scale = system.g, np.sqrt(np.where(system.diagonal > 0.0, system.diagonal, 1.0))
         newton = -system.cholesky.solve(g)
         cauchy = _cauchy(system, scale)
