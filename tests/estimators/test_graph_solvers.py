@@ -34,10 +34,11 @@ from pilotage.estimators.slam import (
     false_closures,
     pose_graph,
 )
+from pilotage.estimators.slam._relative_matrix import relative_matrix
 from pilotage.estimators.slam._system import System
 from pilotage.estimators.slam.chordal import precisions
 from pilotage.io import PoseGraph, read_g2o
-from pilotage.models import code_of, factor, parameters, position, range_to, relative_matrix
+from pilotage.models import code_of, factor, parameters, position, range_to
 from tests.estimators.test_pose_graph import POSE, walk
 
 SOLVERS = [GaussNewton(), LevenbergMarquardt(), Dogleg()]
@@ -270,7 +271,7 @@ def test_certificate(axes: int) -> None:
     turn = np.zeros(space.dim)
     turn[-1] = -2.0 * np.pi / 40
     wound = [space.identity()]
-    for k in range(39):
+    for _ in range(39):
         wound.append(space.plus(wound[-1], turn))
     pairs = [(k, (k + 1) % 40) for k in range(40)]
     ahead = np.tile(space.identity(), (40, 1))

@@ -15,6 +15,7 @@ from .aiding import nonholonomic as nonholonomic
 from .aiding import standstill as standstill
 from .aiding import wheel_speed as wheel_speed
 from .arm import planar_arm as planar_arm
+from .camera import pinhole as pinhole
 from .coloured import coloured as coloured
 from .coloured import coloured_readings as coloured_readings
 from .geodesy import LocalFrame as LocalFrame
@@ -38,7 +39,6 @@ from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
 from .quadrotor import quadrotor as quadrotor
 from .relative import absolute_pose as absolute_pose
-from .relative import relative_matrix as relative_matrix
 from .relative import relative_pose as relative_pose
 from .relative import relative_position as relative_position
 from .sensors import bearing_to as bearing_to
@@ -129,6 +129,7 @@ __all__ = [
     "odometry",
     "parameters",
     "pendulum",
+    "pinhole",
     "planar_arm",
     "planar_navigation",
     "position",
@@ -136,7 +137,6 @@ __all__ = [
     "radar",
     "range_bearing",
     "range_to",
-    "relative_matrix",
     "relative_pose",
     "relative_position",
     "sensor",

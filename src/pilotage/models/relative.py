@@ -49,51 +49,10 @@ def relative_pose(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedS
 @variants
 def _relative_pose(axes: int) -> SensorFamily:
     def relative_pose(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-        place = _seen_from(x, c, axes, m)
+        place = seen_from(x, c, axes, m)
         return [*place, c[2] - x[2]] if axes == 2 else [*place, *product(conjugate(x[3:]), c[3:])]
 
     return sensor(state=POSES[axes], reading=POSES[axes], context=POSES[axes])(relative_pose)
-
-
-def relative_matrix(axes: int = 2, *, std: Any = 1.0, **settings: Any) -> TracedSensor:
-    """A pose relative to the robot's as a translation and a rotation matrix, whose errors are differences of numbers.
-
-    ::
-
-        z = [R' (t_c - t),  R' R_c by rows]         (R, t): the pose;  (R_c, t_c): the context
-
-    The sum of squares is the objective of SE-Sync, which has a certificate; errors of `relative_pose` are angles.
-
-    Args:
-        axes: 2 for poses in the plane, 3 in space.
-        std: standard deviation of the noise; one number, or one per component ``(axes + axes^2,)``.
-        settings: `reads`, `noise`, as for all sensors.
-
-    Source: Rosen, Carlone, Bandeira and Leonard, "SE-Sync" (IJRR 2019), problem 1.
-
-    Example:
-        >>> import numpy as np
-        >>> relative_matrix().observe([1.0, 0.0, np.pi / 2], context=[1.0, 2.0, np.pi]).round(3).tolist()
-        [2.0, 0.0, 0.0, -1.0, 1.0, 0.0]
-    """
-    return _relative_matrix(axes_of(axes, 2))(std=std, **settings)
-
-
-@variants
-def _relative_matrix(axes: int) -> SensorFamily:
-    reading = Space(f"numbers: float64[{axes + axes * axes}]")
-
-    @sensor(state=POSES[axes], reading=reading, context=POSES[axes])
-    def relative_matrix(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-        place = _seen_from(x, c, axes, m)
-        if axes == 2:
-            cos, sin = m.cos(c[2] - x[2]), m.sin(c[2] - x[2])
-            return [*place, cos, -sin, sin, cos]
-        turn = product(conjugate(x[3:]), c[3:])
-        columns = [rotate(turn, [float(i == k) for i in range(3)]) for k in range(3)]
-        return [*place, *(columns[k][i] for i in range(3) for k in range(3))]
-
-    return relative_matrix
 
 
 def relative_position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
@@ -126,7 +85,7 @@ def _relative_position(axes: int) -> SensorFamily:
 
     @sensor(state=POSES[axes], reading=place, context=place)
     def relative_position(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-        return _seen_from(x, c, axes, m)
+        return seen_from(x, c, axes, m)
 
     return relative_position
 
@@ -166,7 +125,7 @@ def _std(axes: int) -> tuple[float, ...]:
     return (0.1,) * axes + (0.02,) * (1 if axes == 2 else 3)
 
 
-def _seen_from(x: Components, place: Components, axes: int, m: Mathematics) -> list[Any]:
+def seen_from(x: Components, place: Components, axes: int, m: Mathematics) -> list[Any]:
     """``R' (place - position)``: a point of the world in the frame of the pose x."""
     d = [place[i] - x[i] for i in range(axes)]
     if axes == 3:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from pilotage.core import ShapeError
 from pilotage.core.settings import setting
-from pilotage.models import relative_matrix, relative_pose
+from pilotage.models import relative_pose
 
 from ._guesses import checked, space_of
+from ._relative_matrix import relative_matrix
 from .chordal import chordal, matrix_readings
 from .factors import FactorGraph, Factors, Variables
 from .kernels import RobustKernel
