@@ -131,7 +131,8 @@ def _smallest(S: Any, k: int) -> float:
     while True:
         factors = factored((S - shift * B).tocsc())
         if (factors.U.diagonal() > 0.0).all():  # all eigenvalues are above the shift
-            inverse = linalg.LinearOperator(S.shape, matvec=factors.solve, dtype=np.float64)
+            operator: Any = linalg.LinearOperator  # its constructor is not typed
+            inverse = operator(S.shape, matvec=factors.solve, dtype=np.float64)
             values = linalg.eigsh(S, k=1, M=B, sigma=shift, OPinv=inverse, return_eigenvectors=False)
             return float(values[0])
         shift *= 10.0

@@ -290,10 +290,10 @@ class _Memory:
         terms = dict[Any, Term]()
 
         def term(factor: Any) -> Term:
-            found: Term | None = factor.term
-            if found is None or not moved.isdisjoint(factor.variables):
-                found = terms[factor] = factor.linearized(self.values)
-            return found
+            if factor.term is not None and moved.isdisjoint(factor.variables):
+                return factor.term
+            terms[factor] = factor.linearized(self.values)
+            return terms[factor]
 
         again, dims = self.tree.above(touched), {v: self.spaces[kind].dim for v, (kind, _) in new.items()}
         last = {v for factor in added for v in factor.variables} - set(first)
