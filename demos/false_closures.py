@@ -63,13 +63,6 @@ def spoiled(edges: PoseGraph, share: float, rng: np.random.Generator) -> tuple[P
     return replace(edges, poses=None, information=np.concatenate([edges.information, W]), **joined), count
 
 
-def without(edges: PoseGraph, false: Any) -> PoseGraph:
-    """The edges that are not false."""
-    kept = ~false
-    given = {"edges": edges.edges[kept], "readings": edges.readings[kept], "information": edges.information[kept]}
-    return replace(edges, **given)
-
-
 def picture(edges: PoseGraph, maps: dict[str, Any], costs: dict[str, float]) -> bytes:
     """The four maps, with the closures that each believed."""
     figure = Figure(figsize=(9.0, 9.0), dpi=120)
@@ -107,7 +100,7 @@ def main(*, share: float = 0.3, seed: int = 0, out: Path = Path("pilotage-demo")
     maps = {
         "plain": solver.solve(pose_graph(bad, "odometry"))["pose"],
         "huber": solver.solve(pose_graph(bad, "odometry", kernel=Huber()))["pose"],
-        "found": solver.solve(pose_graph(without(bad, false)))["pose"],
+        "found": solver.solve(pose_graph(bad.with_edges(~false)))["pose"],
         "clean": solver.solve(pose_graph(edges))["pose"],
     }
     costs = {name: pose_graph(replace(edges, poses=poses), "given").chi2 for name, poses in maps.items()}

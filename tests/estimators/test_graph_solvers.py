@@ -78,13 +78,6 @@ def spoiled(edges: PoseGraph, count: int, seed: int = 1) -> PoseGraph:
     )
 
 
-def without(edges: PoseGraph, false: Any) -> PoseGraph:
-    kept = ~false
-    return replace(
-        edges, poses=None, edges=edges.edges[kept], readings=edges.readings[kept], information=edges.information[kept]
-    )
-
-
 @pytest.mark.parametrize("axes", [2, 3])
 @pytest.mark.parametrize("initial", ["tree", "chordal"])
 def test_all_solvers_find_one_optimum(axes: int, initial: Any) -> None:
@@ -204,7 +197,9 @@ def test_false_closures(axes: int, count: int) -> None:
     false = false_closures(bad)
     assert false[-count:].all() and not false[:47].any()
     assert false[47:-count].sum() <= 2  # of 36 true ones, for 99 % quantiles
-    cost = pose_graph(replace(edges, poses=GaussNewton().solve(pose_graph(without(bad, false)))["pose"]), "given").chi2
+    cost = pose_graph(
+        replace(edges, poses=GaussNewton().solve(pose_graph(bad.with_edges(~false)))["pose"]), "given"
+    ).chi2
     assert cost < 1.1 * GaussNewton().solve(pose_graph(edges)).chi2[-1]
 
 
@@ -216,9 +211,8 @@ def test_false_closures_of_public_graphs(name: str, share: float, data: Path) ->
     edges = read_g2o(data / "pose_graphs" / f"{name}.g2o.gz")
     count = round(int(closures(edges).sum()) * share / (1.0 - share))
     bad = spoiled(edges, count, seed=0)
-    solution = GaussNewton().solve(
-        pose_graph(without(bad, false_closures(bad, TruncatedSquare(3.0 if edges.axes == 2 else 4.1))))
-    )
+    false = false_closures(bad, TruncatedSquare(3.0 if edges.axes == 2 else 4.1))
+    solution = GaussNewton().solve(pose_graph(bad.with_edges(~false)))
     cost = pose_graph(replace(edges, poses=solution["pose"]), "given").chi2
     assert cost < 1.05 * GaussNewton().solve(pose_graph(edges)).chi2[-1]
 
@@ -229,7 +223,7 @@ def test_weights_of_relaxations(axes: int) -> None:
     edges = loop(axes)
     bad, false = spoiled(edges, 5), np.arange(88) >= 83
     got = chordal(bad, weights=1.0 - false)
-    np.testing.assert_allclose(POSE[axes].minus(got, chordal(without(bad, false))), 0.0, atol=1e-6)
+    np.testing.assert_allclose(POSE[axes].minus(got, chordal(bad.with_edges(~false))), 0.0, atol=1e-6)
     with pytest.raises(ShapeError, match="88 numbers"):
         chordal(bad, weights=[1.0])
     with pytest.raises(ShapeError):
@@ -299,3 +293,46 @@ def test_optima_of_se_sync_of_large_graphs(name: str, data: Path) -> None:
     solution = GaussNewton().solve(pose_graph(edges, residual="chordal"))
     assert solution.chi2[-1] == pytest.approx((OPTIMA | LARGE)[name], rel=3e-4)
     assert abs(certificate(edges, solution["pose"]).gap) < 1e-5
+
+
+EDGES = PoseGraph(range(4), np.zeros((4, 3)), [[0, 1], [1, 2], [2, 3]], [[1.0, 0.0, 0.0]] * 3, [np.eye(3)] * 3)
+ZERO = replace(EDGES, information=[np.eye(3), np.zeros((3, 3)), np.eye(3)])
+MISSING = replace(EDGES, readings=[[1.0, 0.0, 0.0], [np.nan, 0.0, 0.0], [1.0, 0.0, 0.0]])
+APART = replace(EDGES, edges=[[0, 1], [1, 0], [2, 3]])
+
+
+@pytest.mark.parametrize("edges", [ZERO, MISSING, APART])
+def test_readings_that_say_nothing_tie_nothing(edges: PoseGraph) -> None:
+    """Without information, not measured, or between other poses: the sentence is the same."""
+    solution = GaussNewton().solve(pose_graph(edges, "given"))
+    assert solution.status is SolveStatus.UNDETERMINED and "pose 2-3 float" in solution.reason
+
+
+@pytest.mark.parametrize(("call", "sentence"), [
+    (lambda: pose_graph(ZERO), "singular"),
+    (lambda: pose_graph(MISSING, "odometry"), "edge 1 is NaN"),
+    (lambda: pose_graph(APART), "2 of 4 poses"),
+    (lambda: false_closures(ZERO), "singular"),
+    (lambda: false_closures(APART), "2 of 4 poses"),
+    (lambda: false_closures("file.g2o"), "PoseGraph"),
+    (lambda: false_closures(EDGES, Huber()), "TruncatedSquare"),
+    (lambda: certificate(MISSING, np.zeros((4, 3))), "edge 1 is NaN"),
+    (lambda: certificate(APART, np.zeros((4, 3))), "2 of 4 poses"),
+    (lambda: closures("file.g2o"), "PoseGraph"),
+    (lambda: replace(EDGES, ids=[0, 1, 1, 2]), "1 twice"),
+    (lambda: Dogleg(radius=0.0), "radius"),
+    (lambda: LevenbergMarquardt(damping=-1.0), "damping"),
+])  # fmt: skip
+def test_bad_graphs_are_answered_in_a_sentence(call: Any, sentence: str) -> None:
+    with pytest.raises((ShapeError, SettingError), match=sentence):
+        call()
+
+
+def test_bounds_hold_away_from_critical_points() -> None:
+    """The lower bound is below the optimum, for any poses."""
+    edges = loop(2)
+    best = GaussNewton().solve(pose_graph(edges, residual="chordal"))
+    rng = np.random.default_rng(0)
+    for scale in (0.001, 0.03, 1.0):
+        poses = POSE[2].plus(best["pose"], scale * rng.standard_normal((48, 3)))
+        assert certificate(edges, poses).lower_bound < best.chi2[-1] + 1e-6

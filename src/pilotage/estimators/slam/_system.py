@@ -78,6 +78,11 @@ class Group:
         return total
 
     @property
+    def informed(self) -> NDArray[np.bool_]:
+        """Which readings say anything ``(K,)``: those that are not missing, and whose information is not zero."""
+        return self._information.any(axis=(1, 2))
+
+    @property
     def _kernel(self) -> int:
         return 0 if self._slope is None else self._slope.address
 

@@ -12,7 +12,7 @@ from scipy.sparse import linalg
 
 from pilotage.core import ShapeError
 
-from ._guesses import checked, space_of
+from ._guesses import anchor_of, checked, space_of, tree
 from ._pattern import factored
 from .chordal import matrices_of, matrix_readings
 
@@ -57,7 +57,7 @@ def certificate(edges: PoseGraph, poses: ArrayLike) -> Certificate:
         F(X) = sum kappa |R_j - R_i R_ij|^2 + tau |t_j - t_i - R_i t_ij|^2 = tr(X' M X),     X = rows R_i', t_i'
         S = M - blockdiag(L_i, 0),     L_i = symmetric part of (M X)_i R_i
     smallest = min r' S r / |r|^2 over the rows r of rotations, and the positions at their best for them
-    F* >= F - N d max(0, -smallest)
+    F* >= sum tr L_i - N d max(0, -smallest)
 
     The poses have to be a critical point of F: an optimum of ``pose_graph(edges, residual="chordal")``. They are the
     global one if S is positive semidefinite. For that of a geodesic residual the gradient is not zero, and the bound is
@@ -68,7 +68,7 @@ def certificate(edges: PoseGraph, poses: ArrayLike) -> Certificate:
         poses: ``(N, 3)`` or ``(N, 7)``.
 
     Raises:
-        ShapeError: if the poses do not fit.
+        ShapeError: if the poses do not fit, or some are not connected to the first.
 
     Source: Rosen, Carlone, Bandeira and Leonard, "SE-Sync: A certifiably correct algorithm for synchronization over the
     special Euclidean group" (IJRR 2019), problem 2, theorem 1 and equation 106.
@@ -83,6 +83,7 @@ def certificate(edges: PoseGraph, poses: ArrayLike) -> Certificate:
         True
     """
     space, k, n = space_of(checked(edges, "certificate")), edges.axes, len(edges.ids)
+    tree(edges, n, anchor_of(edges, 0))
     x = space.check(poses, "poses")
     if x.shape != (n, space.size):
         raise ShapeError(f"poses have shape {x.shape}; expected {(n, space.size)}, one for each id")
@@ -96,7 +97,8 @@ def certificate(edges: PoseGraph, poses: ArrayLike) -> Certificate:
     cost = float((X * MX).sum())
     smallest = _smallest(S, k)
     gradient = float(np.linalg.norm(S @ X.reshape(-1, k)))
-    return Certificate(cost, smallest, gradient, cost - n * k * max(0.0, -smallest))
+    dual = float(np.trace(multipliers, axis1=1, axis2=2).sum())  # the cost, at a critical point
+    return Certificate(cost, smallest, gradient, dual - n * k * max(0.0, -smallest))
 
 
 def _data_matrix(edges: PoseGraph) -> Any:

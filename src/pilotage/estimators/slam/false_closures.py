@@ -106,7 +106,7 @@ class _Search:
         while not graduation.final:
             active = weights > 0.0
             if relaxation is None or active.sum() < SHRUNK * built.sum():
-                built, relaxation = active, Relaxation(self._with(active), self._anchor)
+                built, relaxation = active, Relaxation(self._edges.with_edges(active), self._anchor)
             squares = _squares(self._flat, relaxation.solve(weights[built]))
             graduation.weigh(np.where(built[self.closing], squares, np.inf))
             weights[self.closing] = graduation.weights
@@ -132,18 +132,12 @@ class _Search:
         """The poses by odometry and these closures, from relaxation or the last poses: which is better."""
         kept = ~self.closing
         kept[self.closing] = true
-        graph = pose_graph(self._with(kept))
+        graph = pose_graph(self._edges.with_edges(kept))
         solution = solver.solve(graph)
         if last is not None:
             other = solver.solve(graph.moved({"pose": last}))
             solution = min(solution, other, key=lambda each: each.chi2[-1])
         return solution["pose"]
-
-    def _with(self, kept: Mask) -> PoseGraph:
-        edges = self._edges
-        return replace(
-            edges, edges=edges.edges[kept], readings=edges.readings[kept], information=edges.information[kept]
-        )
 
 
 def _vector(system: System, poses: Array) -> Array:

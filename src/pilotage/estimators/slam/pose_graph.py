@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -87,7 +86,8 @@ def closures(edges: PoseGraph) -> NDArray[np.bool_]:
         >>> closures(PoseGraph([4, 5, 6], None, [[0, 1], [1, 2], [2, 0]], ahead, [np.eye(3)] * 3)).tolist()
         [False, False, True]
     """
-    i, j = edges.ids[checked(edges, "closures").edges].T
+    ids = checked(edges, "closures").ids
+    i, j = ids[edges.edges].T
     return abs(i - j) != 1
 
 
@@ -98,7 +98,5 @@ def _guess(edges: PoseGraph, initial: Guess, anchor: int) -> Array:
             raise ShapeError("the pose graph has edges only; expected poses to begin with, or initial='chordal'")
         return edges.poses
     if initial == "odometry":
-        kept = ~closures(edges)
-        given = edges.edges[kept], edges.readings[kept], edges.information[kept]
-        edges = replace(edges, **dict(zip(("edges", "readings", "information"), given, strict=True)))
+        edges = edges.with_edges(~closures(edges))
     return (chordal if initial == "chordal" else spanning_tree)(edges, anchor)
