@@ -116,7 +116,7 @@ def test_victoria_park(data: Path) -> None:
             if tree[k] not in known:
                 known.add(int(tree[k]))
                 places[tree[k]] = POSE[2].act(x[pose[k]], seen[k, 2:4])
-        numbers, places_of = np.array(sorted(known)), np.cumsum(np.isin(np.arange(len(trees)), list(known))) - 1
+        numbers = np.array(sorted(known))
         graph = FactorGraph(
             {"pose": Variables(POSE[2], x[:end], fixed=[0]), "tree": Variables(PLACE, places[numbers])},
             [

@@ -63,6 +63,14 @@ class LandmarkGraph:
         sightings: positions of landmarks, as seen from a pose.
         ranges: distances from a pose to a landmark.
         pose_ranges: distances from a pose to another.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "one.pyfg"
+        >>> _ = file.write_text("VERTEX_SE2 0.0 A0 1 2 0.5\\nVERTEX_SE2 0.1 B0 4 6 0\\nEDGE_RANGE 0 A0 B0 5.1 0.1\\n")
+        >>> graph = read_pyfg(file)
+        >>> len(graph.ranges.pairs), graph.pose_ranges.pairs.tolist()
+        (0, [[0, 1]])
     """
 
     names: tuple[str, ...]

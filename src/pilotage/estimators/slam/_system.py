@@ -80,7 +80,7 @@ class Group:
     @property
     def informed(self) -> NDArray[np.bool_]:
         """Which readings say anything ``(K,)``: those that are not missing, and whose information is not zero."""
-        return self._information.any(axis=(1, 2))
+        return np.asarray(self._information.any(axis=(1, 2)))
 
     @property
     def _kernel(self) -> int:

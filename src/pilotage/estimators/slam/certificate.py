@@ -36,6 +36,10 @@ class Certificate:
         smallest: the smallest eigenvalue of the dual matrix over rotations; 0 but for rounding at a global optimum.
         gradient: norm of the rows ``S X``, which are zero at a critical point; the certificate needs one.
         lower_bound: a lower bound of the objective at any poses.
+
+    Example:
+        >>> round(Certificate(cost=100.0, smallest=-1e-3, gradient=1e-6, lower_bound=99.0).gap, 6)
+        0.01
     """
 
     cost: float

@@ -54,6 +54,16 @@ class GraphSolver(ABC):
 
     Raises:
         SettingError: if a setting is not a positive number.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> from pilotage.estimators.slam import Dogleg, Factors, GaussNewton, LevenbergMarquardt, Variables
+        >>> from pilotage.models import position
+        >>> points = {"point": Variables(Space("x [m]"), [[0.0]])}
+        >>> graph = FactorGraph(points, [Factors(position(1), [[1.0], [2.0]], ("point", [0, 0]))])
+        >>> solvers = GaussNewton(), LevenbergMarquardt(), Dogleg()
+        >>> [solver.solve(graph)["point"].round(6).tolist() for solver in solvers]
+        [[[1.5]], [[1.5]], [[1.5]]]
     """
 
     iterations: Count = 100
