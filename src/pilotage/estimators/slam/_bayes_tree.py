@@ -147,9 +147,8 @@ class BayesTree:
             F[rows, size] += t.g
         if _factorize.front.compiled(F.ravel(), size + 1, d) >= 0:
             raise np.linalg.LinAlgError(v)
-        upper = np.triu(F[d:size, d:size])
-        rest = Term(separator, upper + np.triu(upper, 1).T, F[d:size, size].copy())
-        L, Y, y = np.tril(F[:d, :d].T), F[:d, d:size].copy(), F[:d, size].copy()
+        rest = Term(separator, F[d:size, d:size], F[d:size, size])
+        L, Y, y = F[:d, :d].T, F[:d, d:size], F[:d, size]  # what is above the diagonal of L is not read
         children = {f for t, f in terms if isinstance(f, int)}
         parent = separator[0] if separator else None
         return Node(separator, L, Y, y, rest, [f for _, f in terms if not isinstance(f, int)], parent, children)
@@ -211,7 +210,7 @@ class BayesTree:
 
 
 def _rows(variables: Sequence[int], starts: dict[int, int], dims: dict[int, int]) -> NDArray[np.intp]:
-    return np.concatenate([np.arange(starts[u], starts[u] + dims[u]) for u in variables])
+    return np.array([k for u in variables for k in range(starts[u], starts[u] + dims[u])])
 
 
 def _order(again: set[int], ties: Sequence[tuple[int, ...]], last: set[int], first: Sequence[int]) -> list[int]:

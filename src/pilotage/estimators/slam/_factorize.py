@@ -151,8 +151,12 @@ def eliminate(F: Any, n: Any, width: Any) -> int:
 
 @driver("i8(f8[::1], i8, i8)")
 def front(F: Any, n: Any, width: Any) -> int:
-    """Eliminate the first columns of one dense symmetric matrix in place; see `eliminate`."""
-    return eliminate(F, n, width)
+    """Eliminate the first columns of a dense symmetric matrix in place; what is left is symmetric again."""
+    bad = eliminate(F, n, width)
+    for c in range(width, n):
+        for r in range(c + 1, n):
+            F[r * n + c] = F[c * n + r]
+    return bad
 
 
 @driver("void(i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[::1])")
