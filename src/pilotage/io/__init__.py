@@ -4,7 +4,7 @@
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
 - `read_octomap`, `write_octomap`: octrees of OctoMap (.bt and .ot)
 - `read_pcd`, `write_pcd`: point clouds
-- `read_g2o`, `write_g2o`: pose graphs
+- `read_g2o`, `write_g2o`: pose graphs; `read_pyfg`: graphs of poses, landmarks and ranges
 - `read_carmen`: logs of lasers
 - `read_racetrack`: race tracks of F1TENTH
 - `read_pedestrians`: tracks of people of ETH and UCY
@@ -62,6 +62,8 @@ from .pcd import write_pcd as write_pcd
 from .pedestrians import PedestrianTracks as PedestrianTracks
 from .pedestrians import read_pedestrians as read_pedestrians
 from .pgm import read_pgm as read_pgm
+from .pyfg import LandmarkGraph as LandmarkGraph
+from .pyfg import read_pyfg as read_pyfg
 from .racetrack import RaceLine as RaceLine
 from .racetrack import RaceTrack as RaceTrack
 from .racetrack import read_racetrack as read_racetrack
@@ -76,6 +78,7 @@ __all__ = [
     "GeographicTracks",
     "InertialLog",
     "KittiLabels",
+    "LandmarkGraph",
     "LaserLog",
     "LaserRadarLog",
     "OctoMapFile",
@@ -109,6 +112,7 @@ __all__ = [
     "read_pedestrians",
     "read_pgm",
     "read_phone_log",
+    "read_pyfg",
     "read_racetrack",
     "read_radar_csv",
     "read_ros_map",
