@@ -22,6 +22,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy.optimize import linear_sum_assignment
 
 from pilotage.core import BOX, Scans, TrackTable, iou
 from pilotage.estimators.tracking.boxes import OCSORT, SORT, BoxMotion, BoxTracker, ByteTrack, CameraMotion
@@ -88,17 +89,19 @@ def judge(truth: TrackTable, found: TrackTable) -> list[float]:
 
 
 def switches(truth: TrackTable, found: TrackTable) -> Any:
-    """Places at which a target has another track than before: times, and the middle across the image, ``(S, 2)``."""
+    """Places at which a target has another track than before: times, and the middle across the image, ``(S, 2)``.
+
+    As in CLEAR, boxes match that overlap by half, and a match that goes on comes before all others.
+    """
     last, rows = dict[int, int](), list[Any]()
     for t in truth.times.tolist():
         real, mine = truth.at(t), found.at(t)
-        if not len(mine):
-            continue
-        middle = mine.x[:, :2] + mine.x[:, 2:] / 2
-        for id, box in zip(real.id.tolist(), real.x, strict=True):
-            far = np.hypot(*((middle - box[:2] - box[2:] / 2) / box[2:]).T)
-            if far.min() < 0.25:
-                track = int(mine.id[far.argmin()])
+        overlap = iou(real.x, mine.x)
+        kept = np.array([last.get(id, -1) for id in real.id.tolist()])[:, None] == mine.id
+        gain = np.where(overlap >= 0.5, overlap + 1000.0 * kept, 0.0)
+        for i, j in zip(*linear_sum_assignment(-gain), strict=True):
+            id, track, box = int(real.id[i]), int(mine.id[j]), real.x[i]
+            if gain[i, j] > 0.0:
                 if last.get(id, track) != track:
                     rows.append((t, box[0] + box[2] / 2))
                 last[id] = track

@@ -76,7 +76,7 @@ def picture(scene: Scenario) -> bytes:
         ax.set_ylabel("y [m]", fontsize=8)
     for ax in axes[max(0, len(METHODS) - 2) : len(METHODS)]:
         ax.tick_params(labelbottom=True)
-    axes[2 * rows - 2].set_xlabel("x [m]", fontsize=8)
+        ax.set_xlabel("x [m]", fontsize=8)
     kinds = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
     figure.legend(kinds.values(), kinds.keys(), loc="outside lower right", ncols=3, fontsize=8, frameon=False)
     file = io.BytesIO()

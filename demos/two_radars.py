@@ -112,8 +112,8 @@ def picture(truth: Any, found: list[dict[str, Tracks]], scores: dict[str, Any], 
     paths = [truth.of(int(id)).x[:, :2] / 1000.0 for id in np.unique(truth.id)]
     every = np.concatenate([*paths, np.array(list(PLACES.values())) / 1000.0])
     figure, ax = map_figure([every.min(0) - 0.5, every.max(0) + 0.5], width=8.0, strip=2.0)
-    for path in paths:
-        draw_path(ax, path, color="#cccccc", lw=1.5)
+    for i, path in enumerate(paths):
+        draw_path(ax, path, color="#cccccc", lw=1.5, label="_" if i else "truth")
     for name in ("left", "right", "information"):
         dots = np.concatenate([one[name].mean[:, :2] / 1000.0 for one in found if len(one[name])])
         ax.plot(*dots.T, ".", ms=3.0, color=COLOURS[name], label=name, zorder=9)
@@ -122,7 +122,7 @@ def picture(truth: Any, found: list[dict[str, Tracks]], scores: dict[str, Any], 
     ax.set_xlabel("x [km]", fontsize=8)
     ax.set_ylabel("y [km]", fontsize=8)
     ax.set_title(title, fontsize=9, loc="left")
-    ax.legend(loc="lower center", fontsize=8, frameon=False, ncols=3, markerscale=3.0)
+    ax.legend(loc="lower center", fontsize=8, frameon=False, ncols=4, markerscale=3.0)
     close_up(figure, ax, truth, found)
     height = float(figure.get_figheight())
     panel = figure.add_axes((0.09, 0.5 / height, 0.88, 1.35 / height))

@@ -173,6 +173,16 @@ def test_range_and_azimuth_of_a_radar_with_a_clock(tmp_path: Path, capsys: Captu
     assert read_track_csv(out, Space("x y [m]", "vx vy [m/s]")).t.min() >= start
 
 
+def test_jipda_confirms_by_existence_and_so_earlier(tmp_path: Path, capsys: Capture) -> None:
+    scene, file, found = crossing(clutter=2.0, rng=1), tmp_path / "z.csv", list[int]()
+    rows = [f"{t},{x},{y}" for i, t in enumerate(scene.scans.ts) for x, y in scene.scans[i]]
+    file.write_text("\n".join(["time,x,y", *rows]))
+    for recipe in ("jpda", "jipda"):
+        assert main(["track", str(file), "--recipe", recipe, "--clutter", "2", "--std", "3", "--json"]) == 0
+        found.append(said(capsys)["rows"])
+    assert found[0] < found[1] < 2 * len(scene.scans.ts) + 10
+
+
 def test_truth_is_not_interpolated_over_its_gaps() -> None:
     t = np.concatenate([np.arange(0.05, 2.0, 0.1), np.arange(8.05, 10.0, 0.1)])
     truth = TrackTable(t, np.ones(len(t)), np.column_stack([t, t]), space=Space("x y [m]"))

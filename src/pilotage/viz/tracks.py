@@ -61,7 +61,8 @@ def draw_detections(ax: Axes, scans: Scans, **style: Any) -> PathCollection:
     """
     reading = getattr(instance(scans, Scans, "draw_detections").sensor, "reading", None)
     boxes = reading is None and scans.z.shape[1] == 4
-    z = scans.z[:, :2] if reading is None and not boxes else _places(BOX if boxes else reading, scans.z)
+    space = BOX if boxes else reading
+    z = scans.z[:, :2] if space is None else _places(space, scans.z)
     given = styled(PathCollection, style, s=4.0, facecolor="0.7", edgecolor="none", zorder=2)
     return ax.scatter(*z.T, **given)
 
