@@ -47,10 +47,10 @@ def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Cou
     space, mean, cov = targets.moments(state.rows)
     close = rule.gate.pairs(space, mean, cov, mean)
     n, around, within = len(mean), close.rows, close.columns
-    mutual = np.isin(around * n + within, within * n + around)  # a wide one alone may be anywhere
-    around, within = around[mutual], within[mutual]
     if (around == within).all():
         return NOBODY
+    mutual = np.isin(around * n + within, within * n + around)  # a wide one alone may be anywhere
+    around, within = around[mutual], within[mutual]
     tentative = state.status == TENTATIVE
     rank = np.lexsort((state.born, tentative)).argsort()
     later = rank[within] > rank[around]
