@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Merging:
     within: Probability = 0.1
     false: Probability = 1e-3
 
-    @property
+    @cached_property
     def gate(self) -> Gate:
         """The ellipsoid."""
         return Gate(self.within)

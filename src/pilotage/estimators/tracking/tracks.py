@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -204,8 +203,8 @@ class Track:
 
 def following(tracks: Tracks, before: Tracks) -> Tracks:
     """These tracks, which know those of the scan before."""
-    tracks._before = copy(before)
-    tracks._before._before = None  # so that memory holds no chain of all scans
+    tracks._before = object.__new__(Tracks)  # `copy` takes three times as long
+    vars(tracks._before).update(vars(before), _before=None)  # so that memory holds no chain of all scans
     return tracks
 
 
