@@ -365,6 +365,7 @@ def test_false_tracks_take_little_from_those_of_targets(rule: Any) -> None:
     assert missed < 0.1 * 5 * 2 * 25
 
 
+@pytest.mark.filterwarnings("ignore:there may be more targets")
 @pytest.mark.parametrize("association", SEVERAL)
 def test_scans_that_hold_nothing_or_too_much(association: str) -> None:
     tracker = Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, ASSOCIATIONS[association])
