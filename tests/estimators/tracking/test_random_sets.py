@@ -319,6 +319,7 @@ def test_no_more_beliefs_than_wanted_are_kept() -> None:
             np.testing.assert_allclose(one._state.weights.sum(), np.sort(whole._state.weights)[-6:].sum(), rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:there may be more targets")
 def test_more_targets_than_cphd_counts() -> None:
     """It says that there are as many as it can count, and its weights stay finite."""
     tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, clutter=1e-6), BIRTH, CPHD(rate=0.1, most=3))
