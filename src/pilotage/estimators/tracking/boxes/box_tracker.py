@@ -10,7 +10,7 @@ import numpy as np
 from ....core import BOX, Gaussian, Scans, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
-from ....core.settings import setting
+from ....core.settings import instance, setting
 from ..tracks import Tracks, following
 from ._step import (
     BORN,
@@ -136,6 +136,7 @@ class BoxTracker:
             >>> BoxTracker(SORT()).run(scans)
             TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
         """
+        instance(scans, Scans, "BoxTracker.run", "; Scans('camera', [boxes of each image], ts) makes them")
         found, moves = dict[float, tuple[Tracks, Array]](), motions(cameras, scans)
         for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.offsets[i] : scans.offsets[i + 1]]
