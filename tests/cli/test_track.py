@@ -13,7 +13,7 @@ from PIL import Image
 from pilotage.cli.main import main
 from pilotage.cli.track import _at_times
 from pilotage.cli.track_picture import GREY, save_tracks
-from pilotage.core import BOX, Space, TrackTable
+from pilotage.core import BOX, FormatWarning, Space, TrackTable
 from pilotage.estimators.tracking import crossing
 from pilotage.io import read_kitti_labels, read_mot_tracks, read_track_csv, write_kitti_tracks, write_mot_tracks
 
@@ -135,6 +135,7 @@ def test_points_of_a_csv_file(tmp_path: Path, capsys: Capture, recipe: str) -> N
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--picture", "a.txt"], "not an image format"),
         ("det.txt", "hello\n", [], "det.txt, line 1"),
         ("det.txt", "1,-1,5,6,10,20,0.9,-1,-1,-1\n", ["--std", "4"], "--std is not for mot files"),
+        ("z.csv", "time,x,y\n0,1,2\n", ["--clutter", "-3"], "--clutter is -3"),
         ("z.csv", "time,x,y\n0,1,2\n", ["--rate", "25"], "--rate is not for csv files"),
         ("z.csv", "time,x,y\n0,1,2\n", ["--azimuth-std", "0"], "azimuth-std is 0"),
         ("z.csv", "time,x,y,z\n0,1,2,3\n", ["--columns", "x y z", "--azimuth-std", "1"], "--columns are 'x y z'"),
@@ -200,6 +201,26 @@ def test_the_picture_has_dots_of_detections_and_paths(tmp_path: Path) -> None:
         colours = {colour: count for count, colour in image.getcolors(1 << 20) or []}
     assert 5 <= colours[GREY] <= 13  # one dot; the other one is far from the track
     save_tracks(table[:0], np.zeros((0, 2)), tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("z.csv", "time,x,y\n0,1,2\n1,2,b\n"), ("det.txt", "1,-1,5,6,10,20,0.9\n2,-1,5,6,0,20,0.9\n")],
+)
+def test_faulty_lines_are_dropped_on_demand(tmp_path: Path, capsys: Capture, name: str, text: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    assert main(["track", str(file)]) == 2
+    with pytest.warns(FormatWarning, match="1 faulty"):
+        assert main(["track", str(file), "--faulty", "drop"]) == 0
+    assert "1 detection" in capsys.readouterr().out
+
+
+def test_no_tracks_are_explained(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "z.csv"
+    file.write_text("time,x,y\n0,1,2\n")
+    assert main(["track", str(file)]) == 0
+    assert "no track was confirmed" in capsys.readouterr().out
 
 
 def test_an_empty_file_has_no_tracks(tmp_path: Path, capsys: Capture) -> None:

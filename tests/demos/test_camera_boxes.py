@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
 
 from pilotage.cli.main import main
+from pilotage.estimators.tracking.boxes import SORT, BoxTracker
+from pilotage.estimators.tracking.scores import clear, compare
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("real", [False, True])
@@ -30,3 +36,13 @@ def test_the_motion_of_the_camera_holds_tracks_together(
     for still, moved in zip(rows[::2], rows[1::2], strict=True):
         assert moved[0] > still[0] and moved[1] > still[1] and moved[3] <= still[3]
     assert [file.name for file in tmp_path.iterdir()] == ["camera-boxes.png"]
+
+
+def test_the_picture_marks_the_switches_that_are_counted() -> None:
+    spec = importlib.util.spec_from_file_location("camera_boxes", ROOT / "demos" / "camera_boxes.py")
+    assert spec is not None and spec.loader is not None
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    truth, scans = demo.invented(np.random.default_rng(1), frames=150)
+    for found in (BoxTracker(SORT()).run(scans), BoxTracker(SORT(least=0.6)).run(scans)):
+        assert len(demo.switches(truth, found)) == clear(compare(truth, found)).idsw

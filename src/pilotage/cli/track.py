@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pilotage.core import Gaussian, Scans, TrackTable
 from pilotage.core.errors import PilotageError, counted
-from pilotage.core.settings import Positive, setting
+from pilotage.core.settings import NonNegative, Positive, setting
 from pilotage.estimators import EKF, KF
 from pilotage.estimators.tracking import (
     CPHD,
@@ -125,6 +125,7 @@ def track(
     cutoff: float | None = None,
     out: Path | None = None,
     picture: Path | None = None,
+    faulty: Literal["refuse", "drop"] = "refuse",
     json: bool = False,
 ) -> None:
     """Track what a detector found.
@@ -160,6 +161,7 @@ def track(
         cutoff: Distance at which a track has nothing to do with a target, of points [m]; 10 std by default.
         out: Write the tracks: in the format of the detections.
         picture: Draw detections and the paths of all tracks into this image.
+        faulty: Refuse files with faulty lines, or drop these lines with a warning.
         json: Print one JSON object instead of text.
     """
     form = format or _format(file)
@@ -172,11 +174,11 @@ def track(
     began = time.perf_counter()
     if form == "csv":
         degrees = "" if azimuth_std is None else columns.split()[-1]
-        scans = read_radar_csv(file, columns, time=time_column, degrees=degrees)
+        scans = read_radar_csv(file, columns, time=time_column, degrees=degrees, faulty=faulty)
         tracker: Any = _points(scans, chosen, columns, std, azimuth_std, density, speed, clutter, detection)
     else:
         low = -math.inf if chosen == "bytetrack" else least_score
-        scans = _scans(file, form, given, low)
+        scans = _scans(file, form, given, low, faulty)
         tracker = _boxes(chosen, patience, least_score, begin_score, exact)
     more = {} if form == "csv" else {"cameras": _cameras(camera, scans, form), "filtered": not exact}
     found = tracker.run(scans, **more)
@@ -217,10 +219,10 @@ def _refuse_idle(form: Format, given: dict[str, Any]) -> None:
             raise PilotageError(f"--{option} is not for {form} files, but for {' and '.join(forms)}; leave it out")
 
 
-def _scans(file: Path, form: Format, rate: float, least: float) -> Scans:
+def _scans(file: Path, form: Format, rate: float, least: float, faulty: Literal["refuse", "drop"]) -> Scans:
     if form == "kitti":
-        return read_kitti_detections(file, least=least)
-    return read_mot_detections(file, rate=rate, least=least)
+        return read_kitti_detections(file, least=least, faulty=faulty)
+    return read_mot_detections(file, rate=rate, least=least, faulty=faulty)
 
 
 def _boxes(recipe: str, patience: float | None, least: float, begin: float | None, exact: bool) -> Any:
@@ -265,7 +267,7 @@ def _points(
     read = scans.z if len(scans.z) else np.zeros((1, axes))
     z = read if azimuth_std is None else _plane(read)
     sides = np.maximum(np.ptp(z, axis=0), 10.0 * std)
-    false = 1.0 if clutter is None else max(setting(clutter, float, "clutter"), 1e-3)
+    false = 1.0 if clutter is None else max(setting(clutter, NonNegative, "clutter"), 1e-3)
     car, sensor, field = constant_velocity(axes, density=density), position(axes, std=std), sides
     if azimuth_std is not None:
         sensor, field = range_azimuth(std=(std, turn)), np.maximum(np.ptp(read, axis=0), [10.0 * std, 10.0 * turn])
@@ -329,5 +331,11 @@ def _text(facts: dict[str, Any], report: Any) -> str:
         f"{counted(facts['detections'], 'detection')}",
         f"{counted(facts['tracks'], 'track')} with {counted(facts['rows'], 'row')} in {ms:.0f} ms",
     ]
+    if scans and not facts["tracks"]:
+        lines.append(
+            "no track was confirmed: are --std, --speed and --clutter those of the detections?"
+            if facts["format"] == "csv"
+            else "no track was confirmed: are --rate, --least-score and --begin-score those of the detector?"
+        )
     lines += [f"wrote {facts[name]}" for name in ("out", "picture") if facts[name]]
     return "\n".join([*lines, *([] if report is None else ["", repr(report)])])

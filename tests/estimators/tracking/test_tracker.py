@@ -415,8 +415,10 @@ def test_bad_times_and_settings() -> None:
     for name, value in (("history", -1), ("history", 2.5), ("merge", 1.0), ("threshold", 2.0), ("lag", -1.0)):
         with pytest.raises(SettingError, match=f"{name} of Tracker is {value}"):
             Tracker(KF(CAR, dt=1.0), RADAR, BIRTH, **{name: value})  # type: ignore[arg-type]
-    with pytest.raises(SettingError, match="Detector"):
+    with pytest.raises(SettingError, match=r"Detector, not position.*Detector\(sensor"):
         Tracker(KF(CAR, dt=1.0), FIX, BIRTH)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=r"\[0, 0, 0, 0\].*Gaussian"):
+        Tracker(KF(CAR, dt=1.0), RADAR, [0, 0, 0, 0])  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="misses"):
         MofN(misses=(6, 5))
     with pytest.raises(SettingError, match=r"0\.1"):
@@ -485,6 +487,8 @@ def test_scans_of_another_sensor_are_refused() -> None:
         tracker.run(Scans(polar_from([0.0, 0.0], std=(0.5, 0.02)), [[[3.0, 0.1]]], [1.0]))
     with pytest.raises(SettingError, match="Scans"):
         tracker.run([[[0.0, 0.0]]])  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match=r"Scans.*run\(a, b\)"):
+        tracker.run([Scans(FIX, [[]], [0.0])])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("association", SEVERAL)

@@ -433,3 +433,8 @@ def test_imm_boxes_follow_what_sort_follows() -> None:
     for bad in ([1.0, 2.0, 3.0], [1.0, 2.0, 0.0, 4.0]):
         with pytest.raises(ShapeError):
             IMMBoxes().run(Scans("camera", [[bad]], [0.0]))
+
+
+def test_what_are_no_scans_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"BoxTracker.run needs .*Scans, not \[\[0, 0, 10, 5\]\]"):
+        BoxTracker(SORT()).run([[0, 0, 10, 5]])  # type: ignore[arg-type]

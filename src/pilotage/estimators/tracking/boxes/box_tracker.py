@@ -10,6 +10,7 @@ import numpy as np
 from ....core import BOX, Gaussian, Scans, TrackTable
 from ....core.arrays import Array, numbers
 from ....core.errors import PilotageError, SettingError, ShapeError
+from ....core.settings import instance
 from ..._clock import stamp
 from .._kinds import Kinds
 from .._tables import Rows, tabulated
@@ -148,6 +149,7 @@ class BoxTracker:
             >>> BoxTracker(SORT()).run(scans)
             TrackTable(2 rows of 1 targets at 2 instants, 0 to 0.2 s)
         """
+        instance(scans, Scans, "BoxTracker.run", "; Scans('camera', [boxes of each image], ts) makes them")
         found, moves, kinds = dict[float, tuple[Tracks, Array]](), motions(cameras, scans), Kinds()
         for i, t in enumerate(scans.ts.tolist()):
             scores = None if scans.scores is None else scans.scores[scans.rows(i)]
