@@ -48,9 +48,10 @@ def drift(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike, source: int) -> A
     n, keep = len(x), _shortest(ends, length)
     graph = coo_array((length[keep], ends[keep].T), (n, n)).tocsr()
     far, before = dijkstra(graph, directed=False, indices=source, return_predecessors=True)
-    edge = dict(zip(map(tuple, np.sort(ends[keep], axis=1).tolist()), keep.tolist(), strict=True))
+    edge = coo_array((keep + 1, np.sort(ends[keep], axis=1).T), (n, n)).tocsr()
     order = np.argsort(far, kind="stable")[: int(np.isfinite(far).sum())]
-    by = np.array([edge[min(a, b), max(a, b)] if b >= 0 else -1 for a, b in enumerate(before.tolist())], np.int64)
+    low, high = np.sort([np.arange(n), np.maximum(before, 0)], axis=0)
+    by = np.where(before >= 0, edge[low, high] - 1, -1).astype(np.int64)
     out = np.full((n, 3, 3), np.inf)
     add_along(x, ends, Q, order, before.astype(np.int64), by, out)
     c, s = np.cos(x[source, 2]), np.sin(x[source, 2])

@@ -10,6 +10,9 @@ from pilotage.models.trace import driver
 
 from ._surface import nearest
 
+DAMPING = 1e-7
+"""Share of the trace of H that is added to its diagonal."""
+
 
 @driver
 def _residual(table, k, scan, i, c, s, x, y, out):
@@ -52,13 +55,17 @@ def wrapped(angle):
 
 
 @driver
-def solve3(H, g, d):
-    """d = -H^-1 g by Cramer's rule; whether H is regular."""
-    a, b, c = H[0, 0], H[0, 1], H[0, 2]
-    e, f, h = H[1, 1], H[1, 2], H[2, 2]
+def solve3(H, g, d, damping):
+    """d = -(H + damping tr H)^-1 g by Cramer's rule; whether this is regular.
+
+    A little damping keeps the directions about which exact scans say nothing, such as that of a corridor.
+    """
+    b, c, f = H[0, 1], H[0, 2], H[1, 2]
+    little = damping * (H[0, 0] + H[1, 1] + H[2, 2])
+    a, e, h = H[0, 0] + little, H[1, 1] + little, H[2, 2] + little
     A, B, C = e * h - f * f, c * f - b * h, b * f - c * e
     determinant = a * A + b * B + c * C
-    if not determinant > 1e-14 * a * e * h:
+    if not determinant > 0.0:
         return False
     D, E, F = a * h - c * c, b * c - a * f, a * e - b * b
     d[0] = -(A * g[0] + B * g[1] + C * g[2]) / determinant
@@ -101,7 +108,7 @@ def align(table, grid, cells, order, scan, pose, guess, information, noise, reac
             H[a, 0] = H[a, 1] = H[a, 2] = 0.0
         _add_residuals(table, grid, cells, order, scan, pose, noise, reach, H, g, out)
         prior_step(pose, guess, information, H, g)
-        if not solve3(H, g, d):
+        if not solve3(H, g, d, DAMPING):
             return -(k + 1)
         advance(pose, d)
         if reach == final and max(abs(d[0]), abs(d[1]), abs(d[2])) < tolerance:

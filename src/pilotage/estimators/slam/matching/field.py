@@ -59,7 +59,7 @@ def likelihood_field(surface: Surface, resolution: float, sigma: float) -> Likel
     nx, ny = np.ceil((surface.points.max(axis=0) + margin - low) / resolution).tolist()
     if not nx * ny <= LARGEST:
         raise ShapeError(f"a field of this surface has {nx:.0f} x {ny:.0f} cells; expected a smaller surface")
-    values = np.zeros((int(ny), int(nx)), dtype=np.float32)
+    values = np.full((int(ny), int(nx)), (EDGE * sigma) ** 2, dtype=np.float32)
     rows = np.full(values.shape, -1, dtype=np.int32)
     paint(surface.table, low[0], low[1], resolution, sigma, values, rows)
     return LikelihoodField(values, rows, (float(low[0]), float(low[1])), resolution, sigma)
@@ -67,8 +67,14 @@ def likelihood_field(surface: Surface, resolution: float, sigma: float) -> Likel
 
 @driver("void(f8[:,::1], f8, f8, f8, f8, f4[:,::1], i4[:,::1])")
 def paint(table, x, y, resolution, sigma, values, rows):
-    """Raise the cells around the pieces of line of a surface to their likelihood."""
-    scale = -0.5 / (sigma * sigma)
+    """Write the likelihood of the cells around the pieces of line of a surface.
+
+    Args:
+        table: see `Surface`.
+        x, y, resolution, sigma: see `LikelihoodField`.
+        values: ``(3 sigma)^2`` everywhere; overwritten.
+        rows: -1 everywhere; overwritten.
+    """
     for k in range(table.shape[0]):
         lined = table[k, 2] == table[k, 2]
         reach, half = EDGE * sigma, table[k, 10] if lined else 0.0
@@ -85,7 +91,8 @@ def paint(table, x, y, resolution, sigma, values, rows):
                 across, along = nx * dx + ny * dy, abs(nx * dy - ny * dx)
                 beyond = max(along - half, 0.0)
                 d = across * across + beyond * beyond
-                if d <= reach * reach:
-                    likelihood = np.float32(math.exp(scale * d))
-                    if likelihood > values[j, i]:
-                        values[j, i], rows[j, i] = likelihood, k
+                if d < values[j, i]:
+                    values[j, i], rows[j, i] = d, k
+    for j in range(values.shape[0]):
+        for i in range(values.shape[1]):
+            values[j, i] = math.exp(-0.5 * values[j, i] / (sigma * sigma)) if rows[j, i] >= 0 else 0.0

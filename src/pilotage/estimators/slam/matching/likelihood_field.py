@@ -19,6 +19,8 @@ from .surface import Surface
 
 CELLS = 2.0
 """Cells in a standard deviation of a field."""
+DAMPING = 0.01
+"""Share of the trace of H that is added to its diagonal: rounding to cells pulls along corridors."""
 
 
 @settings
@@ -126,7 +128,7 @@ def climb(values, rows, table, x, y, side, sigma, weight, scan, pose, guess, inf
             M = (1.0 - v) * ((1.0 - u) * a00 + u * a01) + v * ((1.0 - u) * a10 + u * a11)
             _add(H, g, c, s, px, py, table[q, 2], table[q, 3], gx, gy, weight, weight * M / (sigma * sigma))
         prior_step(pose, guess, information, H, g)
-        if not solve3(H, g, d):
+        if not solve3(H, g, d, DAMPING):
             return -(k + 1)
         # The gradient jumps at the centres of cells; steps to and fro across a jump become shorter.
         gain = 0.5 * gain if d[0] * last[0] + d[1] * last[1] + d[2] * last[2] < 0.0 else gain

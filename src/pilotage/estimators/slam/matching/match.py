@@ -20,7 +20,7 @@ from .surface import Surface
 Array = NDArray[np.float64]
 
 PLANE = Space("pose: SE2")
-FREE = 100.0
+FREE = 10.0
 """Standard deviation [m, rad] of a direction about which nothing is known."""
 
 

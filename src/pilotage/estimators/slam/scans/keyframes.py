@@ -103,7 +103,9 @@ class Keyframes:
         if len(self) < 2:
             raise ShapeError(f"a graph of {len(self)} scans has no edges; expected two keyframes or more")
         ends, z, covs = self.edges()
-        return PoseGraph(range(len(self)), np.array(self.poses), ends, z, np.linalg.inv(covs), [0])  # type: ignore[arg-type]
+        W = np.linalg.inv(covs)
+        W = 0.5 * (W + W.transpose(0, 2, 1))  # rounding matters where a direction is free
+        return PoseGraph(np.arange(len(self)), np.array(self.poses), ends, z, W, np.array([0]))
 
     def optimize(self, solver: GaussNewton, worst: float) -> list[Closure]:
         """Move the poses to where all measurements agree best; returns the closures given up.
@@ -114,12 +116,19 @@ class Keyframes:
         for _ in range(3):
             solution = solver.solve(pose_graph(self.graph(), "given"))
             self.poses, self.solved = list(solution["pose"]), solution.chi2[-1]
-            bad = {id(c) for c in self.closures if self.chi2(c) > worst}
-            if not bad:
+            bad = self._chi2s() > worst
+            if not bad.any():
                 break
-            dropped += [c for c in self.closures if id(c) in bad]
-            self.closures = [c for c in self.closures if id(c) not in bad]
+            dropped += [c for c, out in zip(self.closures, bad, strict=True) if out]
+            self.closures = [c for c, out in zip(self.closures, bad, strict=True) if not out]
         return dropped
+
+    def _chi2s(self) -> Array:
+        """The squared Mahalanobis distances of all closures from the poses ``(C,)``."""
+        ends, z, covs = (each[len(self.steps) :] for each in self.edges())
+        x = np.array(self.poses)
+        e = PLANE.minus(z, PLANE.compose(PLANE.inverse(x[ends[:, 0]]), x[ends[:, 1]]))
+        return np.einsum("ij,ij->i", e, np.linalg.solve(covs, e[..., None])[..., 0])
 
     def chi2(self, closure: Closure, cov: Any = 0.0) -> float:
         """The squared Mahalanobis distance of a closure from the poses, whose covariance `cov` is added."""

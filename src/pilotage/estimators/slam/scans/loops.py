@@ -12,7 +12,7 @@ from pilotage.core import Gaussian
 from pilotage.core.settings import Count, Fraction, NonNegative, Positive, settings
 
 from ..closures import Closure, consistent, disagreement, drift
-from ..matching import CorrelativeMatcher, Match
+from ..matching import CorrelativeMatcher, Match, PointToLineICP
 from .keyframes import PLANE, Keyframes
 
 Array = NDArray[np.float64]
@@ -109,7 +109,8 @@ class LoopCloser:
         guess, std = frames.relative(m, last), 3.0 * np.sqrt(np.diagonal(cov))
         window, turn = float(np.clip(std[:2].max(), 0.3, self.most)), float(np.clip(std[2], 0.1, 0.7))
         matcher = replace(self.matcher, window=window, turn=turn, resolution=0.05 if window < 2.0 else 0.1)
-        found = matcher.match(place, scan, guess)
+        near = std[:2].max() <= 0.3 and std[2] <= 0.1
+        found = PointToLineICP().match(place, scan, guess) if near else matcher.match(place, scan, guess)
         if not self._good(found) or (window > 1.0 and not self._alone(matcher, place, scan, guess, found)):
             return None
         closure = Closure(m, last, found.pose, found.cov)
