@@ -92,7 +92,7 @@ def calibrate_odometry(odometry: ArrayLike, motion: ArrayLike, covs: ArrayLike |
     u, d, P = _steps(odometry, motion, covs)
     s, turn = np.hypot(u[:, 0], u[:, 1]), np.abs(u[:, 2])
     ways = np.column_stack([s, turn])
-    var, noise = np.full((len(u), 2), 1e-2), np.zeros((2, 2))
+    var, noise, gain, turns = np.full((len(u), 2), 1e-2), np.zeros((2, 2)), 1.0, np.zeros(2)
     for _ in range(10):
         w = 1.0 / (np.column_stack([0.5 * (P[:, 0, 0] + P[:, 1, 1]), P[:, 2, 2]]) + var)
         gain = float((w[:, :1] * u[:, :2] * d[:, :2]).sum() / (w[:, :1] * u[:, :2] ** 2).sum())

@@ -100,8 +100,8 @@ def consistent(distances: ArrayLike, level: Fraction = 0.99) -> NDArray[np.int64
     The clique is found by branch and bound over vertices in the order of their degree, which is exact; graphs of
     consistent closures are nearly complete, and those of false ones sparse, so it is fast on both.
 
-    Source: Mangelson et al. 2018, section IV; B. Pattabiraman et al., "Fast algorithms for the maximum clique problem on
-    massive graphs with applications to overlapping community detection", Internet Mathematics 2015, for the pruning.
+    Source: Mangelson et al. 2018, section IV; B. Pattabiraman et al., "Fast algorithms for the maximum clique problem
+    on massive graphs", Internet Mathematics 2015, for the pruning.
 
     Example:
         >>> consistent([[0.0, 1.0, 80.0], [1.0, 0.0, 90.0], [80.0, 90.0, 0.0]]).tolist()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from pilotage.models.trace import driver
 
 from ._surface import nearest

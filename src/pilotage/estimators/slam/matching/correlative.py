@@ -13,7 +13,7 @@ from pilotage.models.trace import driver
 
 from .field import LikelihoodField, likelihood_field
 from .icp import PointToLineICP
-from .match import PLANE, Match, MatchStatus, arguments, judged, nothing
+from .match import PLANE, Match, arguments, judged, nothing
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -121,7 +121,10 @@ class CorrelativeMatcher:
         roots = np.empty((len(headings) * across * across, 4), np.int64)
         bound_roots(flat, ends, cells, side, across, roots)
         roots = roots[np.argsort(-roots[:, 0], kind="stable")]
-        best, far = np.array([self.least * 255.0 * len(scan), 0, 0, 0]).astype(np.int64), self._circle(start, avoid, apart)
+        best, far = (
+            np.array([self.least * 255.0 * len(scan), 0, 0, 0]).astype(np.int64),
+            self._circle(start, avoid, apart),
+        )
         found = descend(flat, ends, cells, roots, far, np.empty((4 * len(pooled) + 4, 5), np.int64), best)
         if not found:
             return start, -1.0

@@ -33,8 +33,8 @@ class LikelihoodFieldMatcher:
 
     M is interpolated between the centres of cells. To second order, ``1 - M`` is half of the squared distance from the
     line over sigma^2, with less weight for points farther away; so this is point-to-line ICP without search for
-    partners, and with a loss that forgives. The covariance counts the rounding to cells as noise. A guess with a covariance is a prior. Along directions about which the scan
-    says nothing, the pose keeps to its guess.
+    partners, and with a loss that forgives. The covariance counts the rounding to cells as noise. A guess with a
+    covariance is a prior. Along directions about which the scan says nothing, the pose keeps to its guess.
 
     Args:
         sigmas: standard deviations of the fields [m]; cells are half of them.
@@ -118,7 +118,7 @@ def climb(values, rows, table, x, y, side, sigma, weight, scan, pose, guess, inf
                 continue
             column, row = int(u), int(v)
             q = rows[int(v + 0.5), int(u + 0.5)]
-            if q < 0 or not table[q, 2] == table[q, 2]:
+            if q < 0 or np.isnan(table[q, 2]):
                 continue
             u, v = u - column, v - row
             a00, a01 = values[row, column], values[row, column + 1]

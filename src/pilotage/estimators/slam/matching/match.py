@@ -80,7 +80,7 @@ class Judgement:
 
     The solution is a function of all ranges, so to first order their noise moves it by::
 
-        cov = (H + L)^-1 (M + L) (H + L)^-1,   H = sum w J J',   M = covariance of sum w J r,   L: information of a prior
+        cov = (H + L)^-1 (M + L) (H + L)^-1,   H = sum w J J',   M = cov(sum w J r),   L: information of a prior
 
     M counts each range once, although a point of the reference takes part in many residuals. Residuals larger than
     the noise explains enlarge it. Noise tilts lines, which looks like information along a corridor; its expectation is
@@ -158,7 +158,7 @@ def arguments(reference: Any, scan: Any, guess: Any, name: str) -> tuple[Array, 
 
 def nothing(guess: Array, prior: Array, reason: str, overlap: float = 0.0) -> Match:
     """The result where nothing is known but the prior."""
-    cov = np.linalg.inv(prior + np.eye(3) / FREE**2)
+    cov = np.asarray(np.linalg.inv(prior + np.eye(3) / FREE**2), dtype=np.float64)
     return Match(guess, cov, MatchStatus.NO_OVERLAP, reason, overlap, math.nan, np.eye(3), 0)
 
 

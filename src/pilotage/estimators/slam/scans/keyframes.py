@@ -125,8 +125,8 @@ class Keyframes:
 
     def _chi2s(self) -> Array:
         """The squared Mahalanobis distances of all closures from the poses ``(C,)``."""
-        ends, z, covs = (each[len(self.steps) :] for each in self.edges())
-        x = np.array(self.poses)
+        (ends, z, covs), first, x = self.edges(), len(self.steps), np.array(self.poses)
+        ends, z, covs = ends[first:], z[first:], covs[first:]
         e = PLANE.minus(z, PLANE.compose(PLANE.inverse(x[ends[:, 0]]), x[ends[:, 1]]))
         return np.einsum("ij,ij->i", e, np.linalg.solve(covs, e[..., None])[..., 0])
 

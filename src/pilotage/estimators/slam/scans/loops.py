@@ -24,8 +24,8 @@ class LoopCloser:
 
     1. Candidates are scans that the robot may be near, given how far it may have drifted since (`drift`), but not those
        of the way it has just come. Of each stretch of them, the nearest is tried.
-    2. The new scan with those just before it is matched to the scans around the candidate, in a window of three standard
-       deviations of the drift.
+    2. The new scan with those just before it is matched to the scans around the candidate, in a window of three
+       standard deviations of the drift.
     3. A match must overlap well, be the only one in a large window, and agree with the drift (chi-square).
     4. A closure after little drift is believed at once. Others wait until there are `votes` that agree pairwise
        (`consistent`), over a way of at least `spread`: places that look alike at one spot differ at the next.

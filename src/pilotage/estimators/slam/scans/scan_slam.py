@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +43,8 @@ class ScanSLAM:
         distance, turn: a scan becomes a keyframe this far from the last one [m], [rad].
         local: number of keyframes that a scan is matched to.
         overlap: share of the points of a scan that must lie on them.
+        rms: distance from them that makes a match bad [m].
+        doubt: a match is searched again from other guesses where ``overlap exp(-(its rms / rms)^2 / 2)`` is below this.
         floor: standard deviation added to that of a match [m]: of scans that are taken while the robot moves, and of
             surfaces that are no lines.
         patience: chi2 of new closures that waits for more of them before the poses are optimised.
@@ -70,6 +71,8 @@ class ScanSLAM:
     turn: Positive = 0.4
     local: Count = 10
     overlap: Fraction = 0.5
+    rms: Positive = 0.1
+    doubt: Fraction = 0.75
     floor: NonNegative = 0.01
     patience: NonNegative = 3.0
     worst: Positive = 30.0
@@ -153,7 +156,9 @@ class ScanMapper:
         if became:
             self._add(surface, np.array(ranges, dtype=np.float64), match, wheels)
             closures = self._close()
-        self._odometry = None if wheels is None else (wheels if became or self._odometry is None else self._odometry[0], wheels)
+        self._odometry = (
+            None if wheels is None else (wheels if became or self._odometry is None else self._odometry[0], wheels)
+        )
         optimized = self._optimize(closures)
         self._track.append((stamp, len(self.keyframes) - 1, self._here.copy()))
         return ScanStep(self.pose, match, lost, became, closures, optimized)
@@ -184,7 +189,9 @@ class ScanMapper:
             noise: standard deviation of a range [m].
         """
         built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise))
-        built.insert(np.array(self.keyframes.poses), np.array(self.keyframes.scans), self.angles, self.settings.max_range)
+        built.insert(
+            np.array(self.keyframes.poses), np.array(self.keyframes.scans), self.angles, self.settings.max_range
+        )
         return built.grid()
 
     def calibration(self) -> OdometryModel:
@@ -212,19 +219,27 @@ class ScanMapper:
             moved = self.settings.odometry.step(self._odometry[1], wheels)
             start = np.asarray(PLANE.compose(self._here, moved.mean))
         match = self.settings.matcher.match(reference, surface, guess, start=start)
-        if not self._good(match):
+        if not self._good(match, guess) or self._score(match) < self.settings.doubt:
             std = 3.0 * np.sqrt(np.diagonal(guess.cov))
-            window, turn = float(np.clip(std[:2].max(), 0.3, 2.0)), float(np.clip(std[2], 0.2, 0.7))
-            match = replace(self.settings.searcher, window=window, turn=turn).match(reference, surface, guess)
-        lost = not self._good(match)
-        if lost:
+            window, turn = float(np.clip(std[:2].max(), 0.3, 1.0)), float(np.clip(std[2], 0.2, 0.5))
+            other = replace(self.settings.searcher, window=window, turn=turn).match(reference, surface, guess)
+            match = max(match, other, key=lambda each: (self._good(each, guess), self._score(each)))
+        if lost := not self._good(match, guess):
             match = replace(match, pose=np.asarray(guess.mean), cov=np.asarray(guess.cov))
         self._last = np.asarray(PLANE.compose(PLANE.inverse(self._here), match.pose))
         self._here = match.pose
         return match, lost
 
-    def _good(self, match: Match) -> bool:
-        return match.ok and match.overlap >= self.settings.overlap
+    def _good(self, match: Match, guess: Gaussian) -> bool:
+        """Whether a match overlaps and agrees with the odometry, to four standard deviations."""
+        if not match.ok or match.overlap < self.settings.overlap:
+            return False
+        e = np.asarray(PLANE.minus(match.pose, guess.mean))
+        return float(e @ np.linalg.solve(guess.cov, e)) <= 16.0
+
+    def _score(self, match: Match) -> float:
+        """How well a scan lies on the keyframes, from 0 to 1."""
+        return match.overlap * math.exp(-0.5 * (match.rms / self.settings.rms) ** 2) if match.ok else 0.0
 
     def _far(self, match: Match) -> bool:
         x, y, yaw = self._here.tolist()

@@ -77,8 +77,8 @@ def trajectories(truth: Any, estimate: Any) -> tuple[Space, Array, Array]:
     a, b = numbers(truth, "truth"), numbers(estimate, "estimate")
     if a.ndim != 2 or a.shape != b.shape or a.shape[-1] not in SPACES or len(a) == 0:
         raise ShapeError(
-            f"truth and estimate have shapes {a.shape} and {b.shape}; expected the same, (N, 3) for x, y, yaw or (N, 7) "
-            "for x, y, z, qw, qx, qy, qz; `associate` finds poses of the same time"
+            f"truth and estimate have shapes {a.shape} and {b.shape}; expected the same, (N, 3) for x, y, yaw or "
+            "(N, 7) for x, y, z, qw, qx, qy, qz; `associate` finds poses of the same time"
         )
     space = SPACES[a.shape[-1]]
     return space, np.asarray(space.check(a, "truth")), np.asarray(space.check(b, "estimate"))

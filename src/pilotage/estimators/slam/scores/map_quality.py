@@ -64,7 +64,9 @@ def map_quality(
     """
     x, r, bearing = numbers(poses, "poses"), numbers(ranges, "ranges", missing=True), numbers(angles, "angles")
     if x.ndim != 2 or x.shape[1] != 3 or r.shape != (len(x), len(bearing)):
-        raise ShapeError(f"poses and ranges have shapes {x.shape} and {r.shape}; expected (T, 3) and (T, {len(bearing)})")
+        raise ShapeError(
+            f"poses and ranges have shapes {x.shape} and {r.shape}; expected (T, 3) and (T, {len(bearing)})"
+        )
     t, b = np.nonzero((r > CLOSE) & (r < positive(max_range, "max_range")))
     if not len(t):
         raise ShapeError("no beam of these scans ends before the largest range; expected scans with ends")

@@ -21,7 +21,7 @@ def relation_errors(
 
     ::
 
-        E_k = (x_i^-1 x_j) (-) d_k,   translation |trans|, rotation |rot|      d_k: pose at time j in the frame of time i
+        E_k = (x_i^-1 x_j) (-) d_k,   |trans|, |rot|      d_k: pose at time j in the frame of that at time i
 
     The measure does not depend on the frame of the trajectory, and a wrong turn counts once and not in all poses after
     it.
@@ -37,8 +37,8 @@ def relation_errors(
     Raises:
         ShapeError: if shapes do not match, or no relation has poses.
 
-    Source: R. Kümmerle et al., "On measuring the accuracy of SLAM algorithms", Autonomous Robots 2009, eq. 3 and 4, with
-    absolute values.
+    Source: R. Kümmerle et al., "On measuring the accuracy of SLAM algorithms", Autonomous Robots 2009, eq. 3 and 4,
+    with absolute values.
 
     Example:
         >>> errors = relation_errors([[1.0, 0.0, 0.0]], [[0.0, 1.0]], [0.0, 1.0], [[3.0, 3.0, 0.0], [4.1, 3.0, 0.0]])
