@@ -43,7 +43,8 @@ def test_everything_is_written(log: Path, tmp_path: Path, capsys: Capture) -> No
     made = OccupancyGrid.load(facts["files"]["map"])
     walls = made.cell_to_world(np.argwhere(made.occupied)) + POSES[0, :2]
     straight = walls[(walls[:, 0] > 2.6) & (walls[:, 0] < 3.8)]  # of the corridor, without boxes
-    assert len(straight) > 20 and (np.minimum(np.abs(straight[:, 1]), np.abs(straight[:, 1] - 2.5)) < 0.15).all()
+    off = np.minimum(np.abs(straight[:, 1]), np.abs(straight[:, 1] - 2.5))
+    assert len(straight) > 20 and np.quantile(off, 0.9) < 0.1
     assert len(read_tum(facts["files"]["trajectory"]).ts) == 30
     assert len(read_g2o(facts["files"]["graph"]).poses) == facts["keyframes"]
     assert Image.open(facts["files"]["picture"]).size[0] > 500
