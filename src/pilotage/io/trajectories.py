@@ -87,6 +87,14 @@ def write_tum(path: PathLike, ts: ArrayLike, poses: ArrayLike) -> None:
 
     Raises:
         ShapeError: if shapes do not match.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_tum(Path(folder, "walk.txt"), [0.5], [[1.0, 2.0, 0.0]])
+        ...     Path(folder, "walk.txt").read_text().splitlines()[1]
+        '0.5 1.0 2.0 0.0 0.0 0.0 0.0 1.0'
     """
     stamps, x = numbers(ts, "ts"), numbers(poses, "poses")
     if x.ndim != 2 or x.shape[1] not in (3, 7) or stamps.shape != (len(x),):

@@ -25,6 +25,10 @@ class Closure:
         first, second: indices of the earlier and the later pose.
         z: the later pose in the frame of the earlier one ``(3,)``.
         cov: its covariance ``(3, 3)`` in the frame of the later one.
+
+    Example:
+        >>> Closure(3, 40, np.zeros(3), 0.01 * np.eye(3)).second
+        40
     """
 
     first: int

@@ -73,6 +73,16 @@ def solve3(H, g, d, damping):
 
 
 @driver
+def damped(d, last, gain):
+    """Scale a step, by half as much after each one that goes back: partners and cells that change would never settle."""
+    gain = 0.5 * gain if d[0] * last[0] + d[1] * last[1] + d[2] * last[2] < 0.0 else gain
+    for a in range(3):
+        last[a] = d[a]
+        d[a] *= gain
+    return gain
+
+
+@driver
 def advance(pose, d):
     """Move a pose by a step in its own frame."""
     c, s = math.cos(pose[2]), math.sin(pose[2])
@@ -97,9 +107,10 @@ def align(table, grid, cells, order, scan, pose, guess, information, noise, reac
         noise: standard deviation of a range.
         reach, final: largest distance of a partner at first, which shrinks in each iteration, and at the end.
         most, tolerance: limit of iterations, and the step that ends them [m, rad].
-        work: memory ``(6, 5)``.
+        work: memory ``(7, 5)``.
     """
-    H, g, d, out = work[0:3], work[3], work[4], work[5]
+    H, g, d, out, last, gain = work[0:3], work[3], work[4], work[5], work[6], 1.0
+    last[0] = last[1] = last[2] = 0.0
     for k in range(most):
         for a in range(3):
             g[a] = 0.0
@@ -108,6 +119,7 @@ def align(table, grid, cells, order, scan, pose, guess, information, noise, reac
         prior_step(pose, guess, information, H, g)
         if not solve3(H, g, d, DAMPING):
             return -(k + 1)
+        gain = damped(d, last, gain)
         advance(pose, d)
         if reach == final and max(abs(d[0]), abs(d[1]), abs(d[2])) < tolerance:
             return k + 1

@@ -75,7 +75,7 @@ class PointToLineICP:
 
     def _aligned(self, reference: Surface, scan: Surface, start: Any, guess: Any, prior: Any) -> tuple[Any, int]:
         """The pose, and the number of iterations: 0 if there are no equations, negative at the limit."""
-        pose, final, work = start.copy(), self.judgement.reach, np.empty((6, 5))
+        pose, final, work = start.copy(), self.judgement.reach, np.empty((7, 5))
         done = align(
             reference.table, *reference.buckets, scan.table, pose, guess, prior, self.judgement.noise,
             max(min(self.reach, CELL), final), final, self.iterations, self.tolerance, work,

@@ -11,7 +11,7 @@ import numpy as np
 from pilotage.core.settings import Count, Positive, settings
 from pilotage.models.trace import driver
 
-from ._point_to_line import advance, prior_step, solve3
+from ._point_to_line import advance, damped, prior_step, solve3
 from .field import likelihood_field
 from .icp import HELD
 from .match import Judgement, Match, arguments, judged, nothing
@@ -130,11 +130,7 @@ def climb(values, rows, table, x, y, side, sigma, weight, scan, pose, guess, inf
         prior_step(pose, guess, information, H, g)
         if not solve3(H, g, d, DAMPING):
             return -(k + 1)
-        # The gradient jumps at the centres of cells; steps to and fro across a jump become shorter.
-        gain = 0.5 * gain if d[0] * last[0] + d[1] * last[1] + d[2] * last[2] < 0.0 else gain
-        for a in range(3):
-            last[a] = d[a]
-            d[a] *= gain
+        gain = damped(d, last, gain)
         advance(pose, d)
         if max(abs(d[0]), abs(d[1]), abs(d[2])) < tolerance:
             return k + 1

@@ -94,6 +94,11 @@ class Judgement:
 
     Source: A. Censi, "An accurate closed-form estimate of ICP's covariance", ICRA 2007, eq. 3; J. Zhang, M. Kaess and
     S. Singh, "On degeneracy of optimization-based state estimation problems", ICRA 2016, for free directions.
+
+    Example:
+        >>> from pilotage.estimators.slam.matching import PointToLineICP
+        >>> PointToLineICP(judgement=Judgement(noise=0.01, least=0.5)).judgement.noise
+        0.01
     """
 
     noise: Positive = 0.02

@@ -33,7 +33,16 @@ class Keyframes:
         closures: loop closures that are believed.
         travelled: way to each along the steps [m].
         scans: ranges of each ``(B,)``.
+        summed: covariances of the steps up to each, added up in the frame of the first.
         solved: chi2 of the last optimisation.
+
+    Example:
+        >>> from pilotage.estimators.slam.matching import scan_surface
+        >>> frames, wall = Keyframes(), scan_surface([1.0, 1.0], [0.0, 0.1], max_range=20.0)
+        >>> frames.append(wall, np.ones(2), np.zeros(3), np.zeros((3, 3)))
+        >>> frames.append(wall, np.ones(2), np.array([0.5, 0.0, 0.0]), 0.01 * np.eye(3))
+        >>> frames.relative(0, 1).tolist(), frames.between(0, 1)[1].diagonal().round(3).tolist()
+        ([0.5, 0.0, 0.0], [0.01, 0.01, 0.01])
     """
 
     surfaces: list[Surface] = field(default_factory=list)

@@ -93,6 +93,10 @@ class ScanStep:
         keyframe: whether the scan became a keyframe.
         closures: loop closures that were accepted.
         optimized: whether the poses of all keyframes have changed.
+
+    Example:
+        >>> ScanSLAM().start([0.0]).update([1.0]).optimized
+        False
     """
 
     pose: Array

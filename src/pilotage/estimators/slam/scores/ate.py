@@ -38,7 +38,7 @@ def absolute_trajectory_error(truth: ArrayLike, estimate: ArrayLike, align: Alig
         >>> truth = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]
         >>> moved = [[0.0, 5.0, 1.5708], [0.0, 6.0, 1.5708], [0.0, 7.3, 1.5708]]
         >>> round(absolute_trajectory_error(truth, moved).rmse, 3)
-        0.122
+        0.141
     """
     space, a, b = trajectories(truth, estimate)
     kind, axes = setting(align, Alignment, "align"), 2 if a.shape[-1] == 3 else 3
