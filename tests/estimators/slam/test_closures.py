@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import SettingError, ShapeError
 from pilotage.estimators.slam import GaussNewton, pose_graph
 from pilotage.estimators.slam.closures import (
     Closure,
@@ -75,6 +75,24 @@ def test_drift_is_no_smaller_than_the_marginal_of_a_graph_with_loops() -> None:
 def test_poses_that_no_path_reaches_are_not_known() -> None:
     found = drift(np.zeros((3, 3)), [[0, 1]], [np.eye(3)], source=0)
     assert np.isinf(found[2]).all() and np.isfinite(found[1]).all()
+
+
+def test_a_pose_alone_has_not_drifted() -> None:
+    assert not drift([[1.0, 2.0, 3.0]], np.zeros((0, 2)), np.zeros((0, 3, 3)), source=0).any()
+
+
+@pytest.mark.parametrize(
+    ("poses", "edges", "covs", "source", "kind"),
+    [
+        (np.zeros((2, 3)), [[0, 2]], [np.eye(3)], 0, ShapeError),
+        (np.zeros((2, 3)), [[0, 1]], [np.eye(3)] * 2, 0, ShapeError),
+        (np.zeros((2, 2)), [[0, 1]], [np.eye(3)], 0, ShapeError),
+        (np.zeros((2, 3)), [[0, 1]], [np.eye(3)], 2, SettingError),
+    ],
+)
+def test_graphs_that_are_refused(poses: Any, edges: Any, covs: Any, source: int, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        drift(poses, edges, covs, source)
 
 
 def test_compounding_and_its_inverse() -> None:

@@ -56,6 +56,15 @@ def test_noise_of_the_motions_is_not_taken_for_that_of_the_wheels() -> None:
     assert calibrate_odometry(u, measured, np.tile(P, (len(u), 1, 1))).advance_noise < 0.02
 
 
+def test_noise_of_wheels_that_drive_straight_does_not_hide_their_turns() -> None:
+    rng, true = np.random.default_rng(6), np.zeros((160, 3))
+    true[:, 0], true[::7] = 0.25, [0.0, 0.0, 0.26]
+    wheels = true * [1.03, 1.03, 1.04] + rng.normal(0.0, [0.005, 0.005, 0.01], (160, 3))
+    found = calibrate_odometry(wheels, true, np.tile(np.diag([0.004, 0.004, 0.002]) ** 2, (160, 1, 1)))
+    assert found.turn_gain == pytest.approx(1.0 / 1.04, abs=0.03)
+    assert found.advance_gain == pytest.approx(1.0 / 1.03, abs=0.01)
+
+
 def test_variances_do_not_depend_on_how_often_wheels_are_read() -> None:
     model = OdometryModel()
     once = model.step([0.0, 0.0, 0.0], [4.0, 0.0, 0.0]).cov

