@@ -47,7 +47,8 @@ def test_everything_is_written(log: Path, tmp_path: Path, capsys: Capture) -> No
     assert len(straight) > 20 and np.quantile(off, 0.9) < 0.1
     assert len(read_tum(facts["files"]["trajectory"]).ts) == 30
     assert len(read_g2o(facts["files"]["graph"]).poses) == facts["keyframes"]
-    assert Image.open(facts["files"]["picture"]).size[0] > 500
+    with Image.open(facts["files"]["picture"]) as image:
+        assert image.size[0] > 500
     assert "walk.log" in Path(facts["files"]["report"]).read_text()
 
 

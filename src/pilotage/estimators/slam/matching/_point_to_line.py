@@ -74,7 +74,7 @@ def solve3(H, g, d, damping):
 
 @driver
 def damped(d, last, gain):
-    """Scale a step, by half as much after each one that goes back: partners and cells that change would never settle."""
+    """Scale a step, by half as much after each one that goes back: changing partners and cells would never settle."""
     gain = 0.5 * gain if d[0] * last[0] + d[1] * last[1] + d[2] * last[2] < 0.0 else gain
     for a in range(3):
         last[a] = d[a]
