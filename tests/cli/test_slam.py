@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_logs_that_are_refused(tmp_path: Path, capsys: Capture, text: str) -> No
     (tmp_path / "bad.log").write_text(text)
     assert main(["slam", str(tmp_path / "bad.log"), "--out", str(tmp_path / "map")]) == 2
     assert "bad.log" in capsys.readouterr().err
+
+
+def test_a_truncated_archive_is_refused(log: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "cut.log.gz").write_bytes(gzip.compress(log.read_bytes())[:-2000])
+    assert main(["slam", str(tmp_path / "cut.log.gz"), "--out", str(tmp_path / "map")]) == 2
+    assert "damaged" in capsys.readouterr().err
+    (tmp_path / "cut.log").write_bytes(log.read_bytes()[:-500])  # in the middle of the last scan
+    assert main(["slam", str(tmp_path / "cut.log"), "--out", str(tmp_path / "map")]) == 2
+    assert "line 30" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_log_without_ranges_has_no_map(tmp_path: Path, capsys: Capture) -> None:

@@ -22,6 +22,7 @@ from pilotage.estimators.slam.matching import (
     join,
     scan_surface,
 )
+from pilotage.maps import Lidar, OccupancyGrid
 
 from .rooms import ANGLES, CORRIDOR, FAR, PLANE, ROOM, scan
 
@@ -153,6 +154,17 @@ def test_branch_and_bound_finds_what_trying_all_does(seed: int, levels: int) -> 
     one = CorrelativeMatcher(window=0.3, turn=0.1, levels=levels, least=0.01).search(first, second, np.zeros(3))
     all_tried = CorrelativeMatcher(window=0.3, turn=0.1, levels=0, least=0.01).search(first, second, np.zeros(3))
     assert one[1] == all_tried[1]
+
+
+def test_partners_that_alternate_settle() -> None:
+    lidar = Lidar(OccupancyGrid.load("turtlebot3_world.yaml"), angles=180, max_range=3.5)
+    rng = np.random.default_rng(140)  # full steps jump between two sets of partners for ever
+    place = np.array([-2.0, rng.uniform(-0.6, 0.6), rng.uniform(-3, 3)])
+    there = np.asarray(PLANE.plus(place, rng.normal(0, [0.1, 0.1, 0.1])))
+    scans = [lidar.observe(pose) + rng.normal(0, 0.01, 180) for pose in (place, there)]
+    match = ICP.match(*(scan_surface(each, lidar.angles, 3.5) for each in scans), guess=[0.0, 0.0, 0.0])
+    assert match.status is MatchStatus.MATCHED, match.reason
+    assert np.abs(PLANE.minus(relative(place, there), match.pose)).max() < 0.02
 
 
 def test_rival_of_the_best_pose_is_elsewhere() -> None:

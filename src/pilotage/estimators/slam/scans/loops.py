@@ -110,7 +110,7 @@ class LoopCloser:
         window, turn = float(np.clip(std[:2].max(), 0.3, self.most)), float(np.clip(std[2], 0.1, 0.7))
         matcher = replace(self.matcher, window=window, turn=turn, resolution=0.05 if window < 2.0 else 0.1)
         near = std[:2].max() <= 0.3 and std[2] <= 0.1
-        found = PointToLineICP().match(place, scan, guess) if near else matcher.match(place, scan, guess)
+        found = (matcher.refine or PointToLineICP() if near else matcher).match(place, scan, guess)
         if not self._good(found) or (window > 1.0 and not self._alone(matcher, place, scan, guess, found)):
             return None
         closure = Closure(m, last, found.pose, found.cov)
