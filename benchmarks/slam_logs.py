@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy import Figures, table
+from benchmarks.harness import Contest, absolute
 from pilotage.core import Space
 from pilotage.core.arrays import Array
 from pilotage.estimators.slam.scans import ScanSLAM
@@ -95,6 +96,21 @@ def intel(lines: list[Any], bars: list[Any]) -> None:
     ]
     if "yag-slam" in means:
         bars.append(("intel: errors of relations not above those of yag-slam", means["Pilotage"] <= means["yag-slam"]))
+
+
+@absolute("slam_intel", limit=50.0, unit="ms", note="SLAM of the Intel log, for each second of its 44 minutes")
+def slam_intel(quick: bool) -> Contest:
+    log = measured("intel_raw_odometry_gfs.json.gz")
+    scans = slice(0, 200 if quick else len(log.ts))
+    part = replace(log, ts=log.ts[scans], odometry=log.odometry[scans], ranges=log.ranges[scans])
+
+    def check() -> str:
+        known, (poses, _) = read_relations(folder() / "intel.relations.gz"), ours(part, part.odometry)
+        error = relation_errors(known.poses, known.times, part.ts, poses).mean
+        assert error < RBPF, f"errors of relations are {error:.3f} m"
+        return f"errors of relations {error:.3f} m"
+
+    return Contest(lambda: ours(part, part.odometry), check=check, work=float(part.ts[-1] - part.ts[0]))
 
 
 @table("slam_logs", note="SLAM in real buildings; errors of relations and of positions [m], seconds of one core")

@@ -33,6 +33,7 @@ class Keyframes:
         closures: loop closures that are believed.
         travelled: way to each along the steps [m].
         scans: ranges of each ``(B,)``.
+        descriptors: of the surfaces, as far as they were needed.
         summed: covariances of the steps up to each, added up in the frame of the first.
         solved: chi2 of the last optimisation.
 
@@ -51,6 +52,7 @@ class Keyframes:
     closures: list[Closure] = field(default_factory=list)
     travelled: list[float] = field(default_factory=list)
     scans: list[Array] = field(default_factory=list)
+    descriptors: list[Array] = field(default_factory=list)
     summed: list[Array] = field(default_factory=list)
     solved: float = 0.0
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pilotage.core import Gaussian
 from pilotage.core.settings import Count, Fraction, NonNegative, Positive, settings
 
-from ..closures import Closure, consistent, disagreement, drift
+from ..closures import Closure, PairHistogram, consistent, disagreement, drift, similarity
 from ..matching import CorrelativeMatcher, Match, PointToLineICP
 from .keyframes import PLANE, Keyframes
 
@@ -23,7 +23,8 @@ class LoopCloser:
     """Loop closures of a new scan: candidates by distance, matched, and believed only with good reason.
 
     1. Candidates are scans that the robot may be near, given how far it may have drifted since (`drift`), but not those
-       of the way it has just come. Of each stretch of them, the nearest is tried.
+       of the way it has just come. Of each stretch of them, the nearest is tried; after much drift, the one whose
+       descriptor is most like that of the new scan.
     2. The new scan with those just before it is matched to the scans around the candidate, in a window of three
        standard deviations of the drift.
     3. A match must overlap well, be the only one in a large window, and agree with the drift (chi-square).
@@ -33,6 +34,7 @@ class LoopCloser:
 
     Args:
         matcher: finds the pose; its windows are set to the drift.
+        histogram: describes scans, to compare them from any pose.
         radius: distance of a candidate [m].
         apart: way since a candidate [m].
         overlap: least share of the points that lie on the earlier scans.
@@ -57,6 +59,7 @@ class LoopCloser:
     """
 
     matcher: CorrelativeMatcher = CorrelativeMatcher()
+    histogram: PairHistogram = PairHistogram()
     radius: Positive = 4.0
     apart: Positive = 8.0
     overlap: Fraction = 0.6
@@ -98,8 +101,18 @@ class LoopCloser:
         if not len(at):
             return []
         stretches = np.split(at, np.flatnonzero(np.diff(at) > 2 * self.around) + 1)
-        nearest = [int(s[np.argmin(far[s])]) for s in stretches]
-        return sorted(nearest, key=lambda m: float(far[m]))[: self.tries]
+        nearest = sorted((s[np.argmin(far[s])], k) for k, s in enumerate(stretches))
+        nearest.sort(key=lambda pair: float(far[pair[0]]))
+        return [self._likeliest(frames, stretches[k], m, covs) for m, k in nearest[: self.tries]]
+
+    def _likeliest(self, frames: Keyframes, stretch: NDArray[np.intp], nearest: int, covs: Array) -> int:
+        """The scan of a stretch to try: the nearest, or after much drift the one most like the newest."""
+        if _spread(covs[nearest]) <= self.sure:
+            return int(nearest)
+        while len(frames.descriptors) < len(frames):
+            frames.descriptors.append(self.histogram.describe(frames.surfaces[len(frames.descriptors)]))
+        alike = similarity(frames.descriptors[-1], [frames.descriptors[k] for k in stretch])
+        return int(stretch[np.argmax(alike)])
 
     def _closure(self, frames: Keyframes, m: int, cov: Array) -> Closure | None:
         """The closure from scan m to the newest, if the match is good."""
