@@ -107,7 +107,7 @@ def slam_intel(quick: bool) -> Contest:
     def check() -> str:
         known, (poses, _) = read_relations(folder() / "intel.relations.gz"), ours(part, part.odometry)
         error = relation_errors(known.poses, known.times, part.ts, poses).mean
-        assert error < RBPF, f"errors of relations are {error:.3f} m"
+        assert quick or error < RBPF, f"errors of relations are {error:.3f} m"
         return f"errors of relations {error:.3f} m"
 
     return Contest(lambda: ours(part, part.odometry), check=check, work=float(part.ts[-1] - part.ts[0]))

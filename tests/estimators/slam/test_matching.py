@@ -226,6 +226,12 @@ def test_guesses_that_are_refused() -> None:
         ICP.match([1.0], room, [0.0, 0.0, 0.0])  # pyright: ignore[reportArgumentType]
 
 
+def test_windows_that_no_memory_holds() -> None:
+    room = surface(ROOM, [0.0, 0.0, 0.0])
+    with pytest.raises(SettingError):
+        CorrelativeMatcher(window=1e4).match(room, room, [0.0, 0.0, 0.0])
+
+
 def test_surfaces_move_and_join() -> None:
     room, pose = surface(ROOM, [0.3, 0.4, 0.5]), np.array([1.0, -2.0, 2.5])
     moved = room.moved(pose)

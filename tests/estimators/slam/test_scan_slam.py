@@ -158,6 +158,22 @@ def test_scans_that_are_refused_change_nothing(ranges: Any, odometry: Any) -> No
     assert np.array_equal(mapper.pose, pose) and len(mapper.keyframes) == frames
 
 
+@pytest.mark.parametrize(
+    ("angles", "pose"),
+    [
+        ("all", [0, 0, 0]),
+        ([], [0, 0, 0]),
+        ([[0.0]], [0, 0, 0]),
+        ([np.nan], [0, 0, 0]),
+        ([0.0], [0, 0]),
+        ([0.0], [0, 0, np.inf]),
+    ],
+)
+def test_starts_that_are_refused(angles: Any, pose: Any) -> None:
+    with pytest.raises(ShapeError):
+        ScanSLAM().start(angles, pose)
+
+
 def test_a_graph_needs_two_keyframes() -> None:
     mapper = ScanSLAM(max_range=FAR).start(ANGLES)
     with pytest.raises(ShapeError):

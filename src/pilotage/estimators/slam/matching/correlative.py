@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotage.core.errors import SettingError
 from pilotage.core.settings import Natural, Positive, settings
 from pilotage.models.trace import driver
 
@@ -18,6 +19,10 @@ from .surface import Surface
 
 Array = NDArray[np.float64]
 Levels = list[NDArray[np.uint8]]
+
+
+MOST = 20_000_000
+"""Largest number of squares in which a search begins."""
 
 
 @settings
@@ -118,7 +123,12 @@ class CorrelativeMatcher:
         place_points(np.ascontiguousarray(scan.points), start, headings, corner, ends)
         flat, side = np.stack(pooled), 2 ** (len(pooled) - 1)
         across = 2 * cells // side + 1
-        roots = np.empty((len(headings) * across * across, 4), np.int64)
+        if (count := len(headings) * across**2) > MOST:
+            raise SettingError(
+                f"the window of CorrelativeMatcher, {self.window:g} m and {self.turn:g} rad, has {count:.1g} squares; "
+                f"expected at most {MOST:.0g}: take a larger resolution or more levels"
+            )
+        roots = np.empty((count, 4), np.int64)
         bound_roots(flat, ends, cells, side, across, roots)
         roots = roots[np.argsort(-roots[:, 0], kind="stable")]
         best, far = (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core import Gaussian
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import Count, Fraction, NonNegative, Positive, instance, number, settings
 from pilotage.io import PoseGraph
@@ -78,8 +79,15 @@ class ScanSLAM:
     worst: Positive = 30.0
 
     def start(self, angles: ArrayLike, pose: Sequence[float] = (0.0, 0.0, 0.0)) -> ScanMapper:
-        """A mapper at a pose, for scans with beams in these directions ``(B,)`` [rad]."""
-        return ScanMapper(self, np.array(angles, dtype=np.float64), np.array(PLANE.check(pose, "the pose")))
+        """A mapper at a pose, for scans with beams in these directions ``(B,)`` [rad].
+
+        Raises:
+            ShapeError: if the angles or the pose have another shape, or are not finite.
+        """
+        directions = np.array(numbers(angles, "angles"))
+        if directions.ndim != 1 or not len(directions) or not np.isfinite(directions).all():
+            raise ShapeError(f"angles have shape {directions.shape}; expected one finite direction a beam, (B,)")
+        return ScanMapper(self, directions, np.array(PLANE.check(pose, "the pose")))
 
 
 @dataclass(frozen=True, eq=False)
