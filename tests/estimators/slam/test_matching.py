@@ -241,6 +241,13 @@ def test_surfaces_move_and_join() -> None:
     assert len(both) == 2 * len(room) and (both.windows[len(room) :] == room.windows + len(room)).all()
 
 
+def test_walls_at_a_flat_angle_have_lines() -> None:
+    hall = surface(CORRIDOR, [0.0, 0.0, 0.0])
+    far = np.abs(hall.points[:, 0]) > 5.0  # where points are half a metre apart
+    assert far.sum() > 4 and np.isfinite(hall.normals[far]).mean() > 0.5
+    assert np.abs(hall.normals[np.isfinite(hall.normals[:, 0]), 0]).max() < 0.01
+
+
 def test_lines_of_a_wall_are_exact() -> None:
     angles = np.linspace(-0.6, 0.6, 61)
     wall = scan_surface(2.0 / np.cos(angles), angles, FAR).moved([0.0, 0.0, 0.3])

@@ -11,12 +11,14 @@ from pilotage.models.trace import driver
 COLUMNS = 11
 GAP = 0.15
 """Gap [m] that never separates two points."""
-BREAK = 4.0
+BREAK = 7.0
 """Gap that separates two points, as a multiple of the distance of beams side by side on a wall across them."""
 GRAZING = 0.1
 """Least cosine between the normal of a line and the beam that meets it; flatter ones are edges of two things."""
 FEWEST = 3
 """Fewest points of a line."""
+BESIDE = 1
+"""Neighbours on either side that belong to a line however far they are, as on walls that are seen at a flat angle."""
 
 
 @driver("i8(f8[::1], f8[::1], f8, f8, f8, f8[:,::1], i8[:,::1])")
@@ -53,9 +55,9 @@ def fit_lines(table, windows, span):
     """Fit a line to the neighbours of each point within `span`, and narrow the windows to them."""
     for k in range(table.shape[0]):
         first, last = k, k + 1
-        while first > windows[k, 0] and _apart(table, k, first - 1) <= span:
+        while first > windows[k, 0] and (k - first < BESIDE or _apart(table, k, first - 1) <= span):
             first -= 1
-        while last < windows[k, 1] and _apart(table, k, last) <= span:
+        while last < windows[k, 1] and (last - k <= BESIDE or _apart(table, k, last) <= span):
             last += 1
         before = 0.5 * _apart(table, k, k - 1) if k > windows[k, 0] else 0.0
         after = 0.5 * _apart(table, k, k + 1) if k + 1 < windows[k, 1] else 0.0
