@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pilotage.core.errors import ShapeError
 from pilotage.models.trace import driver
 
+from ._surface import GAP
 from .surface import Surface
 
 Array = NDArray[np.float64]
@@ -76,9 +77,10 @@ def paint(table, x, y, resolution, sigma, values, rows):
         rows: -1 everywhere; overwritten.
     """
     for k in range(table.shape[0]):
-        lined = table[k, 2] == table[k, 2]
-        reach, half = EDGE * sigma, table[k, 10] if lined else 0.0
-        # The line through the mean of the neighbours, at the foot of the point.
+        # A line that is rough leads through a corner, or through two things.
+        lined = table[k, 2] == table[k, 2] and table[k, 9] < 0.0625 * sigma * sigma
+        reach, half = EDGE * sigma, min(table[k, 10], 0.5 * GAP) if lined else 0.0
+        # The line through the mean of the neighbours, at the foot of the point; short, as the wall may end there.
         nx, ny = (table[k, 2], table[k, 3]) if lined else (1.0, 0.0)
         off = nx * (table[k, 0] - table[k, 6]) + ny * (table[k, 1] - table[k, 7]) if lined else 0.0
         u, v = (table[k, 0] - off * nx - x) / resolution - 0.5, (table[k, 1] - off * ny - y) / resolution - 0.5

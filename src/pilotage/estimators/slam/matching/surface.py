@@ -103,8 +103,8 @@ def scan_surface(
     """The surface of a scan in the frame of its sensor.
 
     A line is fitted to the neighbours within `span` of each point, and to those beside it however far they are, as far
-    as the points follow each other closely: no gap is longer than 0.15 m and than seven times the distance of beams side
-    by side.
+    as the points follow each other closely: no gap is longer than 0.15 m and than seven times the distance of beams
+    side by side.
 
     Args:
         ranges: ``(B,)`` [m]; NaN, 0, less than `min_range`, and `max_range` or more are no points.
