@@ -7,10 +7,12 @@ from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
 from ..core.settings import by_name, setting, shown
+from ..core.task import MAX_VIOLATION
+from .branching import Snapshot
 from .boxes import Controls, Shown, box, boxes, float_type
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
@@ -51,6 +53,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         resolution: distance of constraint checks between ticks, in the units of the state; thinner obstacles may be
             missed. The default is for metres; give more if the units are millimetres, say. A tick has at most 10 000
             checks.
+        max_violation: largest value of the constraint that is no violation; the default is that of controllers, 1e-3.
 
     Raises:
         SettingError: if settings do not match, or the initial belief of the task is not a belief.
@@ -69,6 +72,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 10}  # noqa: RUF012
+    _KEPT = ("_x", "_r", "_carry", "_ticks", "_terminated", "_truncated")
 
     @by_name
     def __init__(
@@ -85,9 +89,10 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         dtype: DTypeLike = np.float32,
         normalized: bool = False,
         resolution: float = 0.05,
+        max_violation: float = MAX_VIOLATION,
     ) -> None:
         dtype = float_type(dtype)
-        self.world = simulation(dynamics, sensors, task, start, resolution)
+        self.world = simulation(dynamics, sensors, task, start, resolution, max_violation)
         self.single = not isinstance(sensors, Mapping)
         self.metadata = {**self.metadata, "render_fps": frames(self.world)}
         self.render_mode = checked_mode(render_mode, self.metadata)
@@ -149,6 +154,30 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             raise PilotageError("there is no state before the first reset; call reset() to start an episode")
         return self._x.copy()
 
+    def get_state(self) -> Snapshot:
+        """All that the rest of the episode depends on: true state, time, random stream, and what the task carries."""
+        if self._x is None:
+            raise PilotageError("there is no state before the first reset; call reset() to start an episode")
+        kept = {name: getattr(self, name) for name in self._KEPT}
+        return Snapshot(kept, (self.np_random.bit_generator.state,), (tuple(self.scene.states),))
+
+    def set_state(self, saved: Snapshot | ArrayLike) -> None:
+        """Go on from a state that `get_state` returned: the same actions then have the same results, to the bit.
+
+        Of a state ``(n,)`` alone, time and random stream stay as they are, and the episode has not ended.
+        """
+        if isinstance(saved, Snapshot):
+            saved.check(self, self._KEPT)
+            vars(self).update(saved.values)
+            self.np_random.bit_generator.state = saved.streams[0]
+            self.scene.states = [*saved.pictured[0]]
+            return
+        space = self.world.dynamics.state
+        self._x = space.normalize(vector(space, saved, "state"))
+        self._terminated = self._truncated = False
+        self._r, self._carry = self.world.refer(self._x, self.time, self._carry)
+        self.scene.states = [*self.scene.states[:-1], self._x]
+
     @property
     def time(self) -> float:
         """Seconds since the episode began."""
@@ -191,7 +220,9 @@ def plain(value: Any) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
-def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float) -> Simulation:
+def simulation(
+    dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float, max_violation: float
+) -> Simulation:
     """The simulation of these models; a single sensor has the name "reading"."""
     named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -199,7 +230,7 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
             f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state; "
             "a sensor with its context is a pair (sensor, context)"
         )
-    return Simulation(dynamics, named, task, start, resolution)
+    return Simulation(dynamics, named, task, start, resolution, max_violation)
 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:

@@ -18,7 +18,7 @@ from ..core.arrays import Array
 from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
 from ..core.settings import instance, positive, setting, shown, whole
-from ..core.task import references_of
+from ..core.task import MAX_VIOLATION, references_of
 from ..models import TracedTask
 from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, sight_of
 
@@ -125,6 +125,7 @@ class Simulation(Late):
         task: costs and end of an episode; mounted on the state with `Task.on`.
         start: a function that draws the initial state ``(n,)`` of an episode; None draws from `task.initial`.
         resolution: distance between the states on the way at which the constraint is checked.
+        max_violation: largest value of the constraint that is no violation.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Simulation(Late):
         task: Task,
         start: Start | None = None,
         resolution: float = 0.05,
+        max_violation: float = MAX_VIOLATION,
     ) -> None:
         self._start = setting(start, Start | None, "start")
         self.dynamics = instance(dynamics, Dynamics, "an environment")
@@ -145,6 +147,7 @@ class Simulation(Late):
                 f"initial of the task is {shown(task.initial)}; expected a belief, as Gaussian.of(space, mean, std)"
             )
         self.resolution = positive(resolution, "resolution")
+        self.max_violation = positive(max_violation, "max_violation", zero=True)
         self.judged = judged_components(self.task, dynamics.state)
         self.ends = not isinstance(self.task, TracedTask) or self.task.ends
         self.sensors: dict[str, Mounted] = {}
@@ -192,7 +195,7 @@ class Simulation(Late):
     @cached_property
     def machine(self) -> Moves | None:
         """The tick as machine code, if all models can be compiled."""
-        return moves_of(self.dynamics, self.task, self.dt, self.judged, self.resolution)
+        return moves_of(self.dynamics, self.task, self.dt, self.judged, (self.resolution, self.max_violation))
 
     def move(self, x: Array, u: Array, r: Array, streams: Streams) -> Moved:
         """The result of a tick with process noise; nothing is drawn if there is no covariance."""
@@ -258,7 +261,7 @@ class Simulation(Late):
     ) -> tuple[NDArray[np.bool_], Array]:
         """Whether states `y` are lost or violate a constraint, also on the way from `x`, and the first such states."""
         values = self._constraint(y, u, r)
-        bad = np.asarray(lost | ~(values <= 0.0).all(-1))
+        bad = np.asarray(lost | ~(values <= self.max_violation).all(-1))
         if values.shape[-1] == 0:
             return bad, y
         d = self.dynamics.state.minus(np.where(lost[..., None], x, y), x)
@@ -272,7 +275,7 @@ class Simulation(Late):
             rows, part = which[k : k + TOGETHER], share[k : k + TOGETHER, None]
             states = self.dynamics.state.plus(rows_of(x)[rows], part * rows_of(d)[rows])
             values = self._along(states, u, r) if x.ndim == 1 else self._constraint(states, u[rows], r[rows])
-            wrong = np.flatnonzero(~(values <= 0.0).all(-1) & ~inside[rows])
+            wrong = np.flatnonzero(~(values <= self.max_violation).all(-1) & ~inside[rows])
             broken, first = np.unique(rows[wrong], return_index=True)
             ends[broken], inside[broken] = states[wrong[first]], True
         return bad | inside.reshape(bad.shape), ends.reshape(y.shape)

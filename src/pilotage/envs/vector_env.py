@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, SettingError, ShapeError, Task
-from ..core.settings import Natural, by_name, setting, whole
+from ..core.settings import Natural, by_name, setting, shown, whole
+from ..core.task import MAX_VIOLATION
 from .boxes import Controls, float_type
+from .branching import Snapshot
 from .drawing import Drawing, Scene, draw
 from .model_env import (
     Inform,
@@ -48,7 +51,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     ``infos["final_info"]``.
 
     Args:
-        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution: as for `ModelEnv`.
+        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution, max_violation: as for `ModelEnv`.
         num_envs: number of environments.
         render_mode: "rgb_array" (`render` gives a tuple of pictures) or None.
         truncate: False if episodes continue beyond `task.horizon`.
@@ -72,6 +75,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         "render_fps": 10,
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
+    _KEPT = ("_x", "_r", "_carries", "_ticks", "_ended")
 
     @by_name
     def __init__(
@@ -90,13 +94,14 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         dtype: DTypeLike = np.float32,
         normalized: bool = False,
         resolution: float = 0.05,
+        max_violation: float = MAX_VIOLATION,
         autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,
     ) -> None:
         dtype = float_type(dtype)
         self.num_envs = whole(num_envs, "num_envs")
         if max_episode_steps is not None:
             max_episode_steps = whole(max_episode_steps, "max_episode_steps")
-        self.world = simulation(dynamics, sensors, task, start, resolution)
+        self.world = simulation(dynamics, sensors, task, start, resolution, max_violation)
         self.single = not isinstance(sensors, Mapping)
         self._same_step = checked_autoreset(autoreset_mode) is AutoresetMode.SAME_STEP
         self.metadata = {**self.metadata, "render_fps": frames(self.world), "autoreset_mode": autoreset_mode}
@@ -153,6 +158,27 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self._same_step and self._ended.any():
             observations, info = self._begun_again(observations, info)
         return observations, rewards, terminated, truncated, info
+
+    def get_state(self) -> Snapshot:
+        """All that the rest of the episodes depends on: true states, times, random streams, and what the task carries."""
+        if not len(self._x):
+            raise PilotageError("there are no states before the first reset; call reset() to start the episodes")
+        kept = {name: copy.copy(getattr(self, name)) for name in self._KEPT}
+        streams = tuple(stream.bit_generator.state for stream in self._streams)
+        return Snapshot(kept, streams, tuple(tuple(scene.states) for scene in self.scenes))
+
+    def set_state(self, saved: Snapshot) -> None:
+        """Go on from the states that `get_state` returned: the same actions then have the same results, to the bit."""
+        if not isinstance(saved, Snapshot):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingError(f"the state is {shown(saved)}; expected one that get_state returned")
+        saved.check(self, self._KEPT, self.num_envs)
+        vars(self).update({name: copy.copy(value) for name, value in saved.values.items()})
+        self._streams = self._streams or [np.random.default_rng() for _ in range(self.num_envs)]
+        self._seeds = self._seeds or [-1] * self.num_envs
+        for stream, state in zip(self._streams, saved.streams, strict=True):
+            stream.bit_generator.state = state
+        for scene, states in zip(self.scenes, saved.pictured, strict=True):
+            scene.states = [*states]
 
     @property
     def states(self) -> Array:
