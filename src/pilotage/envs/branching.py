@@ -75,7 +75,7 @@ def save_state(env: gymnasium.Env[Any, Any]) -> Saved:
         >>> saved = save_state(env)
         >>> first = env.step([1.0])
         >>> restore_state(env, saved)
-        >>> first[1] == env.step([1.0])[1]
+        >>> bool(first[1] == env.step([1.0])[1])
         True
     """
     core, own = env.unwrapped, has_own_state(env)

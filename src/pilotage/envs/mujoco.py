@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..core.seconds import seconds
 from ..models.trace.params import Parameters
 from . import _physics
 from ._names import clipped, distinct, listed
+from ._urdf import is_urdf
 from .late import Late
 
 mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
@@ -37,6 +39,9 @@ class MujocoDynamics(Dynamics):
     three reals and a quaternion with MuJoCo's tangent (velocity in the world, rotation in the body). Hence `size` is
     nq + nv + na and `dim` is 2 nv + na. Velocities have the names ``JOINT.rate``, or ``JOINT.vx`` and so on if there
     are several. Actions are the controls, with bounds if they are limited.
+
+    A URDF file has no actuators. Each hinge and slide of it gets a motor with the joint's name, so that the actions are
+    torques [N m] and forces [N] within the efforts of the file, as in `BulletDynamics`.
 
     Names come from the model; a number or an underscore is added if two are equal or one is missing. `start` is the
     initial state of the model; in ``state.identity()`` the robot may be in the floor.
@@ -59,6 +64,8 @@ class MujocoDynamics(Dynamics):
             ``Q = diag(noise^2) dt``. With the default of 0, a filter assumes that the simulator is exact, and its
             belief becomes too narrow.
         threads: number of threads of batched steps and rollouts; 0 runs them on the calling thread.
+        meshes: False to leave out shapes that are meshes, for a file without its mesh files. What moves is the same if
+            the file has inertias, as URDF files do; what collides is not.
 
     Raises:
         ModelError: if the file is not a model, or its state has more than positions, velocities and activations.
@@ -80,8 +87,9 @@ class MujocoDynamics(Dynamics):
         state: Space | None = None,
         noise: float | Sequence[float] = 0.0,
         threads: int = 0,
+        meshes: bool = True,
     ) -> None:
-        self.model = loaded(model)
+        self.model = loaded(model, meshes=meshes)
         self._timestep = float(self.model.opt.timestep)
         flags = mj.mjtDisableBit
         self.model.opt.disableflags |= int(flags.mjDSBL_WARMSTART) | int(flags.mjDSBL_AUTORESET)
@@ -264,8 +272,8 @@ class MujocoDynamics(Dynamics):
         vars(self).update(state, _lock=threading.Lock())
 
 
-def loaded(model: Any) -> Any:
-    """A new ``MjModel`` from a path, XML text or an ``MjModel``."""
+def loaded(model: Any, *, meshes: bool = True) -> Any:
+    """A new ``MjModel`` from a path, XML text or an ``MjModel``; a URDF file gets motors."""
     if isinstance(model, mj.MjModel):
         return copy.deepcopy(model)
     text = str(model)
@@ -275,9 +283,40 @@ def loaded(model: Any) -> Any:
             f"there is no MuJoCo model at {clipped(text)}; give the path of an MJCF or URDF file, or its XML text"
         )
     try:
-        return mj.MjModel.from_xml_string(text) if is_text else mj.MjModel.from_xml_path(text)
+        urdf = is_urdf(text if is_text else Path(text).read_text(encoding="utf-8"))
+        if meshes and not urdf:
+            return mj.MjModel.from_xml_string(text) if is_text else mj.MjModel.from_xml_path(text)
+        spec = mj.MjSpec.from_string(text) if is_text else mj.MjSpec.from_file(text)
+        if urdf:
+            add_motors(spec)
+        if not meshes:
+            drop_meshes(spec)
+        with warnings.catch_warnings(category=UserWarning):
+            warnings.simplefilter("ignore")  # MuJoCo 4 says what of MJCF it will no longer read
+            return spec.compile()
     except ValueError as error:
-        raise ModelError(f"MuJoCo cannot read the model: {clipped(error)}") from error
+        hint = "; meshes=False leaves out meshes" if "opening file" in str(error) else ""
+        raise ModelError(f"MuJoCo cannot read the model: {clipped(error)}{hint}") from error
+
+
+def drop_meshes(spec: Any) -> None:
+    """Take the shapes that are meshes off a model."""
+    for part in [*(geom for geom in spec.geoms if geom.type == mj.mjtGeom.mjGEOM_MESH), *spec.meshes]:
+        if hasattr(spec, "delete"):
+            spec.delete(part)
+        else:  # MuJoCo before 3.3
+            part.delete()
+
+
+def add_motors(spec: Any) -> None:
+    """Put a motor on each hinge and slide of a model, within the limits of its effort."""
+    for joint in spec.joints:
+        if joint.type not in (mj.mjtJoint.mjJNT_HINGE, mj.mjtJoint.mjJNT_SLIDE):
+            continue
+        motor = spec.add_actuator(name=joint.name, target=joint.name, trntype=mj.mjtTrn.mjTRN_JOINT)
+        low, high = joint.actfrcrange
+        if low < high:
+            motor.ctrlrange, motor.ctrllimited = (low, high), True
 
 
 def check_state(model: Any) -> None:
