@@ -244,9 +244,9 @@ class BulletDynamics(Dynamics):
             path = Path(str(urdf))
             is_file = not str(urdf).lstrip().startswith("<")
             if not is_file or text != text_of(urdf):
-                if is_file:
-                    self._server.setAdditionalSearchPath(str(path.resolve().parent))
-                path = Path(folder) / "robot.urdf"
+                for beside in path.resolve().parent.iterdir() if is_file else ():
+                    (Path(folder) / beside.name).symlink_to(beside)
+                path = Path(folder) / ".edited.urdf"
                 path.write_text(text, encoding="utf-8")
             try:
                 return self._server.loadURDF(str(path), useFixedBase=fixed, flags=bullet.URDF_USE_INERTIA_FROM_FILE)

@@ -158,7 +158,8 @@ class BulletCollisionConstraint(Collisions):
     def _contacts(self, q: Array) -> list[Contact]:
         return [
             Contact(one, other, point[8], 0.5 * np.add(point[5], point[6]), -np.array(point[7]))
-            for point, one, other in self._measured(q, self.clearance)
+            for point, one, other in self._measured(q, REACH + self.clearance)
+            if point[8] < self.clearance
         ]
 
     def _measured(self, q: Array, reach: float) -> list[tuple[Any, str, str]]:
