@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .bullet_world import BulletLidar as BulletLidar
     from .bullet_world import boxes_urdf as boxes_urdf
     from .collisions import CollisionConstraint as CollisionConstraint
+    from .env_dynamics import EnvDynamics as EnvDynamics
     from .mujoco import MujocoDynamics as MujocoDynamics
     from .mujoco_sensor import MujocoSensor as MujocoSensor
     from .navigation import Navigation as Navigation
@@ -43,6 +44,7 @@ __all__ = [
     "BulletLidar",
     "Canvas",
     "CollisionConstraint",
+    "EnvDynamics",
     "ModelEnv",
     "ModelVectorEnv",
     "MujocoDynamics",
@@ -67,6 +69,7 @@ _LAZY = {
     "BulletLidar": "bullet_world",
     "boxes_urdf": "bullet_world",
     "CollisionConstraint": "collisions",
+    "EnvDynamics": "env_dynamics",
     "MujocoDynamics": "mujoco",
     "MujocoSensor": "mujoco_sensor",
     "Navigation": "navigation",

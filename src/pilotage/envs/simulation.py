@@ -170,7 +170,7 @@ class Simulation(Late):
         belief = self.task.initial
         if belief is None:
             raise PilotageError("the task has no initial belief to start from; give it one, or reset with a state")
-        if belief.space != self.dynamics.state:
+        if not alike(belief.space, self.dynamics.state):
             raise PilotageError(f"the task starts in {belief.space}, but the dynamics move {self.dynamics.state}")
         return belief.sample(1, rng=stream)[0]
 
@@ -331,6 +331,17 @@ def normals(streams: Streams, count: int, dim: int) -> Array:
         for stream, row in zip([streams] if isinstance(streams, np.random.Generator) else streams, z, strict=True):
             stream.standard_normal(out=row)
     return z
+
+
+def alike(one: Space, other: Space) -> bool:
+    """Whether two spaces have the same parts by name and kind; bounds say no more than what a sensor shows.
+
+    Example:
+        >>> alike(Space("x [m]"), Space("x [m] in [0, 9]")), alike(Space("x [m]"), Space("x: angle"))
+        (True, False)
+    """
+    kinds = zip(one.parts, other.parts, strict=False)
+    return one.names == other.names and len(one.parts) == len(other.parts) and all(a.same_kind(b) for a, b in kinds)
 
 
 def rows_of(x: Array) -> Array:
