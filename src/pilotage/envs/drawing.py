@@ -90,7 +90,7 @@ def portrait(scene: Scene, figure: Figure, below: Sequence[Stroke] = ()) -> NDAr
     x = scene.present
     middle, reach = figure.window(x, scene.model.params)
     canvas = Canvas(np.subtract(middle, reach), np.add(middle, reach), size=scene.size)
-    put(canvas, [*below, *figure.strokes(x, scene.model.params)])
+    put(canvas, [*below, *figure.strokes(x, scene.model.params)], max(scene.size / 480.0, 0.3))
     seconds(canvas, scene)
     return canvas.pixels()
 

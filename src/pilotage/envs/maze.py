@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..core import Dynamics, SettingError, Space, Task
 from ..core.arrays import Array
+from ..core.diffusion import diffusion
 from ..core.settings import setting, shown
 from .camera import Camera
 from .canvas import BLUE, GREEN, ORANGE, Canvas
@@ -31,7 +32,7 @@ LAYOUTS = {
 }  # fmt: skip
 """Walls (#) and free cells of 1 m: two rooms with a door, the four rooms of Sutton, Precup and Singh (1999), and the
 medium maze of D4RL (Fu et al. 2020)."""
-RADIUS, PUSH, DRAG, FASTEST = 0.15, 4.0, 1.0, 2.0
+RADIUS, PUSH, DRAG, FASTEST = 0.25, 4.0, 1.0, 2.0
 """Half the side of the body [m], acceleration at full action [m/s^2], drag [1/s], and largest speed along an axis."""
 NEAR = 0.4
 """Distance at which the goal is reached [m]."""
@@ -88,7 +89,7 @@ class Maze(Dynamics):
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         """The covariance, which is zero."""
-        return np.zeros((6, 6))
+        return diffusion(np.zeros(6), x, u, dt)
 
     def blocked(self, places: Any) -> NDArray[np.bool_]:
         """Whether the body at places ``(..., 2)`` touches a wall, ``(...)``."""
@@ -151,7 +152,7 @@ def draw_maze(scene: Scene) -> NDArray[np.uint8]:
     canvas.disc(x[4:6], NEAR, GREEN)
     if len(scene.states) > 1:
         canvas.line(np.array(scene.states)[:, :2], BLUE, scene.size / 240)
-    canvas.disc(x[:2], 2.0 * RADIUS, ORANGE)
+    canvas.disc(x[:2], RADIUS, ORANGE)
     if scene.caption:
         canvas.text(f"t {scene.dt * (len(scene.states) - 1):.1f} s", (0.2, high - 0.2), FLOOR)
     return canvas.pixels()

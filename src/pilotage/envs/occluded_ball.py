@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..core import Dynamics, Gaussian, Sensor, Space
 from ..core.arrays import Array
+from ..core.diffusion import diffusion
 from ..core.settings import setting
 from ..models import task
 from .camera import Camera
@@ -48,20 +49,22 @@ class BouncingBall(Dynamics):
             y[..., 0] += y[..., 2] * h
             y[..., 1] += y[..., 3] * h - 0.5 * GRAVITY * h * h
             y[..., 3] -= GRAVITY * h
-            for i, side in ((0, WIDE), (1, HIGH)):
-                self._reflect(y, i, side)
+            for i, side, pull in ((0, WIDE, 0.0), (1, HIGH, GRAVITY)):
+                self._reflect(y, i, side, pull)
         return y
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         """The covariance, which is zero."""
-        return np.zeros((4, 4))
+        return diffusion(np.zeros(4), x, u, dt)
 
-    def _reflect(self, y: Array, i: int, side: float) -> None:
+    def _reflect(self, y: Array, i: int, side: float, pull: float) -> None:
+        """Fold the way back at both sides, with the speed that keeps the energy."""
         low, high = RADIUS, side - RADIUS
         place, speed = y[..., i], y[..., 2 + i]
         under, over = place < low, place > high
-        y[..., 2 + i] = np.where(under, np.abs(speed), np.where(over, -np.abs(speed), speed))
         y[..., i] = np.where(under, 2.0 * low - place, np.where(over, 2.0 * high - place, place))
+        back = np.sqrt(np.maximum(speed**2 - 2.0 * pull * (y[..., i] - place), 0.0))
+        y[..., 2 + i] = np.where(under, back, np.where(over, -back, speed))
 
 
 def hidden(x: Any) -> Any:

@@ -25,13 +25,21 @@ HOVER = reach(
     DRONE, DRONE.state.identity(), weights=[1.0] * 3 + [0.1] * 9, effort=[1e-4, 10.0, 10.0, 10.0], final=10.0,
     initial=_BEGIN, dt=0.05, horizon=80,
 )  # fmt: skip
-SIGHT = FIGURES["quadrotor"]._replace(window=lambda x, p: ((0.0, 0.0), 2.2))
-"""A picture that stays where the goal is."""
+
+
+def around(x: Any, p: Any) -> tuple[tuple[float, float], float]:
+    """A picture around the goal, or around the drone where it has left that."""
+    followed = FIGURES["quadrotor"].window
+    middle = followed(x, p)[0] if followed is not None else (0.0, 0.0)
+    return ((0.0, 0.0) if max(map(abs, middle)) < 2.0 else middle), 2.2
+
+
+SIGHT = FIGURES["quadrotor"]._replace(window=around)
 
 
 def draw_hover(scene: Scene) -> NDArray[np.uint8]:
     """The drone at an angle from above, and the point to hover at in green."""
-    return portrait(scene, SIGHT, below=[Stroke((0.0, 0.0), GREEN, scene.size / 20)])
+    return portrait(scene, SIGHT, below=[Stroke((0.0, 0.0), GREEN, 24)])
 
 
 class Hovering:

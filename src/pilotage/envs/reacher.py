@@ -48,7 +48,7 @@ TOUCH = touch(initial=BEGIN, dt=0.05, horizon=60)
 
 def draw_reacher(scene: Scene) -> NDArray[np.uint8]:
     """The arm, and its target in green."""
-    return portrait(scene, FIGURES["planar_arm"], below=[Stroke(TARGET, GREEN, scene.size / 24)])
+    return portrait(scene, FIGURES["planar_arm"], below=[Stroke(TARGET, GREEN, 20)])
 
 
 class Reaching:
