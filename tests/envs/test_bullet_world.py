@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pybullet")
-pybullet_data = pytest.importorskip("pybullet_data")
+pytest.importorskip("pybullet", reason="PyBullet publishes wheels for Python 3.11 only")
+
+import pybullet_data
 
 from pilotage.core import ModelError, PlanStatus, Problem, SettingError
 from pilotage.envs import BulletCollisionConstraint, BulletDynamics, BulletLidar, boxes_urdf
@@ -121,7 +122,7 @@ def test_arms_move_and_keep_clear(name):
     clear = BulletCollisionConstraint(arm, resolution=0.2)
     x = arm.state.clip(np.array([0.3, -0.4, 0.1, -1.2, 0.1, 0.9, 0.1] + [0.0] * 7))
     assert clear(x[:7])[0] <= 0.0, clear.describe(x[:7])
-    F, B = arm.linearize(x, np.zeros(7), 0.01)
+    _, B = arm.linearize(x, np.zeros(7), 0.01)
     torque = -np.linalg.lstsq(B[7:], arm.step(x, np.zeros(7), 0.01)[7:] - x[7:], rcond=None)[0]
     still = arm.step(x, np.clip(torque, arm.action.low, arm.action.high), 0.01)
     assert np.abs(still[7:]).max() < 0.05 < np.abs(arm.step(x, np.zeros(7), 0.01)[7:]).max()

@@ -7,7 +7,9 @@ import pickle
 import numpy as np
 import pytest
 
-mujoco = pytest.importorskip("mujoco")
+pytest.importorskip("mujoco")
+
+import mujoco
 
 from pilotage.core import ModelError
 from pilotage.envs import MujocoDynamics, MujocoSensor

@@ -95,7 +95,7 @@ def test_planners_find_a_path(request, model, data):
     q = clear.space.clip(model.start()[: clear.space.size])
     far = clear.space.clip(q + 0.4)
     names = [name for name, low in zip(clear.space.names, clear.space.low) if not np.isfinite(low)]
-    bounded = clear.space.bounded({name: (-4.0, 4.0) for name in names})
+    bounded = clear.space.bounded(dict.fromkeys(names, (-4.0, 4.0)))
     plan = RRT().plan(Problem(bounded, q, far, clear, resolution=0.2), rng=0)
     assert plan.status is PlanStatus.SOLVED, plan.reason
     assert (clear(plan.xs) <= 0.0).all()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..core.arrays import Array
 from ..core.settings import positive, whole
 from ..core.space import Space

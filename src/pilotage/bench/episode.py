@@ -196,7 +196,10 @@ class _Link:
 def _noted(episode: Episode, tick: Tick, x: Array, u: Array) -> Tick:
     """A tick, noted in the episode with the state and the action at its end."""
     episode.cost += tick.cost
-    episode.worst, episode.violations = max(episode.worst, tick.worst), episode.violations + (tick.worst > MAX_VIOLATION)
+    episode.worst, episode.violations = (
+        max(episode.worst, tick.worst),
+        episode.violations + (tick.worst > MAX_VIOLATION),
+    )
     episode.xs.append(x)
     episode.us.append(u)
     episode.digests.append(zlib.crc32(np.concatenate([x, u]).tobytes()))

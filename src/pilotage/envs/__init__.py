@@ -14,8 +14,8 @@ from ..core.names import absent
 require("gymnasium", extra="envs")
 
 from .boxes import box as box  # noqa: E402
-from .branching import restore_state as restore_state
-from .branching import save_state as save_state
+from .branching import restore_state as restore_state  # noqa: E402
+from .branching import save_state as save_state  # noqa: E402
 from .canvas import Canvas as Canvas  # noqa: E402
 from .drawing import Scene as Scene  # noqa: E402
 from .model_env import ModelEnv as ModelEnv  # noqa: E402

@@ -113,7 +113,9 @@ class Moves:
         noise: components of the process noise; 0 where there is none.
     """
 
-    def __init__(self, dynamics: Any, task: Any, dt: float, judged: NDArray[np.int64], limits: tuple[float, float]) -> None:
+    def __init__(
+        self, dynamics: Any, task: Any, dt: float, judged: NDArray[np.int64], limits: tuple[float, float]
+    ) -> None:
         state = dynamics.state
         self._kept = [code_of(dynamics, "y"), code_of(task, "l"), code_of(task, "g")]
         self._kept += [code_of(state, "plus"), code_of(state, "minus")]

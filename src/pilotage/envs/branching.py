@@ -38,7 +38,7 @@ class Snapshot:
 
     def check(self, env: Any, names: Collection[str], worlds: int = 1) -> None:
         """Raise an error if this is not the state of such an environment."""
-        now = np.shape(getattr(env, "_x", None))
+        now = np.shape(getattr(env, "_x", ()) if getattr(env, "_x", None) is not None else ())
         if {*self.values} != {*names} or len(self.streams) != worlds or (now and np.shape(self.values["_x"]) != now):
             raise SettingError(f"the state is one of another environment; give {type(env).__name__} one of its own")
 
@@ -96,7 +96,9 @@ def restore_state(env: gymnasium.Env[Any, Any], saved: Saved) -> None:
     core, own = env.unwrapped, has_own_state(env)
     layers = [*wrappers(env), *([] if own else [core])]
     if not isinstance(saved, Saved) or len(saved.layers) != len(layers):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SettingError(f"the state is {shown(saved)}; expected one that save_state returned for such an environment")
+        raise SettingError(
+            f"the state is {shown(saved)}; expected one that save_state returned for such an environment"
+        )
     for layer, values in zip(layers, saved.layers, strict=True):
         vars(layer).update({name: copy(value) for name, value in values.items()})
     if own:

@@ -154,7 +154,7 @@ class BulletDynamics(Dynamics):
         return self.state.normalize(out)
 
     def at(self, x: Any) -> AbstractContextManager[Server]:
-        """The physics server with the robot in a state ``(n,)``, to be asked, such as by ``rayTest``, in a with block."""
+        """The physics server with the robot in a state ``(n,)``, for queries such as ``rayTest`` in a with block."""
         return self._at(self.state.check(x))
 
     @contextmanager
@@ -361,4 +361,3 @@ def text_of(urdf: str | Path) -> str:
     if not Path(text).is_file():
         raise ModelError(f"there is no URDF at {clipped(text)}; give the path of a file, or its XML text")
     return Path(text).read_text(encoding="utf-8")
-

@@ -75,12 +75,13 @@ class CollisionConstraint(Collisions):
         if self._room(q) >= 0.0:
             return []
         return [
-            Contact(*(self._name(int(i)) for i in c.geom), float(c.dist), c.pos.copy(), c.frame[:3].copy())
+            Contact(*self._names(c.geom), gap=float(c.dist), point=c.pos.copy(), normal=c.frame[:3].copy())
             for c in self._data.contact
         ]
 
-    def _name(self, geom: int) -> str:
-        return self.model.geom(geom).name or f"geom {geom}"
+    def _names(self, geoms: Any) -> tuple[str, str]:
+        one, other = (self.model.geom(int(i)).name or f"geom {i}" for i in geoms)
+        return one, other
 
     @cached_property
     def _data(self) -> Any:

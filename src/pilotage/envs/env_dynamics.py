@@ -24,7 +24,7 @@ REMEMBERED = 2**17
 
 
 class EnvDynamics(Dynamics):
-    """The steps of a Gymnasium environment as dynamics: ``x'`` after ``set_state(x), step(u)``, k times for ``dt = k h``.
+    """The steps of a Gymnasium environment as dynamics: ``set_state(x), step(u)``, k times for ``dt = k h``.
 
     The state is that of the methods `get_state` and `set_state` if the environment has them, the true state of an
     environment of Pilotage, ``(qpos, qvel, act)`` of one in MuJoCo, and the attribute `state` of classic control.
@@ -201,7 +201,8 @@ def actions_of(given: Any) -> tuple[Space, bool]:
         return Space(f"choice in [0, {int(given.n) - 1}]"), True
     if not (hasattr(given, "low") and hasattr(given, "high")):
         raise SettingError(f"the action space is {given}; expected a Box or a Discrete; wrap the environment")
-    low, high = (np.asarray(bound, dtype=np.float64).ravel() for bound in (given.low, given.high))
+    sides: Any = given
+    low, high = (np.asarray(bound, dtype=np.float64).ravel() for bound in (sides.low, sides.high))
     names = [f"u{i}" for i in range(len(low))]
     return Space(" ".join(names)).bounded({n: (float(a), float(b)) for n, a, b in zip(names, low, high)}), False
 

@@ -14,7 +14,7 @@ from ..core.arrays import Array
 from ..core.diffusion import diffusion
 from ..core.settings import setting, shown
 from .camera import Camera
-from .canvas import BLUE, GREEN, ORANGE, Canvas
+from .canvas import BLUE, GREEN, ORANGE, Canvas, Color
 from .drawing import Scene
 from .model_env import ModelEnv
 from .vector_env import ModelVectorEnv
@@ -36,7 +36,8 @@ RADIUS, PUSH, DRAG, FASTEST = 0.25, 4.0, 1.0, 2.0
 """Half the side of the body [m], acceleration at full action [m/s^2], drag [1/s], and largest speed along an axis."""
 NEAR = 0.4
 """Distance at which the goal is reached [m]."""
-FLOOR, WALL = (250, 250, 248), (70, 78, 86)
+FLOOR: Color = (250, 250, 248)
+WALL: Color = (70, 78, 86)
 
 
 class Maze(Dynamics):
@@ -63,7 +64,7 @@ class Maze(Dynamics):
 
     def __init__(self, layout: str | Sequence[str] = "two_rooms") -> None:
         rows = LAYOUTS.get(layout, ()) if isinstance(layout, str) else tuple(layout)
-        if not rows or not all(isinstance(row, str) and len(row) == len(rows[0]) for row in rows):  # pyright: ignore
+        if not rows or not all(isinstance(row, str) and len(row) == len(rows[0]) for row in rows):  # pyright: ignore[reportUnnecessaryIsInstance]
             known = ", ".join(LAYOUTS)
             raise SettingError(f"layout is {shown(layout)}; expected one of {known}, or rows of # and . of one length")
         self.walls: NDArray[np.bool_] = np.array([[c == "#" for c in row] for row in reversed(rows)])
@@ -94,7 +95,7 @@ class Maze(Dynamics):
     def blocked(self, places: Any) -> NDArray[np.bool_]:
         """Whether the body at places ``(..., 2)`` touches a wall, ``(...)``."""
         corners = np.array([(a, b) for a in (-RADIUS, RADIUS) for b in (-RADIUS, RADIUS)])
-        return self._solid(np.asarray(places)[..., None, :] + corners).any(-1)
+        return np.asarray(self._solid(np.asarray(places)[..., None, :] + corners).any(-1))
 
     def start(self, stream: np.random.Generator) -> Array:
         """A random state at rest, in one free cell, with the goal in another."""
@@ -147,7 +148,8 @@ def draw_maze(scene: Scene) -> NDArray[np.uint8]:
     walls: NDArray[np.bool_] = scene.model.walls
     high, wide = walls.shape
     canvas = Canvas((0.0, 0.0), (float(wide), float(high)), size=scene.size, paper=FLOOR)
-    canvas.image(np.where(walls[..., None], np.uint8(WALL), np.uint8(FLOOR)), (0.0, 0.0), float(wide))
+    colors = np.where(walls[..., None], np.array(WALL, np.uint8), np.array(FLOOR, np.uint8))
+    canvas.image(colors, (0.0, 0.0), float(wide))
     x = scene.states[-1]
     canvas.disc(x[4:6], NEAR, GREEN)
     if len(scene.states) > 1:

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
 from ..core.settings import by_name, setting, shown
 from ..core.task import MAX_VIOLATION
-from .branching import Snapshot
 from .boxes import Controls, Shown, box, boxes, float_type
+from .branching import Snapshot
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
 from .simulation import Array, Simulation, Start, Streams
@@ -173,10 +173,10 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             self.scene.states = [*saved.pictured[0]]
             return
         space = self.world.dynamics.state
-        self._x = space.normalize(vector(space, saved, "state"))
+        self._x = x = np.asarray(space.normalize(vector(space, saved, "state")))
         self._terminated = self._truncated = False
-        self._r, self._carry = self.world.refer(self._x, self.time, self._carry)
-        self.scene.states = [*self.scene.states[:-1], self._x]
+        self._r, self._carry = self.world.refer(x, self.time, self._carry)
+        self.scene.states = [*self.scene.states[:-1], x]
 
     @property
     def time(self) -> float:

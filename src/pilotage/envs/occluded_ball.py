@@ -60,7 +60,7 @@ class BouncingBall(Dynamics):
     def _reflect(self, y: Array, i: int, side: float, pull: float) -> None:
         """Fold the way back at both sides, with the speed that keeps the energy."""
         low, high = RADIUS, side - RADIUS
-        place, speed = y[..., i], y[..., 2 + i]
+        place, speed = y[..., i].copy(), y[..., 2 + i].copy()
         under, over = place < low, place > high
         y[..., i] = np.where(under, 2.0 * low - place, np.where(over, 2.0 * high - place, place))
         back = np.sqrt(np.maximum(speed**2 - 2.0 * pull * (y[..., i] - place), 0.0))
@@ -111,7 +111,7 @@ def first(stream: np.random.Generator) -> Array:
 
 
 def draw_ball(scene: Scene) -> NDArray[np.uint8]:
-    """The box, with the ball as it is seen: behind the occluder, of which only the rendered picture shows an outline."""
+    """The box with the ball and the occluder, and, in a rendered picture only, the outline of the ball behind it."""
     canvas = Canvas((0.0, 0.0), (WIDE, HIGH), size=scene.size)
     x = scene.states[-1]
     canvas.disc(x[:2], RADIUS, ORANGE)

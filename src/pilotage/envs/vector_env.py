@@ -51,7 +51,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     ``infos["final_info"]``.
 
     Args:
-        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution, max_violation: as for `ModelEnv`.
+        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution, max_violation: as for
+            `ModelEnv`.
         num_envs: number of environments.
         render_mode: "rgb_array" (`render` gives a tuple of pictures) or None.
         truncate: False if episodes continue beyond `task.horizon`.
@@ -160,7 +161,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return observations, rewards, terminated, truncated, info
 
     def get_state(self) -> Snapshot:
-        """All that the rest of the episodes depends on: true states, times, random streams, and what the task carries."""
+        """All that the rest of the episodes depends on: true states, times, random streams, carries of the task."""
         if not len(self._x):
             raise PilotageError("there are no states before the first reset; call reset() to start the episodes")
         kept = {name: copy.copy(getattr(self, name)) for name in self._KEPT}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
-from ...core import Gaussian, Space
+from ...core import Space
 from ...core.mathematics import Mathematics
 from ...core.parts import Components
 from ...envs.reacher import ARM, BEGIN, LINKS, TARGET, TOUCH, tip
@@ -16,6 +15,7 @@ from ...models.trace.params import Values
 from ..benchmark_task import BenchmarkTask, tasks
 from ..optimum.store import known
 from ._common import estimated, impulse, mismatch, slow, wind
+
 
 @sensor(
     state=Space("joint1: angle", "joint2: angle"), reading=Space("joint1: angle", "joint2: angle"), std=(0.01, 0.01)
