@@ -28,8 +28,9 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     Actions are in the units of the dynamics, and are clipped to the bounds of their space. Observations are float32 and
     never NaN. They are clipped to the bounds of the reading's space, like a saturating instrument; so is the state if
     it is observed without a sensor. The true state, float64 in ``info["state"]``, is not bounded; to limit it, add a
-    constraint to the task. An episode terminates if the task is done, a constraint is violated or the state is not
-    finite (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is charged at its end,
+    constraint to the task. An episode terminates if the task is done or a constraint is violated
+    (``info["violated"]``); it is truncated after `task.horizon` ticks, or if the simulation diverges: if the state is not
+    finite (``info["lost"]``), the last one that was is kept. The terminal cost is charged at its end,
     so that the sum of rewards is minus the objective of the task. Further steps after the end return that the episode
     is over.
 
@@ -119,7 +120,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._terminated = self._truncated = False
         self._r, self._carry = self.world.refer(x, 0.0, None)
         self.scene.states = [x]
-        return self._seen(), self._info(False)
+        return self._seen(), self._info()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """The result of a tick of `task.dt` seconds under `action`."""
@@ -135,14 +136,14 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         verdict = world.judge(x, moved, u, self._r)
         if not moved.lost:  # what cannot be observed is shown as it last was
             self._x = verdict.states
-        ended = self._terminated or self._truncated
-        self._terminated = self._terminated or bool(verdict.over)
-        self._truncated = self._truncated or (not self._terminated and self._ticks == self._horizon)
+        ended, lost = self._terminated or self._truncated, bool(moved.lost)
+        self._terminated = self._terminated or (bool(verdict.over) and not lost)
+        self._truncated = self._truncated or (not self._terminated and (lost or self._ticks == self._horizon))
         if world.charges and not ended and (self._terminated or self._truncated):
             cost += float(world.terminal_cost(self._x, self._r))
         if self.render_mode is not None:
             self.scene.states.append(self._x)
-        return self._seen(), -cost, self._terminated, self._truncated, self._info(bool(verdict.violated))
+        return self._seen(), -cost, self._terminated, self._truncated, self._info(bool(verdict.violated), lost)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.world.dynamics!r}, {self.world.task!r})"
@@ -207,8 +208,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             self._window.show(self._drawing(self.scene), self.metadata["render_fps"])
         return {name: each.copy() for name, each in z.items()} if isinstance(z, dict) else z.copy()
 
-    def _info(self, violated: bool) -> dict[str, Any]:
-        info: dict[str, Any] = {"state": self.state, "time": self.time, "violated": violated}
+    def _info(self, violated: bool = False, lost: bool = False) -> dict[str, Any]:
+        info: dict[str, Any] = {"state": self.state, "time": self.time, "violated": violated, "lost": lost}
         if self._inform is not None:
             info.update((name, plain(value)) for name, value in self._inform(self.state).items())
         return info

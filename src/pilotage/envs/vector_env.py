@@ -143,7 +143,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._ended[:] = False
         for scene, x in zip(self.scenes, self._x, strict=True):
             scene.states = [x]
-        return self._observation(), self._info(np.zeros(self.num_envs, dtype=bool))
+        return self._observation(), self._info(*np.zeros((2, self.num_envs), dtype=bool))
 
     def step(
         self, actions: ArrayLike
@@ -153,9 +153,9 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._controls(actions)
         self._restart(self._ended.nonzero()[0])
-        rewards, terminated, truncated, violated = self._tick(us, ~self._ended)
+        rewards, terminated, truncated, *faults = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
-        observations, info = self._observation(), self._info(violated)
+        observations, info = self._observation(), self._info(*faults)
         if self._same_step and self._ended.any():
             observations, info = self._begun_again(observations, info)
         return observations, rewards, terminated, truncated, info
@@ -237,11 +237,11 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return tuple(self._drawing(scene) for scene in self.scenes)
 
     def _tick(self, us: Array, live: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
-        """Rewards, terminations, truncations and violations ``(N,)`` of the episodes that are `live`; 0 of others."""
+        """Rewards, terminations, truncations, violations and losses ``(N,)`` of the `live` episodes; 0 of others."""
         which = live.nonzero()[0]
         if len(which) == self.num_envs:
             return self._moved(slice(None), us)
-        found = np.zeros(self.num_envs), *np.zeros((3, self.num_envs), dtype=bool)
+        found = np.zeros(self.num_envs), *np.zeros((4, self.num_envs), dtype=bool)
         if len(which):
             for one, some in zip(found, self._moved(which, chosen(us, which)), strict=True):
                 one[which] = some
@@ -258,7 +258,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         verdict, costs = world.judge(xs, moved, us, chosen(self._r, which)), moved.cost
         if moved.violated is None and verdict.states is not moved.states:
             self._x[which] = shown = np.where(moved.lost[:, None], xs, verdict.states)
-        over, spent = verdict.over, ticks == (self._horizon or -1)
+        over, spent = verdict.over & ~moved.lost, moved.lost | (ticks == (self._horizon or -1))
         if world.charges and (ending := over | spent).any():
             costs = np.array(costs)
             costs[ending] += world.terminal_cost(shown[ending], self._r[which][ending])
@@ -267,7 +267,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self.render_mode is not None:
             for scene, x in zip(np.array(self.scenes)[which], shown, strict=True):
                 scene.states.append(x.copy())
-        return -costs, over, truncated, verdict.violated
+        return -costs, over, truncated, verdict.violated, moved.lost
 
     def _some_streams(self, which: Any) -> list[np.random.Generator]:
         return self._streams if isinstance(which, slice) else [self._streams[i] for i in which]
@@ -286,7 +286,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             kept = np.zeros_like(value)
             kept[ended] = value[ended]
             final_info[name], final_info[f"_{name}"] = kept, ended.copy()
-        info = self._info(info["violated"] & ~ended)
+        info = self._info(info["violated"] & ~ended, info["lost"] & ~ended)
         info.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
         self._ended = np.zeros(self.num_envs, dtype=bool)
         return _merged(observations, began, ended), info
@@ -357,8 +357,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
                 scene.observation = z[i] if self.single else {name: each[i] for name, each in z.items()}
         return z
 
-    def _info(self, violated: NDArray[np.bool_]) -> dict[str, Any]:
-        values = {"state": self.states, "time": self.times, "violated": violated}
+    def _info(self, violated: NDArray[np.bool_], lost: NDArray[np.bool_]) -> dict[str, Any]:
+        values = {"state": self.states, "time": self.times, "violated": violated, "lost": lost}
         if self._inform is not None:
             values |= self._inform(self.states)
         info: dict[str, Any] = {}
