@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from .bullet_world import BulletCollisionConstraint as BulletCollisionConstraint
     from .bullet_world import BulletLidar as BulletLidar
     from .bullet_world import boxes_urdf as boxes_urdf
+    from .camera import Camera as Camera
     from .collisions import CollisionConstraint as CollisionConstraint
     from .env_dynamics import EnvDynamics as EnvDynamics
+    from .maze import Maze as Maze
     from .mujoco import MujocoDynamics as MujocoDynamics
     from .mujoco_sensor import MujocoSensor as MujocoSensor
     from .navigation import Navigation as Navigation
@@ -42,9 +44,11 @@ __all__ = [
     "BulletCollisionConstraint",
     "BulletDynamics",
     "BulletLidar",
+    "Camera",
     "Canvas",
     "CollisionConstraint",
     "EnvDynamics",
+    "Maze",
     "ModelEnv",
     "ModelVectorEnv",
     "MujocoDynamics",
@@ -64,6 +68,8 @@ __all__ = [
 
 # Simulators and maps are loaded on first access.
 _LAZY = {
+    "Camera": "camera",
+    "Maze": "maze",
     "BulletCollisionConstraint": "bullet_world",
     "BulletDynamics": "bullet",
     "BulletLidar": "bullet_world",

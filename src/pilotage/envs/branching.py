@@ -92,6 +92,13 @@ def restore_state(env: gymnasium.Env[Any, Any], saved: Saved) -> None:
     """Put an environment into a state from `save_state`: the same actions then have the same results, to the bit.
 
     The state may also come from another environment that was made in the same way, and has been reset once.
+
+    Example:
+        >>> one, twin = (gymnasium.make("MountainCarContinuous-v0") for _ in range(2))
+        >>> first, other = one.reset(seed=0), twin.reset(seed=1)
+        >>> restore_state(twin, save_state(one))
+        >>> bool((one.step([1.0])[0] == twin.step([1.0])[0]).all())
+        True
     """
     core, own = env.unwrapped, has_own_state(env)
     layers = [*wrappers(env), *([] if own else [core])]

@@ -29,8 +29,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     never NaN. They are clipped to the bounds of the reading's space, like a saturating instrument; so is the state if
     it is observed without a sensor. The true state, float64 in ``info["state"]``, is not bounded; to limit it, add a
     constraint to the task. An episode terminates if the task is done or a constraint is violated
-    (``info["violated"]``); it is truncated after `task.horizon` ticks, or if the simulation diverges: if the state is not
-    finite (``info["lost"]``), the last one that was is kept. The terminal cost is charged at its end,
+    (``info["violated"]``); it is truncated after `task.horizon` ticks, or if the simulation diverges and the
+    state is not finite (``info["lost"]``); the last finite one stays. The terminal cost is charged at its end,
     so that the sum of rewards is minus the objective of the task. Further steps after the end return that the episode
     is over.
 
