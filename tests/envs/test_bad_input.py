@@ -17,7 +17,8 @@ from pilotage.envs.registry import ENVIRONMENTS
 from pilotage.models import task
 
 NAMES = [f"pilotage/{name}-v0" for name, *_ in ENVIRONMENTS]
-SLED = """<mujoco><worldbody><body><joint name="x" type="slide" axis="1 0 0"/><geom size="0.1" mass="1"/></body></worldbody>
+SLED = """<mujoco><worldbody><body><joint name="x" type="slide" axis="1 0 0"/><geom size="0.1" mass="1"/></body>
+</worldbody>
 <actuator><motor name="push" joint="x" gear="1e9"/></actuator></mujoco>"""
 
 
