@@ -107,7 +107,7 @@ def restore_state(env: gymnasium.Env[Any, Any], saved: Saved) -> None:
             f"the state is {shown(saved)}; expected one that save_state returned for such an environment"
         )
     for layer, values in zip(layers, saved.layers, strict=True):
-        vars(layer).update({name: copy(value) for name, value in values.items()})
+        vars(layer).update(deepcopy(values) if hasattr(layer, "_KEPT") else {k: copy(v) for k, v in values.items()})
     if own:
         core.set_state(deepcopy(saved.base))  # pyright: ignore[reportAttributeAccessIssue]
     elif saved.physics is not None:
@@ -133,5 +133,7 @@ def wrappers(env: gymnasium.Env[Any, Any]) -> Iterator[gymnasium.Wrapper[Any, An
 
 
 def plain_attributes(layer: Any) -> dict[str, Any]:
-    """Copies of the attributes of an object that are plain values."""
+    """Copies of the attributes of an object that are plain values, or of those that a wrapper names in ``_KEPT``."""
+    if names := getattr(type(layer), "_KEPT", ()):
+        return deepcopy({name: vars(layer)[name] for name in names if name in vars(layer)})
     return {name: copy(value) for name, value in vars(layer).items() if isinstance(value, PLAIN)}

@@ -73,7 +73,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 10}  # noqa: RUF012
-    _KEPT = ("_x", "_r", "_carry", "_ticks", "_terminated", "_truncated")
+    _KEPT = ("_x", "_u", "_r", "_carry", "_ticks", "_terminated", "_truncated")
 
     @by_name
     def __init__(
@@ -106,6 +106,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._window: Window | None = None
         self._x: Array | None = None
+        self._u: Array = np.zeros(dynamics.action.size)
         self._r: Array = np.zeros(0)  # the reference of the task at this tick
         self._carry: Any = None
         self._ticks = 0
@@ -127,7 +128,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         if self._x is None:
             raise PilotageError("step was called before the first reset; call reset() to start an episode")
         world, x = self.world, self._x
-        u = self._controls(action)
+        self._u = u = self._controls(action)
         moved = world.move(x, u, self._r, self.np_random)
         cost, y = float(moved.cost), moved.states
         self._ticks += 1
@@ -144,6 +145,21 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         if self.render_mode is not None:
             self.scene.states.append(self._x)
         return self._seen(), -cost, self._terminated, self._truncated, self._info(bool(verdict.violated), lost)
+
+    def replace_dynamics(self, dynamics: Dynamics) -> None:
+        """Let other dynamics of the same spaces move the world, such as ``env.world.dynamics.replace(mass=2.0)``."""
+        mine = self.world.dynamics
+        if dynamics.state != mine.state or dynamics.action != mine.action:
+            raise SettingError(
+                f"{dynamics!r} has other states or actions than {mine!r}; give a model of the same spaces"
+            )
+        self.world = self.world.moved_by(dynamics)
+        self.scene.model = dynamics
+
+    @property
+    def action(self) -> Array:
+        """The last action that acted ``(m,)``, in the units of the dynamics; zeros before the first."""
+        return self._u.copy()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.world.dynamics!r}, {self.world.task!r})"

@@ -6,6 +6,7 @@ These are pure functions of states and random streams, for one world or a batch;
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -178,6 +179,14 @@ class Simulation(Late):
         """States ``(N, n)`` to begin with, one of each stream; a start that is `many` draws them in one call."""
         many = getattr(self._start, "many", None)
         return np.array([self.start(stream) for stream in streams]) if many is None else many(streams)
+
+    def moved_by(self, dynamics: Dynamics) -> Simulation:
+        """The same world with other dynamics of the same spaces."""
+        twin = copy.copy(self)
+        for name in ("machine", "noisy"):
+            twin.__dict__.pop(name, None)
+        twin.dynamics = dynamics
+        return twin
 
     @cached_property
     def noisy(self) -> bool:
