@@ -14,6 +14,9 @@ import pybullet_data
 
 from pilotage.core import ModelError, PlanStatus, Problem, SettingError
 from pilotage.envs import BulletCollisionConstraint, BulletDynamics, BulletLidar, boxes_urdf
+from pilotage.estimators import EKF
+from pilotage.maps import Lidar, OccupancyGrid
+from pilotage.models import unicycle
 from pilotage.planners import RRTConnect
 from pilotage.testing import check_sensor
 
@@ -69,7 +72,7 @@ def test_ranges_are_those_of_the_room(robot):
         np.testing.assert_allclose(z, room_ranges(x, y, angles + yaw), atol=2e-5)
     short = BulletLidar(robot, angles, max_range=1.5, mount=(0.0, 0.0, 0.1))
     z = short.observe(placed(robot, 0, 0, 0))
-    assert np.isinf(z).any() and (z[np.isfinite(z)] <= 1.5).all()
+    np.testing.assert_allclose(z, np.minimum(room_ranges(0.0, 0.0, angles), 1.5), atol=2e-3)
     assert lidar.observe(np.stack([placed(robot, 0, 0, 0)] * 2)).shape == (2, 37)
 
 
@@ -161,3 +164,24 @@ def test_what_is_no_box_and_no_joint():
         BulletDynamics(ROBOT, locked=["elbow"])
     with pytest.raises(SettingError, match="steam"):
         BulletDynamics(ROBOT, drive="steam")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_robot_localizes_with_its_lidar():
+    """An EKF with a unicycle and a map of the room finds the pose of the simulated robot from 24 ranges."""
+    robot, rng, dt = driving(), np.random.default_rng(0), 0.1
+    angles = np.linspace(-np.pi, np.pi, 24, endpoint=False)
+    lidar = BulletLidar(robot, angles, mount=(0.0, 0.0, 0.1), std=0.02)
+    cells = np.zeros((82, 122), dtype=bool)  # of 5 cm, with the walls around
+    cells[[0, -1]] = cells[:, [0, -1]] = True
+    cells[57:65, 95:107] = True
+    room = Lidar(OccupancyGrid.from_occupied(cells, 0.05, (-3.05, -2.05, 0.0)), angles, 10.0, sigma=0.05)
+    x = placed(robot, -1.0, -0.5, 0.3)
+    np.testing.assert_allclose(room.observe([-1.0, -0.5, 0.3]), lidar.observe(x), atol=0.03)
+    ekf = EKF(unicycle(), dt=dt).start(mean=[-0.85, -0.62, 0.42], std=[0.15, 0.15, 0.15])
+    for _ in range(25):
+        x = robot.step(x, [5.0, 6.0], dt)
+        speed, turn = 0.05 * 5.5, 0.05 * 1.0 / 0.2  # of wheels that roll
+        ekf.predict(u=[speed, turn])
+        ekf.update(room, z=lidar.sample(x, rng=rng))
+    yaw = 2.0 * np.arctan2(x[6], x[3])
+    assert np.hypot(*(ekf.belief.mean[:2] - x[:2])) < 0.04 and abs(ekf.belief.mean[2] - yaw) < 0.03

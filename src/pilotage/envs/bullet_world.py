@@ -49,7 +49,7 @@ def boxes_urdf(boxes: ArrayLike, *, friction: float = 1.0, name: str = "boxes") 
 class BulletLidar(Sensor):
     """Ranges to the scenery by ray tests: ``z_i = range along (cos a_i, sin a_i, 0) in the frame of the base``.
 
-    A range is infinite if nothing is within `max_range`, as in ROS. The robot itself is not seen.
+    A range is `max_range` if nothing is within it, as of `pilotage.maps.Lidar`. The robot itself is not seen.
 
     Args:
         robot: the robot, with its scenery.
@@ -64,7 +64,7 @@ class BulletLidar(Sensor):
         ... ixy="0" ixz="0" iyz="0"/></inertial></link></robot>'''
         >>> ball = BulletDynamics(ball, fixed=False, scenery=[boxes_urdf([[3, 0, 0, 1, 9, 9]])])
         >>> BulletLidar(ball, [0.0, np.pi], max_range=10.0).observe(ball.start()).round(6)
-        array([2.5, inf])
+        array([ 2.5, 10. ])
     """
 
     context = Space()
@@ -104,7 +104,7 @@ class BulletLidar(Sensor):
             hide(server, self.robot.body)
             hits = server.rayTestBatch([start.tolist()] * len(ends), ends.tolist(), collisionFilterMask=~UNSEEN)
         shares = np.array([hit[2] for hit in hits])
-        return np.where(shares < 1.0, shares * self.max_range, np.inf)
+        return shares * self.max_range
 
 
 def hide(server: Server, body: int) -> None:
