@@ -12,7 +12,7 @@ pytest.importorskip("mujoco")
 from pilotage.control import ILQR, MPPI, reach
 from pilotage.core import Gaussian, PlanStatus, Problem, Space
 from pilotage.core.linearize import jacobian
-from pilotage.envs import CollisionConstraint, MujocoDynamics
+from pilotage.envs import BulletDynamics, CollisionConstraint, MujocoDynamics
 from pilotage.estimators import EKF
 from pilotage.models import LinearSensor
 from pilotage.planners import RRT
@@ -99,3 +99,16 @@ def test_planners_find_a_path(request, model, data):
     plan = RRT().plan(Problem(bounded, q, far, clear, resolution=0.2), rng=0)
     assert plan.status is PlanStatus.SOLVED, plan.reason
     assert (clear(plan.xs) <= 0.0).all()
+
+
+@pytest.mark.parametrize("name", ["2link_robot", "iiwa7", "panda_no_gripper"])
+def test_torques_of_a_urdf_file_are_those_in_bullet(data, name):
+    """Motors that MuJoCo gets push as much as Bullet's, within the efforts of the file."""
+    pytest.importorskip("pybullet", reason="PyBullet publishes wheels for Python 3.11 only")
+    path = data / "robot_models" / "urdf" / f"{name}.urdf"
+    one, other = model_of(path), BulletDynamics(path, meshes=False)
+    np.testing.assert_array_equal(one.action.high, other.action.high)
+    x, u, h = inside(one, 0.05), 0.3 * np.linspace(-1.0, 1.0, one.action.size), 1e-6
+    mine, bullets = ((model.step(x, u, h) - model.step(x, -u, h))[len(u) :] / h for model in (one, other))
+    assert np.abs(mine).max() > 0.1
+    np.testing.assert_allclose(mine, bullets, rtol=3e-3, atol=1e-3)
