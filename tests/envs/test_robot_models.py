@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("mujoco")
 
-from pilotage.control import ILQR, MPPI, reach
+from pilotage.control import ILQR, MPPI, dlqr, reach
 from pilotage.core import Gaussian, PlanStatus, Problem, Space
 from pilotage.core.linearize import jacobian
 from pilotage.envs import BulletDynamics, CollisionConstraint, MujocoDynamics
@@ -112,3 +112,22 @@ def test_torques_of_a_urdf_file_are_those_in_bullet(data, name):
     mine, bullets = ((model.step(x, u, h) - model.step(x, -u, h))[len(u) :] / h for model in (one, other))
     assert np.abs(mine).max() > 0.1
     np.testing.assert_allclose(mine, bullets, rtol=3e-3, atol=1e-3)
+
+
+def test_an_estimate_balances_the_cart_pole(data):
+    """LQG in MuJoCo: an EKF reads noisy positions, and LQR of the model's own derivatives acts on its belief."""
+    model = MujocoDynamics(data / "robot_models" / "mjcf" / "cartpole.xml", noise=[1e-3, 1e-3, 0.02, 0.05])
+    rest, seen = model.start(), Space(*model.state.parts[:2])
+    K = dlqr(*model.linearize(rest, [0.0], DT), np.diag([1.0, 10.0, 0.1, 0.1]), np.eye(1)).K
+    encoders = LinearSensor(np.eye(2), R=np.diag([0.01, 0.02]) ** 2, state=seen, reading=seen)
+    x, rng = np.array([0.1, 0.1, 0.0, 0.0]), np.random.default_rng(0)
+    ekf = EKF(model, dt=DT).start(mean=rest, std=[0.2, 0.2, 0.2, 0.2])
+    tail = []
+    for _ in range(300):
+        u = model.action.clip(-K @ ekf.belief.mean)
+        x = model.step(x, u, DT)
+        ekf.predict(u=u)
+        ekf.update(encoders, z=x[:2] + [0.01, 0.02] * rng.normal(size=2))
+        tail.append(x)
+    assert np.abs(np.array(tail)[200:, 1]).max() < 0.05 and np.abs(np.array(tail)[200:, 0]).max() < 0.3
+    assert np.abs(model.rollout(np.array([0.1, 0.1, 0, 0]), np.zeros((100, 1)), DT)[-1, 1]) > 0.5, "alone, it falls"
