@@ -11,9 +11,10 @@ import numpy as np
 from ..core import Space
 from ..core.arrays import Array
 from ._clearing import FAR, Collisions, Contact
+from ._model_files import loaded
 from ._names import distinct
 from .late import Late
-from .mujoco import Joint, loaded
+from .mujoco import Joint
 
 mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
 

@@ -21,6 +21,14 @@ class Recording:
         observations: T + 1 observations.
         actions, rewards: of the T ticks.
         terminated, truncated: how it ended.
+
+    Example:
+        >>> import pilotage.envs
+        >>> env = Recorder(gymnasium.make("pilotage/Pendulum-v0"))
+        >>> start, result = env.reset(seed=5), env.step(np.array([0.5], np.float32))
+        >>> again = env.recording.replay(gymnasium.make("pilotage/Pendulum-v0"))
+        >>> env.recording.seed, len(again.observations), again.rewards == [result[1]]
+        (5, 2, True)
     """
 
     seed: int
