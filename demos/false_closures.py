@@ -21,7 +21,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pilotage.core import Space
-from pilotage.estimators.slam import GaussNewton, Huber, TruncatedSquare, closures, false_closures, pose_graph
+from pilotage.estimators.slam import GaussNewton, Huber, TruncatedSquare, closing_edges, false_closures, pose_graph
 from pilotage.io import PoseGraph, read_g2o, write_atomic
 
 POSE = Space("pose: SE2")
@@ -53,12 +53,12 @@ def streets(rng: np.random.Generator) -> PoseGraph:
 
 def spoiled(edges: PoseGraph, share: float, rng: np.random.Generator) -> tuple[PoseGraph, int]:
     """The same graph where a share of the closures is false, and how many are; these are the last edges."""
-    true, n = int(closures(edges).sum()), len(edges.ids)
+    true, n = int(closing_edges(edges).sum()), len(edges.ids)
     count = round(true * share / (1.0 - share))
     pairs = rng.integers(0, n, (4 * count + 100, 2))
     pairs = pairs[abs(pairs[:, 0] - pairs[:, 1]) > n // 20][:count]
     z = POSE.plus(np.zeros((count, 3)), rng.standard_normal((count, 3)) * [1.0, 1.0, 0.5])
-    W = edges.information[closures(edges)][rng.integers(0, true, count)]
+    W = edges.information[closing_edges(edges)][rng.integers(0, true, count)]
     joined = {"edges": np.vstack([edges.edges, pairs]), "readings": np.vstack([edges.readings, z])}
     return replace(edges, poses=None, information=np.concatenate([edges.information, W]), **joined), count
 
@@ -66,7 +66,7 @@ def spoiled(edges: PoseGraph, share: float, rng: np.random.Generator) -> tuple[P
 def picture(edges: PoseGraph, maps: dict[str, Any], costs: dict[str, float]) -> bytes:
     """The four maps, with the closures that each believed."""
     figure = Figure(figsize=(9.0, 9.0), dpi=120)
-    true = closures(edges)
+    true = closing_edges(edges)
     for k, (name, poses) in enumerate(maps.items()):
         ax = figure.add_subplot(2, 2, k + 1)
         i, j = edges.edges[true].T
@@ -104,7 +104,7 @@ def main(*, share: float = 0.3, seed: int = 0, out: Path = Path("pilotage-demo")
         "clean": solver.solve(pose_graph(edges))["pose"],
     }
     costs = {name: pose_graph(replace(edges, poses=poses), "given").chi2 for name, poses in maps.items()}
-    print(f"{count} of {int(closures(bad).sum())} closures are false")
+    print(f"{count} of {int(closing_edges(bad).sum())} closures are false")
     print(f"found {int(false[-count:].sum())} of them, and took {int(false[:-count].sum())} true ones for false")
     for name, cost in costs.items():
         print(f"{name:8} chi2 of the true edges {cost:12.1f}")

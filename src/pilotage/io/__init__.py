@@ -5,7 +5,9 @@
 - `read_octomap`, `write_octomap`: octrees of OctoMap (.bt and .ot)
 - `read_pcd`, `write_pcd`: point clouds
 - `read_g2o`, `write_g2o`: pose graphs; `read_pyfg`: graphs of poses, landmarks and ranges
-- `read_carmen`: logs of lasers
+- `read_laser_log`, `read_carmen`, `read_gfs_json`: logs of lasers
+- `read_tum`, `write_tum`, `read_kitti_poses`: trajectories
+- `read_relations`: known relations between poses
 - `read_racetrack`: race tracks of F1TENTH
 - `read_pedestrians`: tracks of people of ETH and UCY
 - `read_mot_truth`, `read_mot_tracks`, `read_mot_detections`, `write_mot_tracks`: boxes of MOTChallenge
@@ -34,6 +36,7 @@ from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
 from .geographic import GeographicTracks as GeographicTracks
 from .geographic import read_geographic as read_geographic
+from .gfs_json import read_gfs_json as read_gfs_json
 from .inertial_logs import InertialLog as InertialLog
 from .inertial_logs import LaserRadarLog as LaserRadarLog
 from .inertial_logs import PoseFixLog as PoseFixLog
@@ -45,6 +48,7 @@ from .kitti_tracking import KittiLabels as KittiLabels
 from .kitti_tracking import read_kitti_detections as read_kitti_detections
 from .kitti_tracking import read_kitti_labels as read_kitti_labels
 from .kitti_tracking import write_kitti_tracks as write_kitti_tracks
+from .laser_logs import read_laser_log as read_laser_log
 from .motchallenge import read_mot_detections as read_mot_detections
 from .motchallenge import read_mot_tracks as read_mot_tracks
 from .motchallenge import read_mot_truth as read_mot_truth
@@ -70,9 +74,15 @@ from .racetrack import read_racetrack as read_racetrack
 from .radar_csv import read_radar_csv as read_radar_csv
 from .radar_csv import read_track_csv as read_track_csv
 from .radar_csv import write_track_csv as write_track_csv
+from .relations import Relations as Relations
+from .relations import read_relations as read_relations
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
+from .trajectories import Trajectory as Trajectory
+from .trajectories import read_kitti_poses as read_kitti_poses
+from .trajectories import read_tum as read_tum
+from .trajectories import write_tum as write_tum
 
 __all__ = [
     "GeographicTracks",
@@ -88,8 +98,10 @@ __all__ = [
     "PoseGraph",
     "RaceLine",
     "RaceTrack",
+    "Relations",
     "RosMap",
     "Scenario",
+    "Trajectory",
     "find_movingai_map",
     "read_adsb",
     "read_ais",
@@ -98,9 +110,12 @@ __all__ = [
     "read_carmen",
     "read_g2o",
     "read_geographic",
+    "read_gfs_json",
     "read_gtsam_log",
     "read_kitti_detections",
     "read_kitti_labels",
+    "read_kitti_poses",
+    "read_laser_log",
     "read_laser_radar",
     "read_mot_detections",
     "read_mot_tracks",
@@ -115,8 +130,10 @@ __all__ = [
     "read_pyfg",
     "read_racetrack",
     "read_radar_csv",
+    "read_relations",
     "read_ros_map",
     "read_track_csv",
+    "read_tum",
     "write_atomic",
     "write_g2o",
     "write_kitti_tracks",
@@ -125,6 +142,7 @@ __all__ = [
     "write_pcd",
     "write_ros_map",
     "write_track_csv",
+    "write_tum",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

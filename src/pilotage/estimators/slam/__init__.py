@@ -5,9 +5,11 @@
 - `Huber`, `Cauchy`, `Tukey`, `GemanMcClure`, `DynamicCovarianceScaling`, `TruncatedSquare`: robust kernels
 - `GraduatedNonConvexity`, `false_closures`: graphs with many outliers
 - `IncrementalSmoother`: graphs that grow while a robot drives, and fixed-lag smoothing
-- `pose_graph`, `closures`: the factor graph of a g2o file, and which of its edges close loops
+- `pose_graph`, `closing_edges`: the factor graph of a g2o file, and which of its edges close loops
 - `chordal`, `spanning_tree`: initial guesses of the poses
 - `certificate`, `Certificate`: how far poses may be from the global optimum
+- `OdometryModel`, `calibrate_odometry`: the errors of wheels
+- `matching`, `closures`, `scans`, `scores`: scan matching, loop closures, SLAM from scans, and scores
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ from .kernels import RobustKernel as RobustKernel
 from .kernels import TruncatedSquare as TruncatedSquare
 from .kernels import Tukey as Tukey
 from .levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
-from .pose_graph import closures as closures
+from .odometry import OdometryModel as OdometryModel
+from .odometry import calibrate_odometry as calibrate_odometry
+from .pose_graph import closing_edges as closing_edges
 from .pose_graph import pose_graph as pose_graph
 from .solution import Solution as Solution
 from .solution import SolveStatus as SolveStatus
@@ -52,15 +56,17 @@ __all__ = [
     "Huber",
     "IncrementalSmoother",
     "LevenbergMarquardt",
+    "OdometryModel",
     "RobustKernel",
     "Solution",
     "SolveStatus",
     "TruncatedSquare",
     "Tukey",
     "Variables",
+    "calibrate_odometry",
     "certificate",
     "chordal",
-    "closures",
+    "closing_edges",
     "false_closures",
     "pose_graph",
     "spanning_tree",

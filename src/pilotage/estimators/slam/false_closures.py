@@ -16,7 +16,7 @@ from .chordal import Relaxation
 from .gauss_newton import GaussNewton
 from .graduated import Graduation
 from .kernels import TruncatedSquare
-from .pose_graph import closures, pose_graph
+from .pose_graph import closing_edges, pose_graph
 
 if TYPE_CHECKING:
     from pilotage.io import PoseGraph
@@ -95,7 +95,7 @@ class _Search:
     def __init__(self, edges: PoseGraph, kernel: TruncatedSquare) -> None:
         self._edges, self._kernel = replace(edges, poses=None), kernel
         self._anchor = int(edges.fixed[0]) if len(edges.fixed) else 0
-        self.closing = closures(edges)
+        self.closing = closing_edges(edges)
         self._all = System(pose_graph(edges, "odometry", kernel=kernel))
         self._flat = System(pose_graph(edges, "odometry", kernel=kernel, residual="chordal"))
 

@@ -68,7 +68,7 @@ def pose_graph(
         sensor, z, W = relative_matrix(edges.axes), *matrix_readings(edges)
     else:
         sensor, z, W = relative_pose(edges.axes), edges.readings, edges.information
-    parts = [np.ones(len(z), dtype=bool)] if kernel is None else [~(closing := closures(edges)), closing]
+    parts = [np.ones(len(z), dtype=bool)] if kernel is None else [~(closing := closing_edges(edges)), closing]
     factors: list[Factors] = []
     for part, robust in zip(parts, (None, kernel), strict=False):
         i, j = edges.edges[part].T
@@ -76,14 +76,14 @@ def pose_graph(
     return FactorGraph({"pose": poses}, factors)
 
 
-def closures(edges: PoseGraph) -> NDArray[np.bool_]:
+def closing_edges(edges: PoseGraph) -> NDArray[np.bool_]:
     """Which edges of a pose graph close loops ``(E,)``: all but those between poses with consecutive ids.
 
     Example:
         >>> import numpy as np
         >>> from pilotage.io import PoseGraph
         >>> ahead = [[1.0, 0.0, 0.0]] * 3
-        >>> closures(PoseGraph([4, 5, 6], None, [[0, 1], [1, 2], [2, 0]], ahead, [np.eye(3)] * 3)).tolist()
+        >>> closing_edges(PoseGraph([4, 5, 6], None, [[0, 1], [1, 2], [2, 0]], ahead, [np.eye(3)] * 3)).tolist()
         [False, False, True]
     """
     ids = checked(edges, "closures").ids
@@ -98,5 +98,5 @@ def _guess(edges: PoseGraph, initial: Guess, anchor: int) -> Array:
             raise ShapeError("the pose graph has edges only; expected poses to begin with, or initial='chordal'")
         return edges.poses
     if initial == "odometry":
-        edges = edges.with_edges(~closures(edges))
+        edges = edges.with_edges(~closing_edges(edges))
     return (chordal if initial == "chordal" else spanning_tree)(edges, anchor)
