@@ -15,6 +15,8 @@
 - `read_radar_csv`, `read_track_csv`, `write_track_csv`: detections and tracks in csv files
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
+- `read_bag`, `write_bag`: bags of ROS 1 and ROS 2; `from_ros`: the values of messages
+- `read_tum`, `write_tum`: trajectories
 - `write_atomic`: replace a file in one step
 """
 
@@ -26,6 +28,10 @@ from ..core.names import absent
 from .adsb import read_adsb as read_adsb
 from .ais import read_ais as read_ais
 from .atomic import write_atomic as write_atomic
+from .bags import Bag as Bag
+from .bags import BagMessage as BagMessage
+from .bags import read_bag as read_bag
+from .bags import write_bag as write_bag
 from .camera_motion import read_camera_motion as read_camera_motion
 from .carmen import LaserLog as LaserLog
 from .carmen import read_carmen as read_carmen
@@ -71,14 +77,33 @@ from .radar_csv import write_track_csv as write_track_csv
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
+from .ros_messages import LaserScan as LaserScan
+from .ros_messages import Odometry as Odometry
+from .ros_messages import StampedMap as StampedMap
+from .ros_messages import StampedPath as StampedPath
+from .ros_messages import StampedPose as StampedPose
+from .ros_messages import StampedTransform as StampedTransform
+from .ros_messages import Twist as Twist
+from .ros_messages import from_ros as from_ros
+from .ros_messages import planar as planar
+from .ros_messages import planar_cov as planar_cov
+from .ros_messages import spatial as spatial
+from .ros_messages import spatial_cov as spatial_cov
+from .tum import Trajectory as Trajectory
+from .tum import read_tum as read_tum
+from .tum import write_tum as write_tum
 
 __all__ = [
+    "Bag",
+    "BagMessage",
     "GeographicTracks",
     "InertialLog",
     "KittiLabels",
     "LaserLog",
     "LaserRadarLog",
+    "LaserScan",
     "OctoMapFile",
+    "Odometry",
     "PedestrianTracks",
     "PointCloud",
     "PoseFixLog",
@@ -87,9 +112,19 @@ __all__ = [
     "RaceTrack",
     "RosMap",
     "Scenario",
+    "StampedMap",
+    "StampedPath",
+    "StampedPose",
+    "StampedTransform",
+    "Trajectory",
+    "Twist",
     "find_movingai_map",
+    "from_ros",
+    "planar",
+    "planar_cov",
     "read_adsb",
     "read_ais",
+    "read_bag",
     "read_camera_motion",
     "read_car_log",
     "read_carmen",
@@ -113,7 +148,11 @@ __all__ = [
     "read_radar_csv",
     "read_ros_map",
     "read_track_csv",
+    "read_tum",
+    "spatial",
+    "spatial_cov",
     "write_atomic",
+    "write_bag",
     "write_g2o",
     "write_kitti_tracks",
     "write_mot_tracks",
@@ -121,6 +160,7 @@ __all__ = [
     "write_pcd",
     "write_ros_map",
     "write_track_csv",
+    "write_tum",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
