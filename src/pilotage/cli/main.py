@@ -22,6 +22,7 @@ pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
 pilotage track det.txt              tracks of the boxes or points of a detector
+pilotage replay drive.mcap          the way of a robot from its ROS bag
 pilotage bench                      compare controllers on the stock tasks
 pilotage train dynamics             learn how a model moves
 pilotage info                       what is installed and what is compiled
@@ -72,6 +73,19 @@ Points are places in metres, of targets whose velocity changes slowly.
 
 """
 
+
+REPLAY_EXAMPLES = """
+```
+pilotage replay nav2_turtlebot.mcap
+pilotage replay nav2_turtlebot.mcap --map depot --out replayed
+pilotage replay nav2_turtlebot.mcap --map depot --goal 12 3.5 --speed 0.4 --out replayed
+pilotage replay drive.bag --map my_map.yaml --base base_footprint --json
+```
+
+With a map and scans, the robot is localized by its laser. Without scans, poses with covariance, such as those of AMCL,
+are fused with odometry. ROS is not needed: pip install 'pilotage[ros]'.
+
+"""
 
 BENCH_EXAMPLES = """
 ```
@@ -148,6 +162,18 @@ def application(words: Sequence[str] = ()) -> App:
         name="track",
         help="Track what a detector found: boxes of a camera, or points.",
         help_epilogue=TRACK_EXAMPLES,
+    )
+    app.command(
+        "pilotage.cli.replay:replay",
+        name="replay",
+        help="Run the program of a robot on a ROS bag.",
+        help_epilogue=REPLAY_EXAMPLES,
+    )
+    app.command(
+        "pilotage.cli.node:node",
+        name="node",
+        help="Run the same program as a ROS 2 node, on a robot.",
+        help_epilogue="",
     )
     app.command(_bench())
     app.command(
