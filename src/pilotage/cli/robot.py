@@ -207,7 +207,7 @@ class Robot:
     def _localize(self, t: float, scan: LaserScan) -> None:
         """Update the particles by a scan; at the first one, they start with the belief so far, or anywhere."""
         lidar = self._lidar_of(scan)
-        if lidar is None:
+        if lidar is None or self.grid is None:
             return
         if not isinstance(self.filter.belief, Localization):
             mcl = MonteCarloLocalization(self.grid, self._motion, dt=1.0, clearance=self.options.radius)
@@ -224,7 +224,7 @@ class Robot:
         key = (scan.frame, scan.start, scan.step, len(scan.ranges), scan.most)
         if self._lidar is None or self._lidar[0] != key:
             try:
-                mount = planar(self._tree.lookup(self.options.base, scan.frame, 0.0))
+                mount = planar(self._tree.lookup(self.options.base, scan.frame, 0.0)).tolist()
             except PilotageError as error:
                 self.trouble = f"TF does not tell where {scan.frame!r} is on the robot: {error}"
                 return None

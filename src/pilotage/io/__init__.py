@@ -17,6 +17,7 @@
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `read_bag`, `write_bag`: bags of ROS 1 and ROS 2; `from_ros`: the values of messages
 - `read_tum`, `write_tum`: trajectories
+- `read_ngsim`, `read_commonroad`: recorded traffic
 - `write_atomic`: replace a file in one step
 """
 
@@ -35,6 +36,10 @@ from .bags import write_bag as write_bag
 from .camera_motion import read_camera_motion as read_camera_motion
 from .carmen import LaserLog as LaserLog
 from .carmen import read_carmen as read_carmen
+from .commonroad import Lanelet as Lanelet
+from .commonroad import RoadProblem as RoadProblem
+from .commonroad import RoadScenario as RoadScenario
+from .commonroad import read_commonroad as read_commonroad
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
@@ -59,6 +64,8 @@ from .movingai import Scenario as Scenario
 from .movingai import find_movingai_map as find_movingai_map
 from .movingai import read_movingai_map as read_movingai_map
 from .movingai import read_movingai_scenarios as read_movingai_scenarios
+from .ngsim import Traffic as Traffic
+from .ngsim import read_ngsim as read_ngsim
 from .octomap import OctoMapFile as OctoMapFile
 from .octomap import read_octomap as read_octomap
 from .octomap import write_octomap as write_octomap
@@ -99,6 +106,7 @@ __all__ = [
     "GeographicTracks",
     "InertialLog",
     "KittiLabels",
+    "Lanelet",
     "LaserLog",
     "LaserRadarLog",
     "LaserScan",
@@ -110,12 +118,15 @@ __all__ = [
     "PoseGraph",
     "RaceLine",
     "RaceTrack",
+    "RoadProblem",
+    "RoadScenario",
     "RosMap",
     "Scenario",
     "StampedMap",
     "StampedPath",
     "StampedPose",
     "StampedTransform",
+    "Traffic",
     "Trajectory",
     "Twist",
     "find_movingai_map",
@@ -128,6 +139,7 @@ __all__ = [
     "read_camera_motion",
     "read_car_log",
     "read_carmen",
+    "read_commonroad",
     "read_g2o",
     "read_geographic",
     "read_gtsam_log",
@@ -139,6 +151,7 @@ __all__ = [
     "read_mot_truth",
     "read_movingai_map",
     "read_movingai_scenarios",
+    "read_ngsim",
     "read_octomap",
     "read_pcd",
     "read_pedestrians",
