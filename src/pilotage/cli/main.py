@@ -23,6 +23,7 @@ pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
 pilotage track det.txt              tracks of the boxes or points of a detector
 pilotage replay drive.mcap          the way of a robot from its ROS bag
+pilotage data list                  the data sets you have
 pilotage bench                      compare controllers on the stock tasks
 pilotage train dynamics             learn how a model moves
 pilotage info                       what is installed and what is compiled
@@ -84,6 +85,21 @@ pilotage replay drive.bag --map my_map.yaml --base base_footprint --json
 
 With a map and scans, the robot is localized by its laser. Without scans, poses with covariance, such as those of AMCL,
 are fused with odometry. ROS is not needed: pip install 'pilotage[ros]'.
+
+"""
+
+DATA_EXAMPLES = """
+```
+pilotage data list                                  the folder of PILOTAGE_DATA
+pilotage data verify data --write                   write SHA256SUMS
+pilotage data verify data                           compare with it
+pilotage data convert ~/.minari/datasets/D4RL/door/human-v2 door
+pilotage data convert door door.lerobot --fps 25
+pilotage data convert drive.mcap drive.txt
+pilotage data convert i80.csv tracks.csv --units feet
+```
+
+Nothing is downloaded.
 
 """
 
@@ -175,6 +191,7 @@ def application(words: Sequence[str] = ()) -> App:
         help="Run the same program as a ROS 2 node, on a robot.",
         help_epilogue="",
     )
+    app.command(_data())
     app.command(_bench())
     app.command(
         "pilotage.cli.train:train",
@@ -213,6 +230,18 @@ def _worlds(words: Sequence[str], command: str, kind: str) -> str:
     from .train import worlds_text
 
     return worlds_text(list(words), kind)
+
+
+def _data() -> App:
+    """The subcommand `data`."""
+    app = App(name="data", help="List, verify and convert the data sets you have.", help_epilogue=DATA_EXAMPLES)
+    for name, function, line in (
+        ("list", "list_all", "List the data sets of a folder."),
+        ("verify", "verify", "Compare files with their checksums."),
+        ("convert", "convert", "Convert a data set."),
+    ):
+        app.command(f"pilotage.cli.data:{function}", name=name, help=line, help_epilogue="")
+    return app
 
 
 def _bench() -> App:

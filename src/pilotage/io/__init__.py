@@ -18,6 +18,7 @@
 - `read_bag`, `write_bag`: bags of ROS 1 and ROS 2; `from_ros`: the values of messages
 - `read_tum`, `write_tum`: trajectories
 - `read_ngsim`, `read_commonroad`: recorded traffic
+- `read_minari`, `write_minari`, `write_lerobot`, `write_sequences`, `Sequences`: episodes for learning
 - `write_atomic`: replace a file in one step
 """
 
@@ -40,6 +41,7 @@ from .commonroad import Lanelet as Lanelet
 from .commonroad import RoadProblem as RoadProblem
 from .commonroad import RoadScenario as RoadScenario
 from .commonroad import read_commonroad as read_commonroad
+from .episodes import Episode as Episode
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
@@ -56,6 +58,10 @@ from .kitti_tracking import KittiLabels as KittiLabels
 from .kitti_tracking import read_kitti_detections as read_kitti_detections
 from .kitti_tracking import read_kitti_labels as read_kitti_labels
 from .kitti_tracking import write_kitti_tracks as write_kitti_tracks
+from .lerobot import write_lerobot as write_lerobot
+from .minari import minari_facts as minari_facts
+from .minari import read_minari as read_minari
+from .minari import write_minari as write_minari
 from .motchallenge import read_mot_detections as read_mot_detections
 from .motchallenge import read_mot_tracks as read_mot_tracks
 from .motchallenge import read_mot_truth as read_mot_truth
@@ -96,6 +102,8 @@ from .ros_messages import planar as planar
 from .ros_messages import planar_cov as planar_cov
 from .ros_messages import spatial as spatial
 from .ros_messages import spatial_cov as spatial_cov
+from .sequences import Sequences as Sequences
+from .sequences import write_sequences as write_sequences
 from .tum import Trajectory as Trajectory
 from .tum import read_tum as read_tum
 from .tum import write_tum as write_tum
@@ -103,6 +111,7 @@ from .tum import write_tum as write_tum
 __all__ = [
     "Bag",
     "BagMessage",
+    "Episode",
     "GeographicTracks",
     "InertialLog",
     "KittiLabels",
@@ -122,6 +131,7 @@ __all__ = [
     "RoadScenario",
     "RosMap",
     "Scenario",
+    "Sequences",
     "StampedMap",
     "StampedPath",
     "StampedPose",
@@ -131,6 +141,7 @@ __all__ = [
     "Twist",
     "find_movingai_map",
     "from_ros",
+    "minari_facts",
     "planar",
     "planar_cov",
     "read_adsb",
@@ -146,6 +157,7 @@ __all__ = [
     "read_kitti_detections",
     "read_kitti_labels",
     "read_laser_radar",
+    "read_minari",
     "read_mot_detections",
     "read_mot_tracks",
     "read_mot_truth",
@@ -168,10 +180,13 @@ __all__ = [
     "write_bag",
     "write_g2o",
     "write_kitti_tracks",
+    "write_lerobot",
+    "write_minari",
     "write_mot_tracks",
     "write_octomap",
     "write_pcd",
     "write_ros_map",
+    "write_sequences",
     "write_track_csv",
     "write_tum",
 ]

@@ -1,8 +1,8 @@
 """Recorded traffic of NGSIM: csv files of vehicles on US-101, I-80, Lankershim Boulevard and Peachtree Street.
 
 Columns that are read, in any order and case: vehicle_id, frame_id (10 a second), local_x (to the right across the
-road), local_y (along it), v_length, v_width, v_class (1 motorcycle, 2 car, 3 truck), v_vel, v_acc, lane_id. The original
-files are in feet; reconstructed ones are often metric. Places are those of the middle of the front of a vehicle.
+road), local_y (along it), v_length, v_width, v_class (1 motorcycle, 2 car, 3 truck), v_vel, v_acc, lane_id. The
+original files are in feet; reconstructed ones are often metric. Places are those of the middle of the front.
 
 Source: US Department of Transportation, "Next Generation Simulation (NGSIM) Vehicle Trajectories", 2006.
 """
