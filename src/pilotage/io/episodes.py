@@ -77,7 +77,8 @@ class Episode:
     def of(cls, arrays: Mapping[str, Data], seed: int | None = None) -> Episode:
         """The episode of `arrays`."""
         inner = {name.partition("/")[2]: a for name, a in arrays.items() if name.startswith("observations/")}
-        return cls(inner or arrays["observations"], *(arrays[name] for name in PER_STEP), seed)
+        actions, rewards, terminations, truncations = (arrays[name] for name in PER_STEP)
+        return cls(inner or arrays["observations"], actions, rewards, terminations, truncations, seed)
 
     def __repr__(self) -> str:
         return f"Episode({len(self)} steps)"
