@@ -10,6 +10,7 @@ from benchmarks.harness import Contest, row
 
 STEPS = 200
 MANY = 256
+BEAMS = 24
 
 
 def pushes(shape: tuple[int, ...]) -> np.ndarray:
@@ -73,3 +74,35 @@ def env_vector(quick: bool) -> Contest:
             envs.step(action)
 
     return Contest(lambda: steps(ours, forces), lambda: steps(peer, choices), None, work=STEPS)
+
+
+@row(
+    "env_vector_navigation", peer="gymnasium", bar=20.0, needs=["gymnasium"],
+    note=f"a step of {MANY} robots with {BEAMS} beams in one vector environment, against SyncVectorEnv of the same",
+)  # fmt: skip
+def env_vector_navigation(quick: bool) -> Contest:
+    import gymnasium
+
+    import pilotage.envs  # noqa: F401
+
+    name, steps = "pilotage/Navigation-v0", 3 if quick else 10
+    ours = gymnasium.make_vec(name, num_envs=MANY, vectorization_mode="vector_entry_point", beams=BEAMS)
+    peer = gymnasium.make_vec(name, num_envs=MANY, vectorization_mode="sync", beams=BEAMS)
+    actions = np.random.default_rng(0).uniform(-0.3, 0.3, (steps, MANY, 2)).astype(np.float32)
+
+    def episode(envs: Any) -> Any:
+        envs.reset(seed=0)
+        return [envs.step(action) for action in actions]
+
+    def run(envs: Any) -> None:
+        for action in actions:
+            envs.step(action)
+
+    def check() -> str:
+        for mine, theirs in zip(episode(ours), episode(peer), strict=True):
+            for name in mine[0]:
+                assert np.abs(mine[0][name] - theirs[0][name]).max() < 1e-5, f"{name} differs"
+            assert np.abs(mine[1] - theirs[1]).max() < 1e-9 and (mine[2] == theirs[2]).all(), "rewards or ends differ"
+        return "the same observations, rewards and ends"
+
+    return Contest(lambda: run(ours), lambda: run(peer), check, work=steps)

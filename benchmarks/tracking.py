@@ -29,6 +29,7 @@ from pilotage.estimators.tracking import (
     Pairs,
     Tracker,
 )
+from pilotage.estimators.tracking.extended import GGIWPMBM, DistancePartitions, Ellipse, PredictionPartitions
 from pilotage.models import constant_velocity, position
 
 CAR, STD, DETECTION, SIDE, RATE = constant_velocity(density=0.1), 0.5, 0.9, 400.0, 0.1
@@ -254,6 +255,42 @@ def track_worst(quick: bool) -> Contest:
         return ", ".join(f"{name} {1e3 * worst:.1f} ms" for name, worst in times.items())
 
     return Contest(slowest, check=check, timed=False)
+
+
+@absolute("track_extended", limit=100.0, unit="ms", note="20 objects of 10 points, 20 clutter points; GGIW-PMBM")
+def track_extended(quick: bool) -> Contest:
+    scans = extended(20, 10, 20, 30 if quick else 100)
+    body = Ellipse(4.0, 2.0, rate=10.0, rate_std=3.0)
+
+    def run() -> tuple[list[float], Any]:
+        birth = Gaussian.of(CAR.state, std={"x": SIDE / 4, "y": SIDE / 4, "vx": 5.0, "vy": 5.0})
+        lidar = Detector(position(std=0.1), detection=0.98, clutter=20.0 / SIDE**2)
+        method = GGIWPMBM(body, (DistancePartitions(), PredictionPartitions()), undetected=20.0)
+        tracker, times = Tracker(KF(CAR, dt=0.1), lidar, birth, method), list[float]()
+        for k, z in enumerate(scans):
+            begun = time.perf_counter()
+            tracker.update(z, 0.1 * k)
+            times.append(time.perf_counter() - begun)
+        return times, tracker.tracks
+
+    def check() -> str:
+        times, tracks = run()
+        return f"{len(tracks)} of 20 objects tracked; the worst scan takes {1e3 * max(times[1:]):.0f} ms"
+
+    return Contest(lambda: float(np.median(run()[0])), check=check, timed=False)
+
+
+def extended(objects: int, points: int, clutter: int, steps: int) -> list[Any]:
+    """Scans at 10 Hz of ellipses that drive straight on, each with a Poisson number of points."""
+    rng = np.random.default_rng(0)
+    starts, v = rng.uniform(-SIDE / 2, SIDE / 2, (objects, 2)), rng.uniform(-5.0, 5.0, (objects, 2))
+    scans = []
+    for k in range(steps):
+        counts = rng.poisson(points, objects)
+        middle = np.repeat(starts + 0.1 * k * v, counts, axis=0)
+        own = rng.normal(size=middle.shape) * [1.0, 0.5] + middle
+        scans.append(np.concatenate([own, rng.uniform(-SIDE / 2, SIDE / 2, (rng.poisson(clutter), 2))]))
+    return scans
 
 
 @absolute("jpda_six", limit=1.0, unit="ms", note="six mutually gated targets; Stone Soup's exact JPDA: 651 ms")

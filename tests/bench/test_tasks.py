@@ -168,7 +168,7 @@ def test_an_environment_with_a_state_is_a_task() -> None:
     xs = rod.plant.step(np.zeros((3, 2)), np.array([[0.0], [1.0], [2.0]]), 0.05)
     assert xs.shape == (3, 2) and np.ptp(xs[:, 1]) > 0.1
     with pytest.raises(SettingError, match="get_state"):
-        env_task("rod", lambda: gymnasium.make("Pendulum-v1"), dt=0.05, horizon=50)
+        env_task("lake", lambda: gymnasium.make("FrozenLake-v1"), dt=1.0, horizon=50)
 
 
 class Posed(gymnasium.Wrapper):  # type: ignore[type-arg]
@@ -212,8 +212,13 @@ def test_an_environment_ends_its_episodes_itself() -> None:
 
 
 def test_an_environment_without_a_box_of_actions_is_refused() -> None:
-    with pytest.raises(SettingError, match="Discrete"):
-        env_task("cart", lambda: Rod(gymnasium.make("CartPole-v1")), dt=0.02, horizon=50)
+    def make() -> Any:
+        env = Rod(gymnasium.make("CartPole-v1"))
+        env.action_space = gymnasium.spaces.MultiDiscrete([2])
+        return env
+
+    with pytest.raises(SettingError, match="MultiDiscrete"):
+        env_task("cart", make, dt=0.02, horizon=50)
 
 
 @pytest.mark.parametrize("name", [*SMALL, "mujoco_reacher"])

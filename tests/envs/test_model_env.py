@@ -196,7 +196,7 @@ class Exploding(Dynamics):
 
 
 @pytest.mark.parametrize("mode", ["single", "vector"])
-def test_a_state_that_is_lost_ends_the_episode(mode):
+def test_a_state_that_is_lost_truncates_the_episode(mode):
     from pilotage.models import task
 
     start = Gaussian.of(Exploding.state, [0.9], std=1e-6)
@@ -205,9 +205,9 @@ def test_a_state_that_is_lost_ends_the_episode(mode):
     env.reset(seed=0)
     action = np.zeros(env.action_space.shape)
     assert not np.any(env.step(action)[2])
-    observation, reward, terminated, _, info = env.step(action)
-    assert np.all(terminated)
-    assert np.all(info["violated"])
+    observation, reward, terminated, truncated, info = env.step(action)
+    assert np.all(truncated) and not np.any(terminated)
+    assert np.all(info["lost"]) and np.all(info["violated"])
     assert np.isfinite(observation).all()
     assert np.isfinite(reward).all()
 

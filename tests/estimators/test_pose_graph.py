@@ -482,7 +482,7 @@ TIE = Factors(relative_pose(), [[1.0, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
     (lambda: SOLUTION.belief("pose", -1), "the index of pose is -1"),
     (lambda: SOLUTION.belief("pose", "last"), "the index of pose is 'last'"),
     (lambda: GRAPH.moved({"poses": np.zeros((4, 3))}), "no variables 'poses'; it has pose"),
-    (lambda: pose_graph(SQUARE, "odometry"), "initial is 'odometry'; expected 'chordal' or 'tree' or 'given'"),
+    (lambda: pose_graph(SQUARE, "guess"), "initial is 'guess'; expected 'chordal' or 'tree' or 'odometry' or 'given'"),
     (lambda: pose_graph("square.g2o"), "pose_graph needs a PoseGraph, not 'square.g2o'"),
     (lambda: pose_graph("chordal", SQUARE), "pose_graph needs a PoseGraph, not 'chordal'"),
     (lambda: pose_graph(PoseGraph), r"pose_graph needs a PoseGraph, .*is \(\) missing\?"),

@@ -74,6 +74,7 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     "absolute_pose 3": lambda: models.absolute_pose(3),
     "relative_pose": models.relative_pose,
     "relative_pose 3": lambda: models.relative_pose(3),
+    "pinhole": lambda: models.pinhole(focal=(2.0, 1.5), centre=(0.5, 0.3)),
     "relative_position": models.relative_position,
     "relative_position 3": lambda: models.relative_position(3),
     "standstill": models.standstill,

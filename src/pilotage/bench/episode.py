@@ -15,14 +15,13 @@ from ..core.arrays import Array
 from ..core.errors import SettingError, counted
 from ..core.results import ActionStatus
 from ..core.settings import shown
+from ..core.task import MAX_VIOLATION
 from ._world import Pieces, Tick, World
 from .benchmark_task import BenchmarkTask
 from .delays import Delay, delays_of
 from .disturbances import disturbance_of
 from .outcome import Failure, RunStatus, RunTimeout, blamed
 
-FEASIBLE = 1e-3
-"""Largest value of a constraint that does not count as a violation."""
 EXACT = 1e-9
 """Rounding of shares of a tick."""
 
@@ -197,7 +196,10 @@ class _Link:
 def _noted(episode: Episode, tick: Tick, x: Array, u: Array) -> Tick:
     """A tick, noted in the episode with the state and the action at its end."""
     episode.cost += tick.cost
-    episode.worst, episode.violations = max(episode.worst, tick.worst), episode.violations + (tick.worst > FEASIBLE)
+    episode.worst, episode.violations = (
+        max(episode.worst, tick.worst),
+        episode.violations + (tick.worst > MAX_VIOLATION),
+    )
     episode.xs.append(x)
     episode.us.append(u)
     episode.digests.append(zlib.crc32(np.concatenate([x, u]).tobytes()))

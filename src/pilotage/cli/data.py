@@ -13,10 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from pilotage.core import MissingFile, PilotageError, TrackTable
+from pilotage.core.arrays import Array
 from pilotage.io import (
     Odometry,
     StampedPose,
-    Trajectory,
     read_bag,
     read_commonroad,
     read_minari,
@@ -116,7 +116,7 @@ def convert(
     if source.is_dir() and not (source / "metadata.yaml").is_file():
         _convert_episodes(source, target, id, fps)
     elif target.suffix == ".txt":
-        write_tum(target, _trajectory(source))
+        write_tum(target, *_trajectory(source))
     elif target.suffix == ".csv":
         write_track_csv(target, _tracks(source, units))
     else:
@@ -139,14 +139,14 @@ def _convert_episodes(source: Path, target: Path, id: str, fps: float) -> None:
         write_sequences(target, episodes)
 
 
-def _trajectory(source: Path) -> Trajectory:
+def _trajectory(source: Path) -> tuple[Array, Array]:
     """The way of a bag: its poses with covariance, or else its odometry."""
     bag = read_bag(source)
     found: Any = bag.of(StampedPose, bag.topic_of(StampedPose)) or bag.of(Odometry, bag.topic_of(Odometry))
     if not found:
         raise PilotageError(f"the bag holds neither poses nor odometry: {bag!r}; pilotage replay reads TF")
     start = bag.start / NANO
-    return Trajectory(np.array([start + t for t, _ in found]), np.array([value.pose for _, value in found]))
+    return np.array([start + t for t, _ in found]), np.array([value.pose for _, value in found])
 
 
 def _tracks(source: Path, units: Literal["feet", "metres"]) -> TrackTable:

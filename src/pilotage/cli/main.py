@@ -21,6 +21,7 @@ pilotage demo                       list the demos
 pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
+pilotage slam raw.log.gz            a map from the raw log of a laser
 pilotage track det.txt              tracks of the boxes or points of a detector
 pilotage replay drive.mcap          the way of a robot from its ROS bag
 pilotage data list                  the data sets you have
@@ -53,6 +54,19 @@ pilotage map intel-corrected.log.gz --resolution 0.1 --out intel.yaml
 pilotage map walk.log.gz --origin 2 1 0.15 --mask glass.yaml
 pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
 ```
+"""
+
+SLAM_EXAMPLES = """
+```
+pilotage slam walk.log
+pilotage slam intel_raw_odometry_gfs.json.gz --relations intel.relations.gz --out intel
+pilotage slam freiburg-079-corrected.log.gz --no-odometry
+pilotage slam walk.log --truth walk.tum --json
+pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
+```
+
+The odometry must be that of the wheels. In logs that SLAM has corrected, it mostly is not: use --no-odometry there.
+
 """
 
 TRACK_EXAMPLES = """
@@ -172,6 +186,12 @@ def application(words: Sequence[str] = ()) -> App:
         name="map",
         help="Make a map from a laser log with corrected poses.",
         help_epilogue=MAP_EXAMPLES,
+    )
+    app.command(
+        "pilotage.cli.slam:slam",
+        name="slam",
+        help="Make a map from the raw log of a laser.",
+        help_epilogue=SLAM_EXAMPLES,
     )
     app.command(
         "pilotage.cli.track:track",

@@ -18,7 +18,6 @@ from pilotage.io import (
     BagMessage,
     Odometry,
     StampedPose,
-    Trajectory,
     Twist,
     planar,
     read_bag,
@@ -75,7 +74,7 @@ def replay(
     facts = rounded(finite(_facts(bag, robot, recorded, published, ts, poses, frame, ticks)))
     if out is not None:
         out.mkdir(parents=True)
-        write_tum(out / "trajectory.txt", Trajectory(recorded.start / NANO + ts, spatial(poses)))
+        write_tum(out / "trajectory.txt", recorded.start / NANO + ts, spatial(poses))
         write_bag(out / "drive", published, start=recorded.start)
         _draw(robot.grid, poses, goal, out / "way.png")
     print(jsonlib.dumps(facts) if json else _text(facts, out))

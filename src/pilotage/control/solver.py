@@ -15,10 +15,8 @@ from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.results import ActionStatus
 from ..core.space import Space
+from ..core.task import MAX_VIOLATION as MAX_VIOLATION
 from ..core.task import Task
-
-MAX_VIOLATION = 1e-3
-"""Default of the largest violation of the constraint in a plan that is used, in the units of the constraint."""
 
 MARGIN = 1e-3
 """The share of its cost that another plan has to save, to replace one."""

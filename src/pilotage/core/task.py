@@ -13,6 +13,10 @@ from .declared import called, returned
 from .errors import ModelError
 from .space import Space
 
+MAX_VIOLATION = 1e-3
+"""The largest value of a constraint that is no violation, in the units of the constraint: controllers plan within it,
+the benchmark counts what is above it, and environments end there, unless a setting says otherwise."""
+
 
 class Task(ABC):
     """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_{t+1}, u_t) <= 0``.
@@ -21,7 +25,8 @@ class Task(ABC):
     on the dynamics, so one task can be used for several robots. Methods receive `r` only if the task has a `stage`.
 
     A task defines once what is forbidden: the `constraint` of a state and the action that led there. Environments end
-    an episode when it is positive or NaN, samplers penalise it, optimisers enforce it, and planners check edges.
+    an episode when it is above a tolerance (`MAX_VIOLATION`, 1e-3, as for controllers) or NaN, samplers penalise it,
+    optimisers enforce it, and planners check edges.
 
     A cost that varies in time declares a `stage`, the space of its reference `r`. The pure function `references`
     returns the references. Anything it has to remember from one decision to the next, such as the robot's progress

@@ -14,6 +14,8 @@ from ..core.names import absent
 require("gymnasium", extra="envs")
 
 from .boxes import box as box  # noqa: E402
+from .branching import restore_state as restore_state  # noqa: E402
+from .branching import save_state as save_state  # noqa: E402
 from .canvas import Canvas as Canvas  # noqa: E402
 from .drawing import Scene as Scene  # noqa: E402
 from .model_env import ModelEnv as ModelEnv  # noqa: E402
@@ -23,8 +25,15 @@ from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
     from .bullet import BulletDynamics as BulletDynamics
+    from .bullet_world import BulletCollisionConstraint as BulletCollisionConstraint
+    from .bullet_world import BulletLidar as BulletLidar
+    from .bullet_world import boxes_urdf as boxes_urdf
+    from .camera import Camera as Camera
     from .collisions import CollisionConstraint as CollisionConstraint
+    from .env_dynamics import EnvDynamics as EnvDynamics
+    from .maze import Maze as Maze
     from .mujoco import MujocoDynamics as MujocoDynamics
+    from .mujoco_sensor import MujocoSensor as MujocoSensor
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
@@ -32,12 +41,18 @@ if TYPE_CHECKING:
     from .truck import TruckBackerUpperVector as TruckBackerUpperVector
 
 __all__ = [
+    "BulletCollisionConstraint",
     "BulletDynamics",
+    "BulletLidar",
+    "Camera",
     "Canvas",
     "CollisionConstraint",
+    "EnvDynamics",
+    "Maze",
     "ModelEnv",
     "ModelVectorEnv",
     "MujocoDynamics",
+    "MujocoSensor",
     "Navigation",
     "NavigationVector",
     "Robot",
@@ -45,14 +60,24 @@ __all__ = [
     "TruckBackerUpper",
     "TruckBackerUpperVector",
     "box",
+    "boxes_urdf",
+    "restore_state",
+    "save_state",
     "sb3_vec_env",
 ]
 
 # Simulators and maps are loaded on first access.
 _LAZY = {
+    "Camera": "camera",
+    "Maze": "maze",
+    "BulletCollisionConstraint": "bullet_world",
     "BulletDynamics": "bullet",
+    "BulletLidar": "bullet_world",
+    "boxes_urdf": "bullet_world",
     "CollisionConstraint": "collisions",
+    "EnvDynamics": "env_dynamics",
     "MujocoDynamics": "mujoco",
+    "MujocoSensor": "mujoco_sensor",
     "Navigation": "navigation",
     "NavigationVector": "navigation",
     "Robot": "navigation",

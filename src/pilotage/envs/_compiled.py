@@ -32,21 +32,21 @@ def scatter(plus, y, root, z, e):
 
 
 @driver
-def broken(codes, y, u, w):
-    """Whether a value of the constraint at (y, u) is positive or NaN."""
+def broken(codes, allowed, y, u, w):
+    """Whether a value of the constraint at (y, u) is above `allowed` or NaN."""
     call(codes[2, 0], y, u, w, codes[2, 1], w)
     kept = True
     for k in range(codes[2, 2]):
-        kept = kept and w[k] <= 0.0
+        kept = kept and w[k] <= allowed
     return not kept
 
 
 @driver
-def broken_between(codes, judged, resolution, x, y, u, w, d, p):
+def broken_between(codes, judged, resolution, allowed, x, y, u, w, d, p):
     """Whether the constraint is broken at y, or at points `resolution` apart on the way there; y becomes the first."""
     if codes[2, 2] == 0:
         return False
-    at_end = broken(codes, y, u, w)
+    at_end = broken(codes, allowed, y, u, w)
     call(codes[4, 0], y, x, w, w, d)
     length = 0.0
     for k in judged:
@@ -56,7 +56,7 @@ def broken_between(codes, judged, resolution, x, y, u, w, d, p):
         for k in range(d.shape[0]):
             w[k] = d[k] * (j / pieces)
         call(codes[3, 0], x, w, w, w, p)
-        if broken(codes, p, u, w):
+        if broken(codes, allowed, p, u, w):
             for k in range(y.shape[0]):
                 y[k] = p[k]
             return True
@@ -74,7 +74,7 @@ def move_rows(codes, judged, root, numbers, w, d, p, xs, us, zs, ys, found):
         codes: code and parameters of step, cost, constraint and how many it has, of (+) and (-).
         judged: components of the tangent on which the constraint depends.
         root: of the covariance of the process noise.
-        numbers: seconds of a tick, resolution.
+        numbers: seconds of a tick, resolution, largest value of a constraint that is kept.
         w, d, p: scratch.
         xs, us, zs, ys: states (B, n), actions (B, m), noise (B, dim) or (B, 0) for none, states a tick later.
         found: cost, 1 where y is lost or the constraint broken, 1 where y is lost, which is not finite, (B, 3).
@@ -89,7 +89,7 @@ def move_rows(codes, judged, root, numbers, w, d, p, xs, us, zs, ys, found):
         for k in range(y.shape[0]):
             lost |= not np.isfinite(y[k])
         found[i, 2] = lost
-        found[i, 1] = lost or broken_between(codes, judged, numbers[1], x, y, u, w, d, p)
+        found[i, 1] = lost or broken_between(codes, judged, numbers[1], numbers[2], x, y, u, w, d, p)
 
 
 @driver("void(i8[::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1])")
@@ -106,13 +106,16 @@ class Moves:
     Args:
         dynamics, task: of the same states and actions.
         dt: seconds of a tick.
-        judged, resolution: see `Simulation`.
+        judged: see `Simulation`.
+        limits: its `resolution` and `max_violation`.
 
     Attributes:
         noise: components of the process noise; 0 where there is none.
     """
 
-    def __init__(self, dynamics: Any, task: Any, dt: float, judged: NDArray[np.int64], resolution: float) -> None:
+    def __init__(
+        self, dynamics: Any, task: Any, dt: float, judged: NDArray[np.int64], limits: tuple[float, float]
+    ) -> None:
         state = dynamics.state
         self._kept = [code_of(dynamics, "y"), code_of(task, "l"), code_of(task, "g")]
         self._kept += [code_of(state, "plus"), code_of(state, "minus")]
@@ -124,7 +127,7 @@ class Moves:
         Q = dynamics.noise(state.identity(), dynamics.action.identity(), dt)
         self._root = np.ascontiguousarray(symmetric_root(np.asarray(Q, dtype=np.float64)))
         self.noise = state.dim if self._root.any() else 0
-        self._numbers = np.array([dt, resolution])
+        self._numbers = np.array([dt, *limits])
         self._scratch = np.empty(max(state.dim, constraints, 1)), np.empty(state.dim), np.empty(state.size)
         self._judged, self._run = np.array(judged, dtype=np.int64), move_rows.compiled
 
@@ -158,11 +161,13 @@ class Sight:
         return readings
 
 
-def moves_of(dynamics: Dynamics, task: Task, dt: float, judged: NDArray[np.int64], resolution: float) -> Moves | None:
+def moves_of(
+    dynamics: Dynamics, task: Task, dt: float, judged: NDArray[np.int64], limits: tuple[float, float]
+) -> Moves | None:
     """Machine code of a tick; None where a model has none, or noise or costs that change from tick to tick."""
     known = compiled(dynamics, "Q", {"dt", "p"}) and compiled(task, "", set()) and not task.stage.size
     fits = known and plain(dynamics.state) and plain(dynamics.action)
-    return Moves(dynamics, task, dt, judged, resolution) if fits else None
+    return Moves(dynamics, task, dt, judged, limits) if fits else None
 
 
 def sight_of(sensor: Sensor, context: Any) -> Sight | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core import ModelError
-from ._names import listed
+from ._names import clipped, listed
 
 KINDS = ("revolute", "continuous", "prismatic", "fixed")
 
@@ -47,6 +47,42 @@ def described(text: str, *, fixed: bool) -> dict[str, Inertial | None]:
     if not fixed and (own := links[base]) and own.mass == 0.0:
         raise ModelError(f"the base {base!r} weighs 0 kg, by which Bullet means a fixed base; remove its <inertial>")
     return links
+
+
+def is_urdf(text: str) -> bool:
+    """Whether XML text is a URDF file.
+
+    Example:
+        >>> is_urdf("<robot name='box'/>"), is_urdf("<mujoco/>"), is_urdf("<mujoco")
+        (True, False, False)
+    """
+    try:
+        return ET.fromstring(text).tag == "robot"
+    except ET.ParseError:
+        return False
+
+
+def edited(text: str, *, meshes: bool, locked: Sequence[str]) -> str:
+    """The text of a URDF file without shapes that are meshes, if `meshes` is False, and with some joints fixed.
+
+    Example:
+        >>> edited("<robot><link><visual><geometry><mesh/></geometry></visual></link></robot>", meshes=False, locked=())
+        '<robot><link /></robot>'
+    """
+    robot = _parsed(text)
+    if not meshes:
+        for link in robot.findall("link"):
+            for shape in (*link.findall("visual"), *link.findall("collision")):
+                if shape.find("geometry/mesh") is not None:
+                    link.remove(shape)
+    joints = {_named(joint): joint for joint in robot.findall("joint")}
+    for name in locked:
+        if name not in joints:
+            raise ModelError(f"there is no joint {clipped(repr(name))} to lock; there are {listed(joints)}")
+        joints[name].set("type", "fixed")
+        for part in joints[name].findall("mimic"):
+            joints[name].remove(part)
+    return ET.tostring(robot, encoding="unicode")
 
 
 def missing_meshes(path: Path) -> list[str]:

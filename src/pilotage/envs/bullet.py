@@ -6,10 +6,11 @@ import math
 import tempfile
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceErr
 from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
+from ..core.settings import setting
 from ._names import clipped, distinct, listed
-from ._urdf import Inertial, described, missing_meshes
+from ._urdf import Inertial, described, edited, missing_meshes
 from .late import Late
 
 bullet: Any = Late("pybullet", only="on Python 3.11; PyBullet publishes no wheels for later versions")
@@ -28,6 +30,10 @@ TIMESTEP = 1.0 / 240.0
 
 UNLIMITED = 1e12
 """A practically unlimited speed and stop force of a joint; Bullet's limits are 100 rad/s (m/s) and 100 N s a step."""
+
+Drive = Literal["torque", "velocity"]
+UNITS = {"torque": ("N m", "N"), "velocity": ("rad/s", "m/s")}
+"""Units of the actions at hinges and slides."""
 
 WEIGHTLESS = 1e-12
 """Mass [kg] of a free base without ``<inertial>``; with none Bullet would fix it to the world."""
@@ -48,8 +54,8 @@ class BulletDynamics(Dynamics):
     with each other, and the ``velocity`` of a ``<limit>`` is not enforced.
 
     A step depends only on state and action: the state is set before and read after it, warm starts are off, and
-    contacts of the previous call are discarded. There is no floor; static obstacles can be loaded into `client`, but
-    are not copied to other processes. Batches are loops; for large ones prefer MuJoCo, whose rollouts run in threads.
+    contacts of the previous call are discarded. There is no floor and nothing else but the
+    `scenery`. Batches are loops; for large ones prefer MuJoCo, whose rollouts run in threads.
     Threads that share an instance wait for each other.
 
     Args:
@@ -59,6 +65,11 @@ class BulletDynamics(Dynamics):
         state: a space of the same layout, for other names or for joints that are angles.
         gravity: acceleration of gravity [m/s^2].
         noise: standard deviation per square root of a second of each tangent component, or one for all.
+        meshes: False to leave out shapes that are meshes, for a file without its mesh files.
+        locked: names of joints that are held at zero, such as those that mimic others.
+        drive: "torque", or "velocity" for motors that hold a joint speed [rad/s, m/s] with at most the effort of the
+            file; the actions are then the speeds, with the ``velocity`` of the file as bounds.
+        scenery: URDF files or texts of what stands in the world; see `boxes_urdf`.
 
     Raises:
         ModelError: if the file is missing, is not a URDF, or uses features that Bullet does not support (impossible
@@ -86,22 +97,32 @@ class BulletDynamics(Dynamics):
         state: Space | None = None,
         gravity: Sequence[float] = (0.0, 0.0, -9.81),
         noise: float | Sequence[float] = 0.0,
+        meshes: bool = True,
+        locked: Sequence[str] = (),
+        drive: Drive = "torque",
+        scenery: Sequence[str | Path] = (),
     ) -> None:
-        self._made_with = (urdf, fixed, joints, state, tuple(gravity), noise)
+        self._made_with = {
+            "urdf": urdf, "fixed": fixed, "joints": joints, "state": state, "gravity": tuple(gravity), "noise": noise,
+            "meshes": meshes, "locked": tuple(locked), "drive": drive, "scenery": tuple(scenery),
+        }  # fmt: skip
+        self.drive = setting(drive, Drive, "drive")
         self._lock = threading.Lock()
         self._server = Server()
         self.client: int = self._server.client
         self._server.setGravity(*gravity)
         self._server.setPhysicsEngineParameter(warmStartingFactor=0.0, deterministicOverlappingPairs=1)
         self.fixed = fixed
-        self.body = self._loaded(urdf)
+        self.body = self._loaded(urdf, meshes, locked)
+        self.scenery = [self._placed(each) for each in scenery]
         self._joints = self._moving()
         self._named = dict(zip(self._joints, distinct([self._about(j)[1].decode() for j in self._joints], "joint")))
         self._driven = self._chosen(joints)
         self._free_joints()
         self._frame = self._server.getDynamicsInfo(self.body, -1)[3:5]
         self.state = self._fitted(state, self._space())
-        self.action = self._efforts()
+        self.action = self._efforts(drive)
+        self._strengths = np.minimum(self._efforts("torque").high, UNLIMITED).tolist()
         self.noise_density = densities(noise, self.state)
 
     def __repr__(self) -> str:
@@ -109,7 +130,7 @@ class BulletDynamics(Dynamics):
 
     def __reduce__(self) -> Any:
         """The constructor call, since another process needs its own physics server."""
-        return _remade, self._made_with
+        return partial(BulletDynamics, **self._made_with), ()
 
     def close(self) -> None:
         """Disconnect from the physics server; garbage collection does this as well."""
@@ -132,6 +153,16 @@ class BulletDynamics(Dynamics):
                     out[i] = self._simulated(x[i], u[i], steps)
         return self.state.normalize(out)
 
+    def at(self, x: Any) -> AbstractContextManager[Server]:
+        """The physics server with the robot in a state ``(n,)``, for queries such as ``rayTest`` in a with block."""
+        return self._at(self.state.check(x))
+
+    @contextmanager
+    def _at(self, x: Array) -> Iterator[Server]:
+        with self._lock:
+            self._put(x)
+            yield self._server
+
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         """The covariance ``diag(noise^2) dt``."""
         return diffusion(self.noise_density, x, u, dt)
@@ -149,9 +180,17 @@ class BulletDynamics(Dynamics):
         self._forget_contacts()
         self._put(x)
         for _ in range(steps):
-            self._server.setJointMotorControlArray(self.body, self._driven, bullet.TORQUE_CONTROL, forces=u.tolist())
+            self._push(u.tolist())
             self._server.stepSimulation()
         return self._got()
+
+    def _push(self, u: list[float]) -> None:
+        """Give the actions to the motors, for one step."""
+        control = self._server.setJointMotorControlArray
+        if self.drive == "torque":
+            control(self.body, self._driven, bullet.TORQUE_CONTROL, forces=u)
+        else:
+            control(self.body, self._driven, bullet.VELOCITY_CONTROL, targetVelocities=u, forces=self._strengths)
 
     def _forget_contacts(self) -> None:
         """Move the robot out of reach and look for contacts; Bullet would start from those of the last step."""
@@ -187,31 +226,40 @@ class BulletDynamics(Dynamics):
 
     # -- the robot
 
-    def _loaded(self, urdf: str | Path) -> int:
-        text = str(urdf)
+    def _loaded(self, urdf: str | Path, meshes: bool, locked: Sequence[str]) -> int:
+        text = text_of(urdf)
+        if not meshes or locked:
+            text = edited(text, meshes=meshes, locked=locked)
+        links = described(text, fixed=self.fixed)
+        body = self._read(urdf, text, fixed=self.fixed)
+        names = [self._server.getBodyInfo(body)[0]]
+        names += [self._server.getJointInfo(body, joint)[12] for joint in range(self._server.getNumJoints(body))]
+        for link, name in enumerate(names, -1):
+            self._weigh(body, link, name.decode(), links[name.decode()])
+        return body
+
+    def _read(self, urdf: str | Path, text: str, *, fixed: bool) -> int:
+        """Load the text of a URDF file, whose meshes lie where they do for the file itself."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(text)
-            if text.lstrip().startswith("<"):
-                path = Path(folder) / "robot.urdf"
+            path = Path(str(urdf))
+            is_file = not str(urdf).lstrip().startswith("<")
+            if not is_file or text != text_of(urdf):
+                for beside in path.resolve().parent.iterdir() if is_file else ():
+                    (Path(folder) / beside.name).symlink_to(beside)
+                path = Path(folder) / ".edited.urdf"
                 path.write_text(text, encoding="utf-8")
-            elif not path.is_file():
-                raise ModelError(f"there is no URDF at {clipped(text)}; give the path of a file, or its XML text")
-            links = described(path.read_text(encoding="utf-8"), fixed=self.fixed)
             try:
-                body = self._server.loadURDF(
-                    str(path), useFixedBase=self.fixed, flags=bullet.URDF_USE_INERTIA_FROM_FILE
-                )
+                return self._server.loadURDF(str(path), useFixedBase=fixed, flags=bullet.URDF_USE_INERTIA_FROM_FILE)
             except bullet.error as error:
                 missing = missing_meshes(path)
                 raise ModelError(
                     "Bullet cannot load the URDF, and has printed why: a mesh that is not where the file says"
                     + (f": {clipped(listed(missing))}" if missing else ", maybe")
                 ) from error
-        names = [self._server.getBodyInfo(body)[0]]
-        names += [self._server.getJointInfo(body, joint)[12] for joint in range(self._server.getNumJoints(body))]
-        for link, name in enumerate(names, -1):
-            self._weigh(body, link, name.decode(), links[name.decode()])
-        return body
+
+    def _placed(self, urdf: str | Path) -> int:
+        """A fixed body of the world."""
+        return self._read(urdf, text_of(urdf), fixed=True)
 
     def _weigh(self, body: int, link: int, name: str, inertial: Inertial | None) -> None:
         """Set the mass of the file, since Bullet gives 1 kg to a link without mass, and no inertia to unusual ones."""
@@ -265,12 +313,14 @@ class BulletDynamics(Dynamics):
             speeds.append(Real(f"{name}.rate", f"{unit}/s"))
         return Space(*places, *speeds)
 
-    def _efforts(self) -> Space:
+    def _efforts(self, drive: Drive) -> Space:
+        """The space of torques and forces, or of joint speeds."""
         parts: list[Part] = []
         for joint in self._driven:
-            info = self._about(joint)
-            limit = info[10] if info[10] > 0.0 else math.inf
-            parts.append(Real(self._named[joint], "N m" if info[2] == bullet.JOINT_REVOLUTE else "N", -limit, limit))
+            info, units = self._about(joint), UNITS[drive]
+            limit = info[10 if drive == "torque" else 11]
+            limit = limit if limit > 0.0 else math.inf
+            parts.append(Real(self._named[joint], units[info[2] != bullet.JOINT_REVOLUTE], -limit, limit))
         return Space(*parts)
 
     def _fitted(self, state: Space | None, own: Space) -> Space:
@@ -299,5 +349,15 @@ def _disconnect(client: int) -> None:
         bullet.disconnect(physicsClientId=client)
 
 
-def _remade(urdf: Any, fixed: bool, joints: Any, state: Any, gravity: Any, noise: Any) -> BulletDynamics:
-    return BulletDynamics(urdf, fixed=fixed, joints=joints, state=state, gravity=gravity, noise=noise)
+def text_of(urdf: str | Path) -> str:
+    """The text of a URDF file, which may be given itself.
+
+    Raises:
+        ModelError: if there is no such file.
+    """
+    text = str(urdf)
+    if text.lstrip().startswith("<"):
+        return text
+    if not Path(text).is_file():
+        raise ModelError(f"there is no URDF at {clipped(text)}; give the path of a file, or its XML text")
+    return Path(text).read_text(encoding="utf-8")

@@ -24,6 +24,8 @@ TRACK, TILT = 2.4, math.radians(12.0)
 """Where an episode ends [m, rad]."""
 AT_TICKS = 10.0
 """A resolution so coarse that the ends are judged at ticks alone, as by Gymnasium."""
+EXACT = {"resolution": AT_TICKS, "max_violation": 0.0}
+"""Settings by which an episode ends where Gymnasium ends it."""
 
 
 def _limits(x: Any, u: Any, p: Any, m: Any) -> Any:
@@ -87,7 +89,7 @@ class CartPole(ModelEnv):
     """
 
     def __init__(self, *, normalized: bool = True, **settings: Any) -> None:
-        made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}
+        made = {"truncate": False, "start": start, "normalized": normalized, **EXACT, **settings}
         super().__init__(CART, None, STAY_UP, **made)
 
 
@@ -95,5 +97,5 @@ class CartPoleVector(ModelVectorEnv):
     """A vector environment of `CartPole`: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
 
     def __init__(self, num_envs: int, *, normalized: bool = True, **settings: Any) -> None:
-        made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}
+        made = {"truncate": False, "start": start, "normalized": normalized, **EXACT, **settings}
         super().__init__(CART, None, STAY_UP, num_envs=num_envs, **made)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..core import Problem, Space
+from ..core import Space
 from ..core.arrays import Array
-from ..core.settings import positive
+from ._clearing import FAR, Collisions, Contact
+from ._model_files import loaded
 from ._names import distinct
 from .late import Late
-from .mujoco import Joint, loaded
+from .mujoco import Joint
 
 mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
-FAR = 1.0
-"""The slack where nothing is near; only its sign matters."""
 
 
-class CollisionConstraint:
+class CollisionConstraint(Collisions):
     """The constraint that no two geoms of a MuJoCo model are closer than a clearance.
 
     ::
@@ -59,54 +55,12 @@ class CollisionConstraint:
 
     def __init__(self, model: str | Path | Any, *, clearance: float = 0.0, resolution: float = 0.05) -> None:
         self.model = loaded(model)
-        self.clearance = positive(clearance, "clearance", zero=True)
-        self.resolution = positive(resolution, "resolution")
+        names = distinct([self.model.joint(i).name for i in range(self.model.njnt)], "joint")
+        space = Space(*(p for i, name in enumerate(names) for p in Joint(self.model, i, name).positions()))
+        super().__init__(space, clearance, resolution)
         # Each of the two geoms of a contact adds its margin.
         self.model.geom_margin[:] = self.clearance
         self.model.geom_gap[:] = 0.0
-        names = distinct([self.model.joint(i).name for i in range(self.model.njnt)], "joint")
-        self.space = Space(*(p for i, name in enumerate(names) for p in Joint(self.model, i, name).positions()))
-        self._lock = threading.Lock()
-
-    def __repr__(self) -> str:
-        return f"CollisionConstraint({self.space!r}, clearance={self.clearance:g})"
-
-    def __call__(self, x: Any) -> Array:
-        """Values ``(..., 1)`` [m] at states ``(..., n)``; a positive one is a collision."""
-        x = np.asarray(x, dtype=np.float64)
-        with self._lock:
-            values = [-self._room(q) for q in x.reshape(-1, x.shape[-1])]
-        return np.array(values).reshape(*x.shape[:-1], 1)
-
-    def edges_allowed(self, a: Any, b: Any) -> NDArray[np.bool_]:
-        """Whether edges from states ``(..., n)`` to states ``(..., n)`` are clear at points `resolution` apart."""
-        a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-        pairs = zip(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), strict=True)
-        with self._lock:
-            return np.array([self._edge(*pair) for pair in pairs], dtype=np.bool_).reshape(a.shape[:-1])
-
-    def describe(self, x: Any) -> str:
-        """A sentence on the deepest collision at a state ``(n,)``; empty if there is none."""
-        with self._lock:
-            room = self._room(np.asarray(x, dtype=np.float64))
-            if room >= 0.0:
-                return ""
-            contact = self._data.contact[int(self._data.contact.dist.argmin())]
-            pair = [self.model.geom(int(i)).name or f"geom {i}" for i in contact.geom]
-        gap = room + self.clearance
-        if gap >= 0.0:
-            return f"is too near: {pair[0]} and {pair[1]} are {gap:.3f} m apart, {self.clearance:g} m are asked for"
-        return f"is in collision: {pair[0]} and {pair[1]} overlap by {-gap:.3f} m"
-
-    def problem(self, start: Any, goal: Any, *, weights: Any = None) -> Problem:
-        """The planning problem from a start to a goal, for the planners of `pilotage.planners.sampling`.
-
-        Args:
-            start: positions ``(n,)``, or a belief.
-            goal: positions, a belief, several positions ``(K, n)``, or a region; see `Problem`.
-            weights: weights of the joints in the metric; default 1.
-        """
-        return Problem(self.space, start, goal, self, weights=weights, resolution=self.resolution)
 
     def _room(self, q: Array) -> float:
         """The least distance of two geoms that may not touch, less the clearance; negative for NaN."""
@@ -118,23 +72,18 @@ class CollisionConstraint:
         mj.mj_collision(model, data)
         return float(data.contact.dist.min()) - self.clearance if data.ncon else FAR
 
-    def _edge(self, a: Array, b: Array) -> bool:
-        """Whether one edge is clear: its ends, its middle, the quarters, and so on."""
-        if self._room(a) < 0.0 or self._room(b) < 0.0:
-            return False
-        count = max(math.ceil(float(self.space.distance(a, b)) / self.resolution - 1e-9), 1)
-        inner = np.arange(1, count)
-        order = inner[np.argsort(-(inner & -inner), kind="stable")]  # by the power of two in the number of the point
-        points = self.space.interpolate(a, b, order / count)
-        return all(self._room(q) >= 0.0 for q in points)
+    def _contacts(self, q: Array) -> list[Contact]:
+        if self._room(q) >= 0.0:
+            return []
+        return [
+            Contact(*self._names(c.geom), gap=float(c.dist), point=c.pos.copy(), normal=c.frame[:3].copy())
+            for c in self._data.contact
+        ]
+
+    def _names(self, geoms: Any) -> tuple[str, str]:
+        one, other = (self.model.geom(int(i)).name or f"geom {i}" for i in geoms)
+        return one, other
 
     @cached_property
     def _data(self) -> Any:
         return mj.MjData(self.model)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state that is sent to another process: the model, without scratch memory."""
-        return {name: value for name, value in self.__dict__.items() if name not in {"_data", "_lock"}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.Lock())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core import Space, SpaceError
 from ..core.arrays import Array
 from .canvas import BLUE, GRID, INK, ORANGE, Canvas
-from .figures import Figure, figure_of, put
+from .figures import Figure, Stroke, figure_of, put
 
 
 @dataclass
@@ -26,6 +26,8 @@ class Scene:
         observation: the last observation.
         extras: additional data for a drawing.
         model: the dynamics, whose figure is drawn.
+        size: longest side of the picture [pixels].
+        caption: whether the time is written on the picture.
 
     Example:
         >>> scene = Scene(Space("x y [m]"), dt=0.1, states=[np.array([0.0, 1.0]), np.array([0.5, 1.0])])
@@ -39,6 +41,8 @@ class Scene:
     observation: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
     model: Any = None
+    size: int = 480
+    caption: bool = True
 
     def component(self, name: str) -> Array | None:
         """The values of a component over time ``(T,)``, or None if the state has no component of that name."""
@@ -80,19 +84,21 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
     return plan_view(scene, np.stack([xs, ys], -1))
 
 
-def portrait(scene: Scene, figure: Figure) -> NDArray[np.uint8]:
-    """The current state as a figure."""
+def portrait(scene: Scene, figure: Figure, below: Sequence[Stroke] = ()) -> NDArray[np.uint8]:
+    """The current state as a figure, drawn over the strokes `below`."""
     assert figure.window is not None
     x = scene.present
     middle, reach = figure.window(x, scene.model.params)
-    canvas = Canvas(np.subtract(middle, reach), np.add(middle, reach), size=480)
-    put(canvas, figure.strokes(x, scene.model.params))
+    canvas = Canvas(np.subtract(middle, reach), np.add(middle, reach), size=scene.size)
+    put(canvas, [*below, *figure.strokes(x, scene.model.params)], max(scene.size / 480.0, 0.3))
     seconds(canvas, scene)
     return canvas.pixels()
 
 
 def seconds(canvas: Canvas, scene: Scene) -> None:
     """Draw the time of a scene in the upper left corner."""
+    if not scene.caption:
+        return
     inset = 0.015 * (canvas.high - canvas.low)
     words = f"t {scene.dt * (len(scene.states) - 1):.1f} s"
     canvas.text(words, (canvas.low[0] + inset[0], canvas.high[1] - inset[1]))
@@ -101,7 +107,7 @@ def seconds(canvas: Canvas, scene: Scene) -> None:
 def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.uint8]:
     """The current and past positions from above, in a window of `reach` metres around the current one."""
     here = path[-1]
-    canvas = Canvas(here - reach, here + reach, size=480)
+    canvas = Canvas(here - reach, here + reach, size=scene.size)
     for k in np.arange(np.floor(canvas.low.min()), np.ceil(canvas.high.max()) + 1):
         canvas.line([(k, canvas.low[1]), (k, canvas.high[1])], GRID, 1)
         canvas.line([(canvas.low[0], k), (canvas.high[0], k)], GRID, 1)

@@ -49,13 +49,13 @@ def figure_of(model: Any, names: tuple[str, ...]) -> Figure | None:
     return found if found is not None and {*found.needs} <= {*names} else None
 
 
-def put(canvas: Canvas, strokes: list[Stroke]) -> None:
-    """Draw strokes, the first one at the bottom."""
+def put(canvas: Canvas, strokes: list[Stroke], scale: float = 1.0) -> None:
+    """Draw strokes, the first one at the bottom, with widths multiplied by `scale`."""
     for points, color, width in strokes:
         if np.ndim(points) == 1:
-            canvas.dot(points, color, width)
+            canvas.dot(points, color, width * scale)
         elif width:
-            canvas.line(points, color, width)
+            canvas.line(points, color, width * scale)
         else:
             canvas.polygon(points, color)
 

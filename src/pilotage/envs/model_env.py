@@ -7,11 +7,13 @@ from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
 from ..core.settings import by_name, setting, shown
+from ..core.task import MAX_VIOLATION
 from .boxes import Controls, Shown, box, boxes, float_type
+from .branching import Snapshot
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
 from .simulation import Array, Simulation, Start, Streams
@@ -26,8 +28,9 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     Actions are in the units of the dynamics, and are clipped to the bounds of their space. Observations are float32 and
     never NaN. They are clipped to the bounds of the reading's space, like a saturating instrument; so is the state if
     it is observed without a sensor. The true state, float64 in ``info["state"]``, is not bounded; to limit it, add a
-    constraint to the task. An episode terminates if the task is done, a constraint is violated or the state is not
-    finite (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is charged at its end,
+    constraint to the task. An episode terminates if the task is done or a constraint is violated
+    (``info["violated"]``); it is truncated after `task.horizon` ticks, or if the simulation diverges and the
+    state is not finite (``info["lost"]``); the last finite one stays. The terminal cost is charged at its end,
     so that the sum of rewards is minus the objective of the task. Further steps after the end return that the episode
     is over.
 
@@ -51,6 +54,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         resolution: distance of constraint checks between ticks, in the units of the state; thinner obstacles may be
             missed. The default is for metres; give more if the units are millimetres, say. A tick has at most 10 000
             checks.
+        max_violation: largest value of the constraint that is no violation; the default is that of controllers, 1e-3.
 
     Raises:
         SettingError: if settings do not match, or the initial belief of the task is not a belief.
@@ -69,6 +73,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 10}  # noqa: RUF012
+    _KEPT = ("_x", "_u", "_r", "_carry", "_ticks", "_terminated", "_truncated")
 
     @by_name
     def __init__(
@@ -85,9 +90,10 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         dtype: DTypeLike = np.float32,
         normalized: bool = False,
         resolution: float = 0.05,
+        max_violation: float = MAX_VIOLATION,
     ) -> None:
         dtype = float_type(dtype)
-        self.world = simulation(dynamics, sensors, task, start, resolution)
+        self.world = simulation(dynamics, sensors, task, start, resolution, max_violation)
         self.single = not isinstance(sensors, Mapping)
         self.metadata = {**self.metadata, "render_fps": frames(self.world)}
         self.render_mode = checked_mode(render_mode, self.metadata)
@@ -100,6 +106,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._window: Window | None = None
         self._x: Array | None = None
+        self._u: Array = np.zeros(dynamics.action.size)
         self._r: Array = np.zeros(0)  # the reference of the task at this tick
         self._carry: Any = None
         self._ticks = 0
@@ -114,14 +121,14 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._terminated = self._truncated = False
         self._r, self._carry = self.world.refer(x, 0.0, None)
         self.scene.states = [x]
-        return self._seen(), self._info(False)
+        return self._seen(), self._info()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """The result of a tick of `task.dt` seconds under `action`."""
         if self._x is None:
             raise PilotageError("step was called before the first reset; call reset() to start an episode")
         world, x = self.world, self._x
-        u = self._controls(action)
+        self._u = u = self._controls(action)
         moved = world.move(x, u, self._r, self.np_random)
         cost, y = float(moved.cost), moved.states
         self._ticks += 1
@@ -130,14 +137,29 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         verdict = world.judge(x, moved, u, self._r)
         if not moved.lost:  # what cannot be observed is shown as it last was
             self._x = verdict.states
-        ended = self._terminated or self._truncated
-        self._terminated = self._terminated or bool(verdict.over)
-        self._truncated = self._truncated or (not self._terminated and self._ticks == self._horizon)
+        ended, lost = self._terminated or self._truncated, bool(moved.lost)
+        self._terminated = self._terminated or (bool(verdict.over) and not lost)
+        self._truncated = self._truncated or (not self._terminated and (lost or self._ticks == self._horizon))
         if world.charges and not ended and (self._terminated or self._truncated):
             cost += float(world.terminal_cost(self._x, self._r))
         if self.render_mode is not None:
             self.scene.states.append(self._x)
-        return self._seen(), -cost, self._terminated, self._truncated, self._info(bool(verdict.violated))
+        return self._seen(), -cost, self._terminated, self._truncated, self._info(bool(verdict.violated), lost)
+
+    def replace_dynamics(self, dynamics: Dynamics) -> None:
+        """Let other dynamics of the same spaces move the world, such as ``env.world.dynamics.replace(mass=2.0)``."""
+        mine = self.world.dynamics
+        if dynamics.state != mine.state or dynamics.action != mine.action:
+            raise SettingError(
+                f"{dynamics!r} has other states or actions than {mine!r}; give a model of the same spaces"
+            )
+        self.world = self.world.moved_by(dynamics)
+        self.scene.model = dynamics
+
+    @property
+    def action(self) -> Array:
+        """The last action that acted ``(m,)``, in the units of the dynamics; zeros before the first."""
+        return self._u.copy()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.world.dynamics!r}, {self.world.task!r})"
@@ -148,6 +170,30 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         if self._x is None:
             raise PilotageError("there is no state before the first reset; call reset() to start an episode")
         return self._x.copy()
+
+    def get_state(self) -> Snapshot:
+        """All that the rest of the episode depends on: true state, time, random stream, and what the task carries."""
+        if self._x is None:
+            raise PilotageError("there is no state before the first reset; call reset() to start an episode")
+        kept = {name: getattr(self, name) for name in self._KEPT}
+        return Snapshot(kept, (self.np_random.bit_generator.state,), (tuple(self.scene.states),))
+
+    def set_state(self, saved: Snapshot | ArrayLike) -> None:
+        """Go on from a state that `get_state` returned: the same actions then have the same results, to the bit.
+
+        Of a state ``(n,)`` alone, time and random stream stay as they are, and the episode has not ended.
+        """
+        if isinstance(saved, Snapshot):
+            saved.check(self, self._KEPT)
+            vars(self).update(saved.values)
+            self.np_random.bit_generator.state = saved.streams[0]
+            self.scene.states = [*saved.pictured[0]]
+            return
+        space = self.world.dynamics.state
+        self._x = x = np.asarray(space.normalize(vector(space, saved, "state")))
+        self._terminated = self._truncated = False
+        self._r, self._carry = self.world.refer(x, self.time, self._carry)
+        self.scene.states = [*self.scene.states[:-1], x]
 
     @property
     def time(self) -> float:
@@ -178,8 +224,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             self._window.show(self._drawing(self.scene), self.metadata["render_fps"])
         return {name: each.copy() for name, each in z.items()} if isinstance(z, dict) else z.copy()
 
-    def _info(self, violated: bool) -> dict[str, Any]:
-        info: dict[str, Any] = {"state": self.state, "time": self.time, "violated": violated}
+    def _info(self, violated: bool = False, lost: bool = False) -> dict[str, Any]:
+        info: dict[str, Any] = {"state": self.state, "time": self.time, "violated": violated, "lost": lost}
         if self._inform is not None:
             info.update((name, plain(value)) for name, value in self._inform(self.state).items())
         return info
@@ -191,7 +237,9 @@ def plain(value: Any) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
-def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float) -> Simulation:
+def simulation(
+    dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float, max_violation: float
+) -> Simulation:
     """The simulation of these models; a single sensor has the name "reading"."""
     named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -199,7 +247,7 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
             f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state; "
             "a sensor with its context is a pair (sensor, context)"
         )
-    return Simulation(dynamics, named, task, start, resolution)
+    return Simulation(dynamics, named, task, start, resolution, max_violation)
 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import threading
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ..models.trace.params import Parameters
 from . import _physics
+from ._model_files import loaded as loaded
 from ._names import clipped, distinct, listed
 from .late import Late
 
@@ -37,6 +37,9 @@ class MujocoDynamics(Dynamics):
     three reals and a quaternion with MuJoCo's tangent (velocity in the world, rotation in the body). Hence `size` is
     nq + nv + na and `dim` is 2 nv + na. Velocities have the names ``JOINT.rate``, or ``JOINT.vx`` and so on if there
     are several. Actions are the controls, with bounds if they are limited.
+
+    A URDF file has no actuators. Each hinge and slide of it gets a motor with the joint's name, so that the actions are
+    torques [N m] and forces [N] within the efforts of the file, as in `BulletDynamics`.
 
     Names come from the model; a number or an underscore is added if two are equal or one is missing. `start` is the
     initial state of the model; in ``state.identity()`` the robot may be in the floor.
@@ -59,6 +62,8 @@ class MujocoDynamics(Dynamics):
             ``Q = diag(noise^2) dt``. With the default of 0, a filter assumes that the simulator is exact, and its
             belief becomes too narrow.
         threads: number of threads of batched steps and rollouts; 0 runs them on the calling thread.
+        meshes: False to leave out shapes that are meshes, for a file without its mesh files. What moves is the same if
+            the file has inertias, as URDF files do; what collides is not.
 
     Raises:
         ModelError: if the file is not a model, or its state has more than positions, velocities and activations.
@@ -80,8 +85,9 @@ class MujocoDynamics(Dynamics):
         state: Space | None = None,
         noise: float | Sequence[float] = 0.0,
         threads: int = 0,
+        meshes: bool = True,
     ) -> None:
-        self.model = loaded(model)
+        self.model = loaded(model, meshes=meshes)
         self._timestep = float(self.model.opt.timestep)
         flags = mj.mjtDisableBit
         self.model.opt.disableflags |= int(flags.mjDSBL_WARMSTART) | int(flags.mjDSBL_AUTORESET)
@@ -262,22 +268,6 @@ class MujocoDynamics(Dynamics):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
-
-
-def loaded(model: Any) -> Any:
-    """A new ``MjModel`` from a path, XML text or an ``MjModel``."""
-    if isinstance(model, mj.MjModel):
-        return copy.deepcopy(model)
-    text = str(model)
-    is_text = text.lstrip().startswith("<")
-    if not is_text and not Path(text).is_file():
-        raise ModelError(
-            f"there is no MuJoCo model at {clipped(text)}; give the path of an MJCF or URDF file, or its XML text"
-        )
-    try:
-        return mj.MjModel.from_xml_string(text) if is_text else mj.MjModel.from_xml_path(text)
-    except ValueError as error:
-        raise ModelError(f"MuJoCo cannot read the model: {clipped(error)}") from error
 
 
 def check_state(model: Any) -> None:

@@ -6,6 +6,7 @@ These are pure functions of states and random streams, for one world or a batch;
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -18,7 +19,7 @@ from ..core.arrays import Array
 from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
 from ..core.settings import instance, positive, setting, shown, whole
-from ..core.task import references_of
+from ..core.task import MAX_VIOLATION, references_of
 from ..models import TracedTask
 from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, sight_of
 
@@ -125,6 +126,7 @@ class Simulation(Late):
         task: costs and end of an episode; mounted on the state with `Task.on`.
         start: a function that draws the initial state ``(n,)`` of an episode; None draws from `task.initial`.
         resolution: distance between the states on the way at which the constraint is checked.
+        max_violation: largest value of the constraint that is no violation.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class Simulation(Late):
         task: Task,
         start: Start | None = None,
         resolution: float = 0.05,
+        max_violation: float = MAX_VIOLATION,
     ) -> None:
         self._start = setting(start, Start | None, "start")
         self.dynamics = instance(dynamics, Dynamics, "an environment")
@@ -145,6 +148,7 @@ class Simulation(Late):
                 f"initial of the task is {shown(task.initial)}; expected a belief, as Gaussian.of(space, mean, std)"
             )
         self.resolution = positive(resolution, "resolution")
+        self.max_violation = positive(max_violation, "max_violation", zero=True)
         self.judged = judged_components(self.task, dynamics.state)
         self.ends = not isinstance(self.task, TracedTask) or self.task.ends
         self.sensors: dict[str, Mounted] = {}
@@ -167,7 +171,7 @@ class Simulation(Late):
         belief = self.task.initial
         if belief is None:
             raise PilotageError("the task has no initial belief to start from; give it one, or reset with a state")
-        if belief.space != self.dynamics.state:
+        if not alike(belief.space, self.dynamics.state):
             raise PilotageError(f"the task starts in {belief.space}, but the dynamics move {self.dynamics.state}")
         return belief.sample(1, rng=stream)[0]
 
@@ -175,6 +179,14 @@ class Simulation(Late):
         """States ``(N, n)`` to begin with, one of each stream; a start that is `many` draws them in one call."""
         many = getattr(self._start, "many", None)
         return np.array([self.start(stream) for stream in streams]) if many is None else many(streams)
+
+    def moved_by(self, dynamics: Dynamics) -> Simulation:
+        """The same world with other dynamics of the same spaces."""
+        twin = copy.copy(self)
+        for name in ("machine", "noisy"):
+            twin.__dict__.pop(name, None)
+        twin.dynamics = dynamics
+        return twin
 
     @cached_property
     def noisy(self) -> bool:
@@ -192,7 +204,7 @@ class Simulation(Late):
     @cached_property
     def machine(self) -> Moves | None:
         """The tick as machine code, if all models can be compiled."""
-        return moves_of(self.dynamics, self.task, self.dt, self.judged, self.resolution)
+        return moves_of(self.dynamics, self.task, self.dt, self.judged, (self.resolution, self.max_violation))
 
     def move(self, x: Array, u: Array, r: Array, streams: Streams) -> Moved:
         """The result of a tick with process noise; nothing is drawn if there is no covariance."""
@@ -258,7 +270,7 @@ class Simulation(Late):
     ) -> tuple[NDArray[np.bool_], Array]:
         """Whether states `y` are lost or violate a constraint, also on the way from `x`, and the first such states."""
         values = self._constraint(y, u, r)
-        bad = np.asarray(lost | ~(values <= 0.0).all(-1))
+        bad = np.asarray(lost | ~(values <= self.max_violation).all(-1))
         if values.shape[-1] == 0:
             return bad, y
         d = self.dynamics.state.minus(np.where(lost[..., None], x, y), x)
@@ -272,7 +284,7 @@ class Simulation(Late):
             rows, part = which[k : k + TOGETHER], share[k : k + TOGETHER, None]
             states = self.dynamics.state.plus(rows_of(x)[rows], part * rows_of(d)[rows])
             values = self._along(states, u, r) if x.ndim == 1 else self._constraint(states, u[rows], r[rows])
-            wrong = np.flatnonzero(~(values <= 0.0).all(-1) & ~inside[rows])
+            wrong = np.flatnonzero(~(values <= self.max_violation).all(-1) & ~inside[rows])
             broken, first = np.unique(rows[wrong], return_index=True)
             ends[broken], inside[broken] = states[wrong[first]], True
         return bad | inside.reshape(bad.shape), ends.reshape(y.shape)
@@ -328,6 +340,17 @@ def normals(streams: Streams, count: int, dim: int) -> Array:
         for stream, row in zip([streams] if isinstance(streams, np.random.Generator) else streams, z, strict=True):
             stream.standard_normal(out=row)
     return z
+
+
+def alike(one: Space, other: Space) -> bool:
+    """Whether two spaces have the same parts by name and kind; bounds say no more than what a sensor shows.
+
+    Example:
+        >>> alike(Space("x [m]"), Space("x [m] in [0, 9]")), alike(Space("x [m]"), Space("x: angle"))
+        (True, False)
+    """
+    kinds = zip(one.parts, other.parts, strict=False)
+    return one.names == other.names and len(one.parts) == len(other.parts) and all(a.same_kind(b) for a, b in kinds)
 
 
 def rows_of(x: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, SettingError, ShapeError, Task
-from ..core.settings import Natural, by_name, setting, whole
+from ..core.settings import Natural, by_name, setting, shown, whole
+from ..core.task import MAX_VIOLATION
 from .boxes import Controls, float_type
+from .branching import Snapshot
 from .drawing import Drawing, Scene, draw
 from .model_env import (
     Inform,
@@ -48,7 +51,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     ``infos["final_info"]``.
 
     Args:
-        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution: as for `ModelEnv`.
+        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution, max_violation: as for
+            `ModelEnv`.
         num_envs: number of environments.
         render_mode: "rgb_array" (`render` gives a tuple of pictures) or None.
         truncate: False if episodes continue beyond `task.horizon`.
@@ -72,6 +76,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         "render_fps": 10,
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
+    _KEPT = ("_x", "_r", "_carries", "_ticks", "_ended")
 
     @by_name
     def __init__(
@@ -90,13 +95,14 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         dtype: DTypeLike = np.float32,
         normalized: bool = False,
         resolution: float = 0.05,
+        max_violation: float = MAX_VIOLATION,
         autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,
     ) -> None:
         dtype = float_type(dtype)
         self.num_envs = whole(num_envs, "num_envs")
         if max_episode_steps is not None:
             max_episode_steps = whole(max_episode_steps, "max_episode_steps")
-        self.world = simulation(dynamics, sensors, task, start, resolution)
+        self.world = simulation(dynamics, sensors, task, start, resolution, max_violation)
         self.single = not isinstance(sensors, Mapping)
         self._same_step = checked_autoreset(autoreset_mode) is AutoresetMode.SAME_STEP
         self.metadata = {**self.metadata, "render_fps": frames(self.world), "autoreset_mode": autoreset_mode}
@@ -137,7 +143,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._ended[:] = False
         for scene, x in zip(self.scenes, self._x, strict=True):
             scene.states = [x]
-        return self._observation(), self._info(np.zeros(self.num_envs, dtype=bool))
+        return self._observation(), self._info(*np.zeros((2, self.num_envs), dtype=bool))
 
     def step(
         self, actions: ArrayLike
@@ -147,12 +153,33 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._controls(actions)
         self._restart(self._ended.nonzero()[0])
-        rewards, terminated, truncated, violated = self._tick(us, ~self._ended)
+        rewards, terminated, truncated, *faults = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
-        observations, info = self._observation(), self._info(violated)
+        observations, info = self._observation(), self._info(*faults)
         if self._same_step and self._ended.any():
             observations, info = self._begun_again(observations, info)
         return observations, rewards, terminated, truncated, info
+
+    def get_state(self) -> Snapshot:
+        """All that the rest of the episodes depends on: true states, times, random streams, carries of the task."""
+        if not len(self._x):
+            raise PilotageError("there are no states before the first reset; call reset() to start the episodes")
+        kept = {name: copy.copy(getattr(self, name)) for name in self._KEPT}
+        streams = tuple(stream.bit_generator.state for stream in self._streams)
+        return Snapshot(kept, streams, tuple(tuple(scene.states) for scene in self.scenes))
+
+    def set_state(self, saved: Snapshot) -> None:
+        """Go on from the states that `get_state` returned: the same actions then have the same results, to the bit."""
+        if not isinstance(saved, Snapshot):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingError(f"the state is {shown(saved)}; expected one that get_state returned")
+        saved.check(self, self._KEPT, self.num_envs)
+        vars(self).update({name: copy.copy(value) for name, value in saved.values.items()})
+        self._streams = self._streams or [np.random.default_rng() for _ in range(self.num_envs)]
+        self._seeds = self._seeds or [-1] * self.num_envs
+        for stream, state in zip(self._streams, saved.streams, strict=True):
+            stream.bit_generator.state = state
+        for scene, states in zip(self.scenes, saved.pictured, strict=True):
+            scene.states = [*states]
 
     @property
     def states(self) -> Array:
@@ -210,11 +237,11 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return tuple(self._drawing(scene) for scene in self.scenes)
 
     def _tick(self, us: Array, live: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
-        """Rewards, terminations, truncations and violations ``(N,)`` of the episodes that are `live`; 0 of others."""
+        """Rewards, terminations, truncations, violations and losses ``(N,)`` of the `live` episodes; 0 of others."""
         which = live.nonzero()[0]
         if len(which) == self.num_envs:
             return self._moved(slice(None), us)
-        found = np.zeros(self.num_envs), *np.zeros((3, self.num_envs), dtype=bool)
+        found = np.zeros(self.num_envs), *np.zeros((4, self.num_envs), dtype=bool)
         if len(which):
             for one, some in zip(found, self._moved(which, chosen(us, which)), strict=True):
                 one[which] = some
@@ -231,7 +258,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         verdict, costs = world.judge(xs, moved, us, chosen(self._r, which)), moved.cost
         if moved.violated is None and verdict.states is not moved.states:
             self._x[which] = shown = np.where(moved.lost[:, None], xs, verdict.states)
-        over, spent = verdict.over, ticks == (self._horizon or -1)
+        over, spent = verdict.over & ~moved.lost, moved.lost | (ticks == (self._horizon or -1))
         if world.charges and (ending := over | spent).any():
             costs = np.array(costs)
             costs[ending] += world.terminal_cost(shown[ending], self._r[which][ending])
@@ -240,7 +267,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self.render_mode is not None:
             for scene, x in zip(np.array(self.scenes)[which], shown, strict=True):
                 scene.states.append(x.copy())
-        return -costs, over, truncated, verdict.violated
+        return -costs, over, truncated, verdict.violated, moved.lost
 
     def _some_streams(self, which: Any) -> list[np.random.Generator]:
         return self._streams if isinstance(which, slice) else [self._streams[i] for i in which]
@@ -259,7 +286,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             kept = np.zeros_like(value)
             kept[ended] = value[ended]
             final_info[name], final_info[f"_{name}"] = kept, ended.copy()
-        info = self._info(info["violated"] & ~ended)
+        info = self._info(info["violated"] & ~ended, info["lost"] & ~ended)
         info.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
         self._ended = np.zeros(self.num_envs, dtype=bool)
         return _merged(observations, began, ended), info
@@ -330,8 +357,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
                 scene.observation = z[i] if self.single else {name: each[i] for name, each in z.items()}
         return z
 
-    def _info(self, violated: NDArray[np.bool_]) -> dict[str, Any]:
-        values = {"state": self.states, "time": self.times, "violated": violated}
+    def _info(self, violated: NDArray[np.bool_], lost: NDArray[np.bool_]) -> dict[str, Any]:
+        values = {"state": self.states, "time": self.times, "violated": violated, "lost": lost}
         if self._inform is not None:
             values |= self._inform(self.states)
         info: dict[str, Any] = {}

@@ -4,8 +4,10 @@
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
 - `read_octomap`, `write_octomap`: octrees of OctoMap (.bt and .ot)
 - `read_pcd`, `write_pcd`: point clouds
-- `read_g2o`, `write_g2o`: pose graphs
-- `read_carmen`: logs of lasers
+- `read_g2o`, `write_g2o`: pose graphs; `read_pyfg`: graphs of poses, landmarks and ranges
+- `read_laser_log`, `read_carmen`, `read_gfs_json`: logs of lasers
+- `read_tum`, `write_tum`, `read_kitti_poses`: trajectories
+- `read_relations`: known relations between poses
 - `read_racetrack`: race tracks of F1TENTH
 - `read_pedestrians`: tracks of people of ETH and UCY
 - `read_mot_truth`, `read_mot_tracks`, `read_mot_detections`, `write_mot_tracks`: boxes of MOTChallenge
@@ -16,7 +18,6 @@
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `read_bag`, `write_bag`: bags of ROS 1 and ROS 2; `from_ros`: the values of messages
-- `read_tum`, `write_tum`: trajectories
 - `read_ngsim`, `read_commonroad`: recorded traffic
 - `read_minari`, `write_minari`, `write_lerobot`, `write_sequences`, `Sequences`: episodes for learning
 - `write_atomic`: replace a file in one step
@@ -47,6 +48,7 @@ from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
 from .geographic import GeographicTracks as GeographicTracks
 from .geographic import read_geographic as read_geographic
+from .gfs_json import read_gfs_json as read_gfs_json
 from .inertial_logs import InertialLog as InertialLog
 from .inertial_logs import LaserRadarLog as LaserRadarLog
 from .inertial_logs import PoseFixLog as PoseFixLog
@@ -58,6 +60,7 @@ from .kitti_tracking import KittiLabels as KittiLabels
 from .kitti_tracking import read_kitti_detections as read_kitti_detections
 from .kitti_tracking import read_kitti_labels as read_kitti_labels
 from .kitti_tracking import write_kitti_tracks as write_kitti_tracks
+from .laser_logs import read_laser_log as read_laser_log
 from .lerobot import write_lerobot as write_lerobot
 from .minari import minari_facts as minari_facts
 from .minari import read_minari as read_minari
@@ -81,12 +84,16 @@ from .pcd import write_pcd as write_pcd
 from .pedestrians import PedestrianTracks as PedestrianTracks
 from .pedestrians import read_pedestrians as read_pedestrians
 from .pgm import read_pgm as read_pgm
+from .pyfg import LandmarkGraph as LandmarkGraph
+from .pyfg import read_pyfg as read_pyfg
 from .racetrack import RaceLine as RaceLine
 from .racetrack import RaceTrack as RaceTrack
 from .racetrack import read_racetrack as read_racetrack
 from .radar_csv import read_radar_csv as read_radar_csv
 from .radar_csv import read_track_csv as read_track_csv
 from .radar_csv import write_track_csv as write_track_csv
+from .relations import Relations as Relations
+from .relations import read_relations as read_relations
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
@@ -104,9 +111,10 @@ from .ros_messages import spatial as spatial
 from .ros_messages import spatial_cov as spatial_cov
 from .sequences import Sequences as Sequences
 from .sequences import write_sequences as write_sequences
-from .tum import Trajectory as Trajectory
-from .tum import read_tum as read_tum
-from .tum import write_tum as write_tum
+from .trajectories import Trajectory as Trajectory
+from .trajectories import read_kitti_poses as read_kitti_poses
+from .trajectories import read_tum as read_tum
+from .trajectories import write_tum as write_tum
 
 __all__ = [
     "Bag",
@@ -115,6 +123,7 @@ __all__ = [
     "GeographicTracks",
     "InertialLog",
     "KittiLabels",
+    "LandmarkGraph",
     "Lanelet",
     "LaserLog",
     "LaserRadarLog",
@@ -127,6 +136,7 @@ __all__ = [
     "PoseGraph",
     "RaceLine",
     "RaceTrack",
+    "Relations",
     "RoadProblem",
     "RoadScenario",
     "RosMap",
@@ -153,9 +163,12 @@ __all__ = [
     "read_commonroad",
     "read_g2o",
     "read_geographic",
+    "read_gfs_json",
     "read_gtsam_log",
     "read_kitti_detections",
     "read_kitti_labels",
+    "read_kitti_poses",
+    "read_laser_log",
     "read_laser_radar",
     "read_minari",
     "read_mot_detections",
@@ -169,8 +182,10 @@ __all__ = [
     "read_pedestrians",
     "read_pgm",
     "read_phone_log",
+    "read_pyfg",
     "read_racetrack",
     "read_radar_csv",
+    "read_relations",
     "read_ros_map",
     "read_track_csv",
     "read_tum",

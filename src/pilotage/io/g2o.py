@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError, counted
@@ -90,6 +90,9 @@ class PoseGraph:
             places = getattr(self, name)
             if (wrong := places[(places < 0) | (places >= n)]).size:
                 raise ShapeError(f"{name} of a pose graph refers to pose {wrong[0]}; expected indices 0 to {n - 1}")
+        ids, counts = np.unique(self.ids, return_counts=True)
+        if (counts > 1).any():
+            raise ShapeError(f"ids of a pose graph have {ids[counts > 1][0]} twice; expected another one for each pose")
 
     def __repr__(self) -> str:
         where = "in the plane" if self.axes == 2 else "in space"
@@ -99,6 +102,20 @@ class PoseGraph:
     def axes(self) -> int:
         """2 in the plane, 3 in space."""
         return 2 if self.readings.shape[-1] == 3 else 3
+
+    def with_edges(self, which: ArrayLike) -> PoseGraph:
+        """The same poses with some of the edges.
+
+        Args:
+            which: indices of the edges, or a mask ``(E,)``.
+
+        Example:
+            >>> graph = PoseGraph([0, 1], None, [[0, 1], [1, 0]], [[1.0, 0.0, 0.1]] * 2, [np.eye(3)] * 2)
+            >>> graph.with_edges([True, False]).edges.tolist()
+            [[0, 1]]
+        """
+        k = np.asarray(which)
+        return replace(self, edges=self.edges[k], readings=self.readings[k], information=self.information[k])
 
 
 def read_g2o(path: PathLike) -> PoseGraph:

@@ -15,6 +15,7 @@ from .aiding import nonholonomic as nonholonomic
 from .aiding import standstill as standstill
 from .aiding import wheel_speed as wheel_speed
 from .arm import planar_arm as planar_arm
+from .camera import pinhole as pinhole
 from .coloured import coloured as coloured
 from .coloured import coloured_readings as coloured_readings
 from .geodesy import LocalFrame as LocalFrame
@@ -128,6 +129,7 @@ __all__ = [
     "odometry",
     "parameters",
     "pendulum",
+    "pinhole",
     "planar_arm",
     "planar_navigation",
     "position",

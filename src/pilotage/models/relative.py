@@ -49,7 +49,7 @@ def relative_pose(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedS
 @variants
 def _relative_pose(axes: int) -> SensorFamily:
     def relative_pose(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-        place = _seen_from(x, c, axes, m)
+        place = seen_from(x, c, axes, m)
         return [*place, c[2] - x[2]] if axes == 2 else [*place, *product(conjugate(x[3:]), c[3:])]
 
     return sensor(state=POSES[axes], reading=POSES[axes], context=POSES[axes])(relative_pose)
@@ -85,7 +85,7 @@ def _relative_position(axes: int) -> SensorFamily:
 
     @sensor(state=POSES[axes], reading=place, context=place)
     def relative_position(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-        return _seen_from(x, c, axes, m)
+        return seen_from(x, c, axes, m)
 
     return relative_position
 
@@ -125,7 +125,7 @@ def _std(axes: int) -> tuple[float, ...]:
     return (0.1,) * axes + (0.02,) * (1 if axes == 2 else 3)
 
 
-def _seen_from(x: Components, place: Components, axes: int, m: Mathematics) -> list[Any]:
+def seen_from(x: Components, place: Components, axes: int, m: Mathematics) -> list[Any]:
     """``R' (place - position)``: a point of the world in the frame of the pose x."""
     d = [place[i] - x[i] for i in range(axes)]
     if axes == 3:

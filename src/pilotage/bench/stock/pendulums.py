@@ -12,7 +12,11 @@ from ...control import reach
 from ...core import Gaussian, Space
 from ...core.mathematics import Mathematics
 from ...core.parts import Components
-from ...models import TracedTask, compass, discrete_dynamics, sensor, task
+from ...envs.acrobot import ELBOW, STRAIGHTEN
+from ...envs.acrobot import HANGING as BOTH_HANGING
+from ...envs.pendulum import HANGING, ROD, swing
+from ...envs.pendulum import SWING as ROD_TASK
+from ...models import TracedTask, compass, discrete_dynamics, sensor
 from ...models import acrobot as two_links
 from ...models import pendulum as rod
 from ...models.trace.params import Values
@@ -33,18 +37,11 @@ ROD_DISTURBANCES = {
 @cache
 def pendulum() -> BenchmarkTask:
     """A pendulum with little torque swings up from hanging, with its angle measured slowly and late."""
-    model, dt = rod(damping=0.05, noise=0.0), 0.05
-    begin = Gaussian.of(model.state, [math.pi, 0.0], std=[0.2, 0.2])
-
-    def swing(final: float) -> TracedTask:
-        return reach(
-            model, [0.0, 0.0], weights=[1.0, 0.1], effort=0.001, final=final, initial=begin, dt=dt, horizon=200
-        )
-
+    dt = ROD_TASK.dt
     seen = {"encoder": slow(compass(reads="theta", std=0.02), dt)}
     return BenchmarkTask(
-        "pendulum", model, swing(0.0), planning=swing(20.0), success=lambda x: abs(x[0]) < UPRIGHT,
-        optimum=known("pendulum"), disturbances=ROD_DISTURBANCES, **estimated(rod(damping=0.05), begin, seen, dt),
+        "pendulum", ROD, ROD_TASK, planning=swing(20.0), success=lambda x: abs(x[0]) < UPRIGHT,
+        optimum=known("pendulum"), disturbances=ROD_DISTURBANCES, **estimated(rod(damping=0.05), HANGING, seen, dt),
     )  # fmt: skip
 
 
@@ -86,25 +83,6 @@ def pendulum_v1() -> BenchmarkTask:
     )  # fmt: skip
 
 
-ELBOW = two_links(noise=0.0, limits={"torque": (-5.0, 5.0)})
-
-
-def _bent(x: Any, p: Any, m: Any) -> list[Any]:
-    """Deviation of both links from upright, without kinks, and their rates."""
-    t1, t2, r1, r2 = x
-    both = t1 + t2
-    return [m.sin(t1), 1.0 + m.cos(t1), m.sin(both), 1.0 + m.cos(both), r1, r2]
-
-
-@task(
-    state=ELBOW.state, action=ELBOW.action, params={"final": (0.0,) * 6}, terminal=_bent, terminal_weights="final",
-    weights=(1.0, 1.0, 1.0, 1.0, 0.05, 0.05, 0.01),
-)  # fmt: skip
-def straighten(x: Any, u: Any, p: Any, m: Any) -> Any:
-    """Both links stand upright, at rest."""
-    return [*_bent(x, p, m), u[0]]
-
-
 @sensor(
     state=Space("theta1: angle", "theta2: angle"), reading=Space("theta1: angle", "theta2: angle"), std=(0.01, 0.01)
 )
@@ -117,14 +95,13 @@ def joints(x: Components, c: Components, p: Values, m: Mathematics) -> Component
 @cache
 def acrobot() -> BenchmarkTask:
     """Two links swing up from hanging, with a motor at the elbow only, and their angles measured slowly and late."""
-    dt, begin = 0.05, Gaussian.of(ELBOW.state, [0.0] * 4, std=[0.1, 0.1, 0.1, 0.1])
-    swing = straighten(initial=begin, dt=dt, horizon=120)
+    dt = STRAIGHTEN.dt
     return BenchmarkTask(
-        "acrobot", ELBOW, swing, planning=swing.replace(final=(50.0, 50.0, 50.0, 50.0, 5.0, 5.0)),
+        "acrobot", ELBOW, STRAIGHTEN, planning=STRAIGHTEN.replace(final=(50.0, 50.0, 50.0, 50.0, 5.0, 5.0)),
         success=lambda x: np.cos(x[0]) < -0.9 and np.cos(x[0] + x[1]) < -0.9, optimum=known("acrobot"),
         sampling={"std": 1.0, "horizon": 80},
         disturbances={
             "heavy": mismatch(mass2=1.1), "light": mismatch(mass2=0.9), "wind": wind("theta1_rate", 0.3),
             "push": impulse("theta2_rate", 1.0),
-        }, **estimated(two_links(limits={"torque": (-5.0, 5.0)}), begin, {"joints": slow(joints(), dt)}, dt),
+        }, **estimated(two_links(limits={"torque": (-5.0, 5.0)}), BOTH_HANGING, {"joints": slow(joints(), dt)}, dt),
     )  # fmt: skip

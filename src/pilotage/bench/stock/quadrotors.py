@@ -7,17 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...control import reach
 from ...core import Gaussian, Space
 from ...core.mathematics import Mathematics
 from ...core.parts import Components
+from ...envs.quadrotor import DRONE, HOVER
 from ...models import TracedTask, position, quadrotor, sensor, task
 from ...models.trace.params import Values
 from ..benchmark_task import BenchmarkTask, Channel, tasks
 from ..optimum.store import known
 from ._common import estimated, impulse, mismatch, wind
 
-DRONE = quadrotor(noise=0.0)
 WEIGHT = DRONE.params["mass"] * DRONE.params["gravity"]
 ATTITUDE = Space("q: quaternion", "wx wy wz [rad/s]")
 DISTURBANCES = {
@@ -50,13 +49,8 @@ def _drone(name: str, judged: TracedTask, success: Any, sampling: Any) -> Benchm
 @cache
 def quadrotor_hover() -> BenchmarkTask:
     """A quadrotor flies to a point and hovers there."""
-    begin = Gaussian.of(DRONE.state, DRONE.state.identity(), std=[0.5] * 3 + [0.1] * 3 + [0.2] * 6)
-    weights, effort = [1.0] * 3 + [0.1] * 9, [1e-4, 10.0, 10.0, 10.0]
-    hover = reach(
-        DRONE, DRONE.state.identity(), weights=weights, effort=effort, final=10.0, initial=begin, dt=0.05, horizon=80
-    )
     sampling = {"std": (0.5, 0.003, 0.003, 0.001), "horizon": 20}
-    return _drone("quadrotor_hover", hover, lambda x: np.abs(x[:3]).max() < 0.3, sampling)
+    return _drone("quadrotor_hover", HOVER, lambda x: np.abs(x[:3]).max() < 0.3, sampling)
 
 
 def _off(x: Any, r: Any, p: Any, m: Any) -> list[Any]:

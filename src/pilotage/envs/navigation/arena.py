@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...core import Belief, Dynamics, Particles, Space, Task
 from ...core.arrays import Array
+from ...core.task import MAX_VIOLATION
 from ...maps import FootprintConstraint, OccupancyGrid
 from .robots import Robot
 from .scenarios import Rooms, rooms_of
@@ -163,8 +164,8 @@ class Arena(Dynamics):
         return np.minimum(self.walls.clearance(self.robot_state(x)), -self._overlaps(x).max(-1, initial=-np.inf))
 
     def touches(self, x: Any) -> NDArray[np.bool_]:
-        """Whether the robot is in collision, or its state is NaN ``(...)``."""
-        return np.asarray(~(self.constraint(x) <= 0.0).all(-1))
+        """Whether the robot is in collision, by more than `MAX_VIOLATION`, or its state is NaN ``(...)``."""
+        return np.asarray(~(self.constraint(x) <= MAX_VIOLATION).all(-1))
 
     def constraint(self, x: Any) -> Array:
         """The values ``(..., k)`` [m], positive if the robot is in collision; see `FootprintConstraint`."""

@@ -62,6 +62,7 @@ class Yard:
         made = {
             "truncate": False, "start": FirstStates(start, goal, trailers), "inform": verdict,
             "drawing": partial(draw_yard, walls=closed), "resolution": AT_TICKS,
+            "max_violation": 0.0,
         }  # fmt: skip
         env: Any = super()
         models = kinematics(trailers, hold, forward), None, errand(trailers, hold, forward, closed)

@@ -100,6 +100,7 @@ class Cholesky:
 
     def __init__(self, dims: Indices, ties: Indices) -> None:
         n, ends = len(dims), np.concatenate([[0], np.cumsum(dims)])
+        self._dims, self._first_columns = dims, ends[:-1]
         fill = filled(n, ties)
         first = _supernodes(fill.parents, np.diff(fill.starts))
         last = np.append(first, n)[1:] - 1
@@ -115,6 +116,7 @@ class Cholesky:
         widths = ends[last + 1] - ends[first]
         parents = fill.parents[last]
         of = np.repeat(np.arange(len(first)), own)
+        self._parents = np.where(parents >= 0, of[np.maximum(parents, 0)], -1)
         self._children = np.bincount(of[parents[parents >= 0]], minlength=len(first))
         starts, places = (np.concatenate([[0], np.cumsum(each)]) for each in (heights, heights * widths))
         self._structure = np.append(ends[first], ends[-1]), starts, spans(ends[flat], dims[flat]), places
@@ -135,6 +137,21 @@ class Cholesky:
         x = right.copy()
         _factorize.solve.compiled(*self._structure, self._L, x)
         return x
+
+    def inverse_blocks(self) -> list[Array]:
+        """The blocks of ``H^-1`` on its diagonal, for each block of columns of the last factor."""
+        firsts, starts, rows, places = self._structure
+        heights = np.diff(starts)
+        squares = np.concatenate([[0], np.cumsum(heights**2)])
+        Z, Y = np.empty(int(squares[-1])), np.empty(max(1, int((heights * np.diff(firsts)).max(initial=0))))
+        memory = self._where, Y
+        _factorize.inverse.compiled(firsts, starts, rows, places, self._parents, self._L, squares, Z, *memory)
+        blocks = list[Array]()
+        for column, dim in zip(self._first_columns.tolist(), self._dims.tolist(), strict=True):
+            s = int(np.searchsorted(firsts, column, side="right")) - 1
+            at, n = column - int(firsts[s]), int(heights[s])
+            blocks.append(Z[squares[s] : squares[s + 1]].reshape(n, n)[at : at + dim, at : at + dim])
+        return blocks
 
     def _deepest(self, left: Indices) -> int:
         """Numbers that wait on the stack at most."""

@@ -5,7 +5,8 @@ together make up x and the context. The cost is ``chi2 = sum e' W e``, and a ste
 
     J = [E G],    H = sum J' W J,    g = sum J' W e
 
-where E and G are the derivatives of e by x and the context, and so have a block of columns for each variable.
+where E and G are the derivatives of e by x and the context, and so have a block of columns for each variable. With a
+robust kernel rho, ``chi2 = sum rho(e' W e)``, and the slope of rho there scales W.
 """
 
 from __future__ import annotations
@@ -25,9 +26,37 @@ def gather(x: Any, places: Any, sizes: Any, v: Any) -> None:
         at += sizes[n]
 
 
-@driver("f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[:,:,::1], f8[::1], f8[::1], f8[::1])")
-def cost(address: Any, x: Any, places: Any, sizes: Any, size: Any, z: Any, W: Any, p: Any, v: Any, e: Any) -> float:
-    """``sum e' W e`` over the factors of one sensor.
+@driver
+def squared(e: Any, W: Any, m: Any) -> float:
+    """``e' W e``."""
+    total = 0.0
+    for r in range(m):
+        s = 0.0
+        for q in range(m):
+            s += W[r, q] * e[q]
+        total += e[r] * s
+    return total
+
+
+@driver(
+    "f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[::1], f8[::1], i8, f8[::1], f8[:,:,::1], f8[::1], f8[::1])"
+)
+def cost(
+    address: Any,
+    x: Any,
+    places: Any,
+    sizes: Any,
+    size: Any,
+    z: Any,
+    p: Any,
+    v: Any,
+    kernel: Any,
+    loss: Any,
+    W: Any,
+    squares: Any,
+    e: Any,
+) -> float:
+    """``sum rho(e' W e)`` over the factors of one sensor.
 
     Args:
         address: machine code of "e".
@@ -35,24 +64,30 @@ def cost(address: Any, x: Any, places: Any, sizes: Any, size: Any, z: Any, W: An
         places: where the variables of each factor begin in x ``(K, n)``, those of the state before the context.
         sizes: numbers of each of them ``(n,)``.
         size: numbers of the state.
-        z, W: readings ``(K, size)`` and information ``(K, dim, dim)``.
+        z: readings ``(K, size)``.
         p: parameters of the sensor.
-        v, e: memory for the variables and the residual of a factor.
+        v: memory for the variables of a factor.
+        kernel: machine code of "rho w" of the robust kernel; 0 where there is none.
+        loss: memory for the square, rho and its slope w.
+        W: information ``(K, dim, dim)``.
+        squares: results, ``e' W e`` of each factor ``(K,)``.
+        e: memory for the residual of a factor.
     """
     total = 0.0
     for k in range(len(z)):
         gather(x, places[k], sizes, v)
         call(address, v, v[size:], z[k], p, e)
-        for r in range(W.shape[1]):
-            s = 0.0
-            for q in range(W.shape[1]):
-                s += W[k, r, q] * e[q]
-            total += e[r] * s
+        squares[k] = loss[0] = squared(e, W[k], W.shape[1])
+        if kernel != 0:
+            call(kernel, loss, loss, loss, loss, loss[1:])
+            total += loss[1]
+        else:
+            total += loss[0]
     return total
 
 
 @driver(
-    "f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[:,:,::1], f8[::1], f8[::1],"
+    "f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[::1], f8[::1], i8, f8[::1], f8[:,:,::1],"
     " i8[:,::1], i8[::1], i8, f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])"
 )
 def linearize(
@@ -62,9 +97,11 @@ def linearize(
     sizes: Any,
     size: Any,
     z: Any,
-    W: Any,
     p: Any,
     v: Any,
+    kernel: Any,
+    loss: Any,
+    W: Any,
     slots: Any,
     ends: Any,
     d: Any,
@@ -76,11 +113,11 @@ def linearize(
     g: Any,
     H: Any,
 ) -> float:
-    """``sum e' W e``, with ``J' W e`` and ``J' W J`` added to g and H; the algebra runs over lanes of factors.
+    """``sum rho(e' W e)``, with ``w J' W e`` and ``w J' W J`` added to g and H; the algebra runs over lanes of factors.
 
     Args:
         address: machine code of "e E G".
-        x, places, sizes, size, z, W, p, v: as in `cost`.
+        x, places, sizes, size, z, p, v, kernel, loss, W: as in `cost`.
         slots: where the blocks of each factor are added; see `Pattern.slots`.
         ends: columns of J before each variable, and of all ``(n + 1,)``.
         d: columns of E.
@@ -98,21 +135,30 @@ def linearize(
             k = first + lane
             gather(x, places[k], sizes, v)
             call(address, v, v[size:], z[k], p, out)
-            residual(out, W[k], m, d, n, lane, R, V)
+            weight = 1.0
+            if kernel != 0:
+                loss[0] = squared(out, W[k], m)
+                call(kernel, loss, loss, loss, loss, loss[1:])
+                weight = loss[2]
+                if len(step) == 0:
+                    total += loss[1]
+            residual(out, W[k], weight, m, d, n, lane, R, V)
             if len(step) > 0:
                 advance(R, m, ends, slots[k], lane, step)
         for r in range(m):
             for c in range(n + 1):
                 product(V, r * m, 1, R, c, n + 1, m, WR[r * (n + 1) + c])
-        total += gradient(R, WR, m, ends, slots, first, count, V[0], g)
+        noticed = gradient(R, WR, m, ends, slots, first, count, V[0], g)
+        if kernel == 0 or len(step) > 0:
+            total += noticed
         if len(step) == 0:
             blocks(R, WR, m, ends, slots, first, count, V[0], H)
     return total
 
 
 @driver
-def residual(out: Any, W: Any, m: Any, d: Any, n: Any, lane: Any, R: Any, V: Any) -> None:
-    """Keep the rows of ``[e E G]`` and of W of one factor in a lane."""
+def residual(out: Any, W: Any, weight: Any, m: Any, d: Any, n: Any, lane: Any, R: Any, V: Any) -> None:
+    """Keep the rows of ``[e E G]`` and of the weighted W of one factor in a lane."""
     for r in range(m):
         row = r * (n + 1)
         R[row, lane] = out[r]
@@ -121,7 +167,7 @@ def residual(out: Any, W: Any, m: Any, d: Any, n: Any, lane: Any, R: Any, V: Any
         for c in range(n - d):
             R[row + 1 + d + c, lane] = out[m + m * d + r * (n - d) + c]
         for c in range(m):
-            V[r * m + c, lane] = W[r, c]
+            V[r * m + c, lane] = weight * W[r, c]
 
 
 @driver

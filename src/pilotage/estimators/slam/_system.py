@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ class Group:
 
     Attributes:
         variables: those that each of them ties together, numbered over all kinds ``(K, n)``.
+        kernel: their robust kernel, or None.
     """
 
     def __init__(self, graph: FactorGraph, factors: Factors, first: dict[str, int], starts: Indices, end: int) -> None:
@@ -42,9 +45,13 @@ class Group:
         tied = " G" if len(spaces) > len(factors.x) else ""
         self._codes = code_of(sensor, "e"), code_of(sensor, f"e E{tied}")
         memory = np.zeros(sum(sizes) + 1)  # one more, which is read as the context where a sensor declares none
-        z, W = measured(factors, information_of(graph, factors))
+        z, self._information = measured(factors, information_of(graph, factors))
+        self._weighted = self._information
         places, sizes = np.ascontiguousarray(places), np.array(sizes)
-        self._fixed = places, sizes, sensor.state.size, z, W, parameters(sensor), memory
+        self._fixed = places, sizes, sensor.state.size, z, parameters(sensor), memory
+        self.kernel, self._loss = factors.kernel, np.zeros(3)
+        self._slope = code_of(self.kernel, "rho w") if self.kernel is not None else None
+        self._squares = np.zeros(factors.count)
         self._ends = np.cumsum([0, *(space.dim for space in spaces)])
         rows = dim * (1 + int(self._ends[-1]))
         self._out = np.empty(self._codes[1].size)
@@ -52,18 +59,39 @@ class Group:
         self._d = sensor.state.dim
         self.slots = np.zeros((0, 0), dtype=np.int64)
 
+    def hold(self, weights: Array) -> None:
+        """Weigh each reading by a number of its own ``(K,)``, in place of the kernel."""
+        self._weighted, self._slope = self._information * weights[:, None, None], None
+
+    def squares(self, x: Array) -> Array:
+        """``e' W e`` of each reading ``(K,)``."""
+        return self._cost(x, 0, self._information)[1].copy()
+
     def cost(self, x: Array) -> float:
-        code = self._codes[0]
-        total = _drivers.cost.compiled(code.address, x, *self._fixed, self._out)
-        code.check()
-        return total
+        return self._cost(x, self._kernel, self._weighted)[0]
 
     def linearize(self, x: Array, step: Array, g: Array, H: Array) -> float:
         code = self._codes[1]
-        memory = self.slots, self._ends, self._d, self._out, *self._lanes
+        memory = self._kernel, self._loss, self._weighted, self.slots, self._ends, self._d, self._out, *self._lanes
         total = _drivers.linearize.compiled(code.address, x, *self._fixed, *memory, step, g, H)
         code.check()
         return total
+
+    @property
+    def informed(self) -> NDArray[np.bool_]:
+        """Which readings say anything ``(K,)``: those that are not missing, and whose information is not zero."""
+        return np.asarray(self._information.any(axis=(1, 2)))
+
+    @property
+    def _kernel(self) -> int:
+        return 0 if self._slope is None else self._slope.address
+
+    def _cost(self, x: Array, kernel: int, W: Array) -> tuple[float, Array]:
+        code = self._codes[0]
+        memory = kernel, self._loss, W, self._squares, self._out
+        total = _drivers.cost.compiled(code.address, x, *self._fixed, *memory)
+        code.check()
+        return total, self._squares
 
 
 class System:
@@ -73,7 +101,7 @@ class System:
         first: number of the first variable of each kind.
         fixed: which variables are held fixed.
         groups: the factors by sensor.
-        x: the values last linearised.
+        x, chi2: the values last linearised, and chi2 there.
     """
 
     def __init__(self, graph: FactorGraph) -> None:
@@ -92,7 +120,7 @@ class System:
                     self._known.append(each.known.ravel())
                     end += each.known.size
         self._factored: tuple[float, bool] | None = None
-        self.x = self.vector(graph)
+        self.x, self.chi2 = self.vector(graph), math.nan
 
     def vector(self, graph: FactorGraph) -> Array:
         """The values of all variables of a graph, and then the known contexts."""
@@ -144,7 +172,16 @@ class System:
         """chi2, and H and g at these values."""
         self.g[:] = self._H[:] = 0.0
         self.x, self._factored = x, None
-        return sum((group.linearize(x, np.empty(0), self.g, self._H) for group in self.groups), 0.0)
+        self.chi2 = sum((group.linearize(x, np.empty(0), self.g, self._H) for group in self.groups), 0.0)
+        return self.chi2
+
+    def weights(self, x: Array) -> Iterator[Array]:
+        """Of each `Factors` of the graph, the weights ``(K,)`` that its kernel gives to the readings at x."""
+        groups = iter(self.groups)
+        for factors in self.graph.factors:
+            kernel = factors.kernel
+            squares = next(groups).squares(x) if factors.count else np.zeros(0)
+            yield np.ones(len(squares)) if kernel is None else kernel.weight(squares)
 
     def noticed(self, step: Array) -> float:
         """``d' H d`` of a step d, by way of J d: no rounding of H hides what J leaves free."""

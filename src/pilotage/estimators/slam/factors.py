@@ -15,6 +15,8 @@ from pilotage.core import Part, Sensor, ShapeError, Space, SpaceError
 from pilotage.core.arrays import numbers
 from pilotage.core.settings import instance, setting, shown
 
+from .kernels import RobustKernel
+
 Array = NDArray[np.float64]
 Named = tuple[str, Any]
 """Variables by their kind and indices: ``("pose", [0, 1])``."""
@@ -89,9 +91,11 @@ class Factors:
         context: the same for the sensor's context; or the contexts themselves ``(K, size)`` if they are known, such as
             the positions of surveyed landmarks.
         information: W, ``(K, dim, dim)`` or one for all; default: the inverse of the sensor's noise at the guess.
+        kernel: a robust kernel, which limits the influence of outliers: ``chi2 = rho(e' W e)``; default: none.
 
     Raises:
         ShapeError: if arrays do not fit.
+        SettingError: if the kernel is none.
 
     Example:
         >>> from pilotage.models import relative_pose
@@ -104,8 +108,11 @@ class Factors:
     x: Named | Sequence[Named]
     context: Any = None
     information: Any = None
+    kernel: RobustKernel | None = None
 
     def __post_init__(self) -> None:
+        if self.kernel is not None:
+            instance(self.kernel, RobustKernel, "kernel= of Factors", "; such as Huber()")
         reading = instance(self.sensor, Sensor, "Factors").reading
         z = np.array(reading.check(self.z, "z", finite=False), ndmin=2)
         if np.isinf(z).any():
@@ -160,7 +167,7 @@ class FactorGraph:
 
     ::
 
-        chi2 = sum over factors of e' W e,     e = z (-) h(x, context)
+        chi2 = sum over factors of rho(e' W e),     e = z (-) h(x, context)
 
     Args:
         variables: variables by kind.

@@ -50,7 +50,7 @@ def floating(system: System) -> str:
     known = fixed.copy()
     ends = [np.zeros((0, 2), dtype=np.int64)]
     for group in system.groups:
-        v = group.variables
+        v = group.variables[group.informed]
         held = fixed[v].any(axis=1) | (v.shape[1] == 1)
         known[v[held]] = True
         ends += [v[~held][:, [0, k]] for k in range(1, v.shape[1])]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._hypotheses import Forest, best, renumbered, used
-from ._state import TENTATIVE, Scan, State, nothing
+from ._state import TENTATIVE, Scan, State
 from ._targets import Targets
 from .tracks import Tracks
 
@@ -88,9 +88,9 @@ class Histories:
     waiting: Waiting
 
     @staticmethod
-    def none(targets: Targets, t: float, depth: int) -> Histories:
-        """No histories, whose ancestors are to be known for so many scans."""
-        return Histories(nothing(targets, t), Forest(), np.zeros((0, max(depth, COMMON) + 1, 2), np.int64), {})
+    def none(leaves: State, depth: int) -> Histories:
+        """No histories, with no leaves, whose ancestors are to be known for so many scans."""
+        return Histories(leaves, Forest(), np.zeros((0, max(depth, COMMON) + 1, 2), np.int64), {})
 
     @property
     def t(self) -> float:

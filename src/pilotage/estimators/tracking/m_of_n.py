@@ -26,7 +26,7 @@ class MofN(Management):
     Args:
         enough: M and N that confirm a track, the first detection included.
         misses: M and N that end a track: misses, and the scans among which they are counted.
-        start: existence of a track that begins, for what `existence` tells.
+        start: existence of a track that begins, for what `existence` tells, and `MHT`.
         lifetime: mean life of a target [s], for the same.
 
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from ._state import (
     children,
     moved,
     newborn,
+    nothing,
     sighted,
 )
 from .management import Management
@@ -37,6 +39,7 @@ class MHT(Hypotheses):
     been missed. So a track is a tree, whose leaves are its histories, each with a belief of its own. A global
     hypothesis takes leaves that use no detection twice; its score is the sum of theirs::
 
+        s    =  log(r / (1 - r))                            new, r the `start` of the management
         s   <-  s + log(1 - P_D P_G)                        missed
         s   <-  s + log(P_D N(z (-) h(x); 0, S) / lambda)   detected
         P(hypothesis)  ~  exp(sum s)
@@ -48,7 +51,7 @@ class MHT(Hypotheses):
     detection. A track that is confirmed in place of another one, with which it has detections in common, takes its
     number.
 
-    With one hypothesis it is `GNN`.
+    With one hypothesis and r = 1 / 2 it is `GNN`.
 
     Source: Reid, "An algorithm for tracking multiple targets", IEEE Trans. Automatic Control 24, 1979; Kurien, "Issues
     in the design of practical multitarget tracking algorithms", in Bar-Shalom (ed.), 1990; Blackman, "Multiple
@@ -94,8 +97,14 @@ class TrackTrees:
     def targets(self) -> Any:
         return self.parts.targets
 
+    @property
+    def _prior(self) -> float:
+        """The score with which a track begins: its log-odds against a false detection, at most even."""
+        r = min(self.management.start, 0.5)
+        return math.log(r / (1.0 - r))
+
     def none(self, t: float) -> Histories:
-        return Histories.none(self.targets, t, self.settings.depth)
+        return Histories.none(nothing(self.targets, t), self.settings.depth)
 
     def predict(self, state: Histories, t: float) -> Histories:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
@@ -103,7 +112,7 @@ class TrackTrees:
     def step(self, state: Histories, scan: Scan, fresh: Any) -> Histories:
         leaves, forest, path, new, P = self._grown(self.predict(state, scan.t), scan)
         leaves, ends = self._managed(leaves, new)
-        relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score, 0.0), 0.0)
+        relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score - self._prior, 0.0), 0.0)
         forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
         forest = parted(decided(forest, path[:, self.settings.depth, 0]))
         doubles, merged, doubts = self._doubles(leaves, forest, new, P)
@@ -126,7 +135,7 @@ class TrackTrees:
         parents = np.concatenate([np.arange(len(missed)), found.pairs.rows])
         begins = np.full(len(scan.z), -1, np.int64)
         begins[which] = len(parents) + np.arange(len(which))
-        choices = Choices(found.pairs, found.w - missed[found.pairs.rows], missed, begins)
+        choices = Choices(found.pairs, found.w - missed[found.pairs.rows] - self._prior, missed, begins)
         forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
         P = np.concatenate([found.P[parents], np.zeros(count - len(parents))])
         return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents), P

@@ -33,6 +33,7 @@ from ._state import (
     children,
     moved,
     newborn,
+    nothing,
     sighted,
 )
 from ._undetected import Undetected
@@ -143,7 +144,7 @@ class PoissonBernoulli:
 
     def none(self, t: float) -> Bernoullis:
         poisson = Undetected.of(self.birth, self.settings.first, True)
-        return Bernoullis(Histories.none(self.targets, t, self.settings.depth or 0), poisson)
+        return Bernoullis(Histories.none(nothing(self.targets, t), self.settings.depth or 0), poisson)
 
     def predict(self, state: Bernoullis, t: float) -> Bernoullis:
         dt, life = t - state.t, self.settings.lifetime
@@ -156,14 +157,14 @@ class PoissonBernoulli:
     def step(self, state: Bernoullis, scan: Scan, fresh: Any) -> Bernoullis:
         most, before = self.settings.hypotheses, self.predict(state, scan.t)
         leaves, forest, path, new = self._grown(before, scan)
-        nothing = np.zeros(len(new))
-        forest = pruned(forest, nothing, self.settings.least, most)
+        zero = np.zeros(len(new))
+        forest = pruned(forest, zero, self.settings.least, most)
         if self.settings.depth is not None:
             forest = decided(forest, path[:, self.settings.depth, 0])
         weak = leaves.existence < self.settings.forget
         poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
         weak |= double_trees(self.targets, self.parts.twins, leaves, forest, new)
-        forest = parted(pruned(without(forest, weak, nothing), nothing, 0.0, most))
+        forest = parted(pruned(without(forest, weak, zero), zero, 0.0, most))
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 
     def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:

@@ -33,7 +33,7 @@ class ScoreTest(Management):
         lost: beta, the share of targets that are given up; at 0.02, two misses at P_D P_G = 0.9 end a track that has
             just begun.
         drop: how far a confirmed track may fall below its best score; 5 misses at P_D P_G = 0.9 are 11.5.
-        start: existence of a track that begins, for what `existence` tells.
+        start: existence of a track that begins, for what `existence` tells, and `MHT`.
         lifetime: mean life of a target [s], for the same.
 
     Example:

@@ -294,8 +294,8 @@ class Tracker:
         method = self._method.method if isinstance(self._method, Living) else self._method
         if not isinstance(method, Independent):
             raise PilotageError(
-                "begins is given; methods of several hypotheses and of random sets weigh themselves where tracks begin, "
-                "so leave it out"
+                "begins is given; methods of several hypotheses and of random sets weigh where tracks begin "
+                "themselves, so leave it out"
             )
         may, n = np.asarray(begins), len(detections)
         if may.shape != (n,) or may.dtype != np.bool_:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.arrays import Array
+from ...core.errors import PilotageError
 from ._links import NONE, Links
 from .cardinality import Cardinality
 from .events import Standing, TrackEvent, events_between
@@ -135,6 +136,11 @@ class Tracks:
         """Means of the confirmed tracks, ``(C, n)``."""
         return self._targets.unpack(self._rows[np.flatnonzero(self.confirmed)]).moments().mean
 
+    @property
+    def extents(self) -> list[Any]:
+        """Outlines of the confirmed tracks, in a tracker of extended objects (`extended.Outline`)."""
+        return outlines(self._targets, self._rows[np.flatnonzero(self.confirmed)])
+
     def track(self, i: int) -> Track:
         """The track in row i, confirmed or not."""
         return Track(self, range(len(self.ids))[i])
@@ -202,6 +208,11 @@ class Track:
         """Where it is: a `Gaussian`, or a `Mixture` of the modes of its filter."""
         return self._tracks._targets.unpack(self._tracks._rows[[self._row]])[0]
 
+    @property
+    def extent(self) -> Any:
+        """Its outline, in a tracker of extended objects (`extended.Outline`)."""
+        return outlines(self._tracks._targets, self._tracks._rows[[self._row]])[0]
+
     def __repr__(self) -> str:
         return f"<Track {self.id}, {self.status.name.lower()}: {self.belief.moments()}>"
 
@@ -213,3 +224,10 @@ def following(tracks: Tracks, before: Tracks) -> Tracks:
         tracks._before = object.__new__(Tracks)
         vars(tracks._before).update(vars(before), _before=None)  # so that memory holds no chain of all scans
     return tracks
+
+
+def outlines(targets: Any, rows: Any) -> list[Any]:
+    """The outlines of targets that have one."""
+    if not hasattr(targets, "outlines"):
+        raise PilotageError("targets of this tracker are points; extents need GGIWPMBM or GGIWPHD as the association")
+    return targets.outlines(rows)

@@ -1,0 +1,145 @@
+"""Incremental smoothing: a factor graph that grows, of which each update eliminates only the part that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core import Gaussian, ShapeError, Space
+from pilotage.core.settings import Count, NonNegative, Positive, instance, settings, shown, whole
+
+from ._growing import GrowingGraph
+from .factors import Factors
+
+Array = NDArray[np.float64]
+
+
+@settings(eq=False)
+class IncrementalSmoother:
+    """An incremental smoother in the manner of iSAM2, for graphs that grow while a robot drives.
+
+    ::
+
+        minimise sum e' W e over all factors so far
+
+    The graph is kept as a Bayes tree. An update eliminates again the variables of new factors, and those between them
+    and the root; a variable is linearised again when its step is longer than `relinearize`, a bounded number of them
+    at a time, those with the longest steps first. `forget` marginalises variables, so that a fixed-lag smoother takes
+    constant time and memory.
+
+    Args:
+        spaces: the space of each kind of variables.
+        relinearize: length of a step, in any component of the tangent, above which a variable is linearised again.
+        budget: maximum number of variables that are linearised again in an update.
+        wildfire: change of a step in any component below which the steps of the variables that follow are kept.
+
+    Raises:
+        SettingError: if a setting is out of its range.
+
+    Source: Kaess, Johannsson, Roberts, Ila, Leonard and Dellaert, "iSAM2: Incremental Smoothing and Mapping Using the
+    Bayes Tree" (2012), algorithms 2 to 8.
+
+    Example:
+        >>> from pilotage.models import absolute_pose, relative_pose
+        >>> prior, step = absolute_pose(std=0.01), relative_pose(std=0.1)
+        >>> smoother = IncrementalSmoother({"pose": step.state})
+        >>> smoother.update({"pose": [[0.0, 0.0, 0.0]]}, [Factors(prior, [[0.0, 0.0, 0.0]], ("pose", [0]))])
+        >>> ahead = Factors(step, [[1.0, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
+        >>> smoother.update({"pose": [[0.9, 0.0, 0.0]]}, [ahead])
+        >>> print(smoother.belief("pose", 1))
+        pose (1.00, 0.00, 0.0 deg) +- (0.10 m, 0.10 m, 5.8 deg)
+    """
+
+    spaces: Any
+    relinearize: Positive = 0.1
+    budget: Count = 1000
+    wildfire: NonNegative = 1e-5
+    _memory: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.spaces, Mapping) or not self.spaces:
+            raise ShapeError(f"spaces of a smoother are {shown(self.spaces)}; expected {{'pose': Space(...)}}")
+        spaces = {kind: instance(space, Space, "IncrementalSmoother") for kind, space in self.spaces.items()}
+        object.__setattr__(self, "spaces", spaces)
+        object.__setattr__(self, "_memory", GrowingGraph(spaces, self.relinearize))
+
+    def update(self, variables: Mapping[str, ArrayLike], factors: Sequence[Factors]) -> None:
+        """Add variables and factors, and find the values that explain all readings best.
+
+        Args:
+            variables: initial values of new variables by kind ``(N, size)``; they are numbered on from those before.
+            factors: readings, which name variables by kind and number, old and new ones.
+
+        Raises:
+            ShapeError: if variables or factors do not fit, or the readings do not determine all variables; nothing is
+                changed then.
+        """
+        memory: GrowingGraph = self._memory
+        new = memory.numbered(variables)
+        added = [each for given in factors for each in memory.linked(instance(given, Factors, "update"), new)]
+        loose = set(new) - {v for factor in added for v in factor.variables}
+        if loose:
+            kind, _ = new[min(loose)]
+            raise ShapeError(
+                f"{len(loose)} new variables, {kind} the first, float: no reading names them; give each one"
+            )
+        lengths = memory.tree.lengths
+        moved = set(sorted(lengths, key=lengths.__getitem__, reverse=True)[: self.budget])
+        touched = {v for factor in added for v in factor.variables} | moved
+        for v in moved:
+            touched.update(memory.tree.tied_below(v))
+        memory.eliminate(touched, new, moved, added, self.wildfire)
+
+    def relax(self, updates: int = 10) -> None:
+        """Linearise again until all steps are short: then the values are those of batch optimisation.
+
+        Args:
+            updates: maximum number of times.
+        """
+        memory: GrowingGraph = self._memory
+        for _ in range(whole(updates, "updates", 1, 10**6)):
+            long = {v for v, step in memory.tree.steps.items() if abs(step).max() > 1e-9}
+            if not long:
+                break
+            memory.eliminate(set(memory.tree.nodes), {}, long, [], 0.0)
+
+    def forget(self, kind: str, indices: ArrayLike) -> None:
+        """Marginalise variables: what their readings say about the others is kept as linearised.
+
+        Args:
+            kind: of the variables.
+            indices: their numbers ``(N,)``; they cannot be named again.
+
+        Raises:
+            ShapeError: if there are no such variables.
+        """
+        memory: GrowingGraph = self._memory
+        leaving = [memory.variable(kind, int(k)) for k in np.atleast_1d(indices)]
+        touched = set(leaving).union(*(memory.tree.tied_below(v) for v in leaving))
+        memory.eliminate(touched, {}, set(), [], self.wildfire, leaving)
+        for v in leaving:
+            memory.remove(v)
+
+    def __getitem__(self, kind: str) -> Array:
+        """Values of all variables of a kind ``(N, size)``; NaN for those forgotten."""
+        memory: GrowingGraph = self._memory
+        ids = memory.ids_of(kind)
+        out = np.full((len(ids), self.spaces[kind].size), np.nan)
+        for k, v in enumerate(ids):
+            if v in memory.values:
+                out[k] = memory.value(v)
+        return out
+
+    def belief(self, kind: str, index: int) -> Gaussian:
+        """The marginal belief of one variable.
+
+        Raises:
+            ShapeError: if there is no such variable, or it was forgotten.
+        """
+        memory: GrowingGraph = self._memory
+        v = memory.variable(kind, index)
+        return Gaussian(self.spaces[kind], memory.value(v), memory.tree.covariance(v))

@@ -1,0 +1,211 @@
+"""SLAM from scans: loops close, odometry is no need, and nothing bad comes of bad scans."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core.errors import ShapeError
+from pilotage.estimators.slam.closures import Closure
+from pilotage.estimators.slam.scans import LoopCloser, ScanMapper, ScanSLAM
+from pilotage.estimators.slam.scores import absolute_trajectory_error, map_quality, relation_errors
+from pilotage.io import read_carmen, read_gfs_json, read_relations
+
+from .rooms import ANGLES, FAR, PLANE, RING, lap, scan, wheels
+
+POSES = lap()
+
+
+def readings(seed: int = 0, noise: float = 0.01) -> Any:
+    rng = np.random.default_rng(seed)
+    return np.array([scan(RING, pose, rng, noise) for pose in POSES])
+
+
+def drive(settings: ScanSLAM, ranges: Any, odometry: Any, count: int | None = None) -> ScanMapper:
+    mapper = settings.start(ANGLES)
+    for k in range(len(ranges) if count is None else count):
+        mapper.update(ranges[k], None if odometry is None else odometry[k], 0.1 * k)
+    mapper.finish()
+    return mapper
+
+
+def error(mapper: ScanMapper) -> float:
+    _, poses = mapper.trajectory
+    return absolute_trajectory_error(POSES[: len(poses)], poses).rmse
+
+
+@pytest.fixture(scope="module")
+def ring() -> ScanMapper:
+    return drive(ScanSLAM(max_range=FAR), readings(), wheels(POSES, turn=0.1))
+
+
+def test_a_lap_closes(ring: ScanMapper) -> None:
+    assert ring.keyframes.closures and not ring.lost
+    assert error(ring) < 0.05
+    odometry = absolute_trajectory_error(POSES, wheels(POSES, turn=0.1)).rmse
+    assert odometry > 10.0 * error(ring)
+
+
+def test_wheels_are_calibrated_on_the_way(ring: ScanMapper) -> None:
+    found = ring.calibration()
+    assert found.advance_gain == pytest.approx(1.0 / 1.03, abs=0.01)
+    assert found.turn_gain == pytest.approx(1.0 / 1.1, abs=0.02)
+
+
+def test_the_map_agrees_with_scans_from_other_places(ring: ScanMapper) -> None:
+    grid = ring.map(0.05)
+    place = np.asarray(PLANE.compose(PLANE.inverse(POSES[0]), [[4.0, 1.5, 1.0], [12.5, 5.0, 2.0], [7.0, 8.6, -1.0]]))
+    seen = [scan(RING, PLANE.compose(POSES[0], pose)) for pose in place]
+    quality = map_quality(grid, place, seen, ANGLES, FAR)
+    assert quality.ends > 0.9 and quality.passages > 0.97
+
+
+def test_odometry_is_no_need() -> None:
+    mapper = drive(ScanSLAM(max_range=FAR), readings(1), None)
+    assert error(mapper) < 0.1 and not mapper.lost
+
+
+def test_odometry_is_believed_where_nothing_is_seen() -> None:
+    ranges, odometry = readings(), wheels(POSES, turn=0.0, scale=1.0, curl=0.0)
+    ranges[20:26] = np.nan
+    mapper = drive(ScanSLAM(max_range=FAR), ranges, odometry, 40)
+    assert mapper.lost == 6
+    assert error(mapper) < 0.05
+
+
+def test_the_trajectory_is_of_all_scans_and_moves_with_the_keyframes(ring: ScanMapper) -> None:
+    ts, poses = ring.trajectory
+    assert ts.tolist() == pytest.approx((0.1 * np.arange(len(POSES))).tolist())
+    moved = copy.deepcopy(ring)
+    moved.keyframes.poses = [np.asarray(PLANE.compose([5.0, 1.0, 2.0], x)) for x in moved.keyframes.poses]
+    assert np.allclose(PLANE.minus(moved.trajectory[1], PLANE.compose([5.0, 1.0, 2.0], poses)), 0.0, atol=1e-9)
+
+
+def test_frames_start_anywhere() -> None:
+    start = [3.0, -2.0, 1.0]
+    mapper = ScanSLAM(max_range=FAR).start(ANGLES, start)
+    ranges, odometry = readings(), wheels(POSES)
+    for k in range(12):
+        mapper.update(ranges[k], odometry[k])
+    expected = PLANE.compose(start, PLANE.compose(PLANE.inverse(POSES[0]), POSES[11]))
+    assert np.abs(PLANE.minus(expected, mapper.pose)).max() < 0.05
+
+
+def test_the_graph_explains_the_poses(ring: ScanMapper) -> None:
+    graph = ring.graph
+    assert len(graph.edges) == len(ring.keyframes.steps) + len(ring.keyframes.closures)
+    z = PLANE.compose(PLANE.inverse(graph.poses[graph.edges[:, 0]]), graph.poses[graph.edges[:, 1]])
+    e = np.asarray(PLANE.minus(graph.readings, z))
+    chi2 = np.einsum("ij,ijk,ik->i", e, graph.information, e)
+    assert np.median(chi2) < 3.0 and chi2.max() < 50.0
+
+
+def test_a_closure_that_the_graph_contradicts_is_given_up(ring: ScanMapper) -> None:
+    mapper = copy.deepcopy(ring)
+    frames, good = mapper.keyframes, len(mapper.keyframes.closures)
+    before = np.array(frames.poses)
+    last = len(frames) - 1
+    wrong = np.asarray(PLANE.plus(frames.relative(2, last), [0.6, 0.0, 0.3]))
+    frames.closures.append(Closure(2, last, wrong, 1e-4 * np.eye(3)))
+    dropped = frames.optimize(mapper.settings.solver, mapper.settings.worst)
+    assert len(dropped) >= 1 and any(c.z is wrong for c in dropped)
+    assert len(frames.closures) >= good - 1
+    assert np.abs(np.array(frames.poses)[:, :2] - before[:, :2]).max() < 0.1
+
+
+def test_late_closures_wait_for_votes() -> None:
+    ranges, odometry = readings(), wheels(POSES, turn=0.1)
+    closer = LoopCloser(sure=0.0, votes=3)
+    mapper, accepted, waited = ScanSLAM(max_range=FAR, loops=closer).start(ANGLES), [], 0
+    for k in range(len(POSES)):
+        step = mapper.update(ranges[k], odometry[k])
+        waited = max(waited, len(mapper.pending))
+        if step.closures:
+            accepted.append(len(step.closures))
+    assert waited >= 2 and accepted[0] >= 3
+    never = drive(ScanSLAM(max_range=FAR, loops=LoopCloser(sure=0.0, votes=1000)), ranges, odometry)
+    assert not never.keyframes.closures and never.pending
+    assert error(never) > error(mapper)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0, 1e9])
+def test_scans_of_nothing(bad: float) -> None:
+    mapper = ScanSLAM(max_range=FAR).start(ANGLES)
+    for k in range(3):
+        step = mapper.update(np.full(len(ANGLES), bad), [0.5 * k, 0.0, 0.0])
+    assert np.allclose(step.pose, [1.0, 0.0, 0.0]) and mapper.lost == 2
+
+
+@pytest.mark.parametrize(
+    ("ranges", "odometry"),
+    [
+        (np.ones(5), [0.0, 0.0, 0.0]),
+        (np.ones((1, len(ANGLES))), [0.0, 0.0, 0.0]),
+        (np.ones(len(ANGLES)), [np.nan, 0.0, 0.0]),
+        (np.ones(len(ANGLES)), [0.0, 0.0]),
+        ("none", None),
+    ],
+)
+def test_scans_that_are_refused_change_nothing(ranges: Any, odometry: Any) -> None:
+    mapper = drive(ScanSLAM(max_range=FAR), readings(), wheels(POSES), 5)
+    pose, frames = mapper.pose.copy(), len(mapper.keyframes)
+    with pytest.raises(ShapeError):
+        mapper.update(ranges, odometry)
+    assert np.array_equal(mapper.pose, pose) and len(mapper.keyframes) == frames
+
+
+@pytest.mark.parametrize(
+    ("angles", "pose"),
+    [
+        ("all", [0, 0, 0]),
+        ([], [0, 0, 0]),
+        ([[0.0]], [0, 0, 0]),
+        ([np.nan], [0, 0, 0]),
+        ([0.0], [0, 0]),
+        ([0.0], [0, 0, np.inf]),
+    ],
+)
+def test_starts_that_are_refused(angles: Any, pose: Any) -> None:
+    with pytest.raises(ShapeError):
+        ScanSLAM().start(angles, pose)
+
+
+def test_a_graph_needs_two_keyframes() -> None:
+    mapper = ScanSLAM(max_range=FAR).start(ANGLES)
+    with pytest.raises(ShapeError):
+        _ = mapper.graph
+    mapper.update(scan(RING, POSES[0]))
+    with pytest.raises(ShapeError):
+        _ = mapper.graph
+    with pytest.raises(ShapeError):
+        mapper.calibration()
+
+
+@pytest.mark.slow
+def test_intel_from_raw_odometry(data: Path) -> None:
+    """Better than the column of Rao-Blackwellised particle filters of Kümmerle et al. (2009), 0.070 +- 0.083 m."""
+    log = read_gfs_json(data / "lidar_logs/intel_raw_odometry_gfs.json.gz")
+    known = read_relations(data / "lidar_logs/intel.relations.gz")
+    corrected = read_carmen(data / "lidar_logs/intel-corrected.log.gz")
+    mapper = ScanSLAM().start(log.angles)
+    for ranges, odometry, t in zip(log.ranges, log.odometry, log.ts, strict=True):
+        mapper.update(ranges, odometry, float(t))
+    mapper.finish()
+    ts, poses = mapper.trajectory
+    errors = relation_errors(known.poses, known.times, ts, poses)
+    assert errors.mean < 0.07
+    assert absolute_trajectory_error(corrected.poses, poses).rmse < 0.3
+
+
+@pytest.mark.slow
+def test_freiburg_from_scans_alone(data: Path) -> None:
+    log = read_carmen(data / "lidar_logs/freiburg-079-corrected.log.gz")
+    mapper = ScanSLAM().start(log.angles)
+    for ranges in np.where(log.ranges >= 50.0, np.nan, log.ranges):
+        mapper.update(ranges)
+    mapper.finish()
+    assert absolute_trajectory_error(log.poses, mapper.trajectory[1]).rmse < 0.3
