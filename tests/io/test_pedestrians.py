@@ -50,3 +50,12 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
 def test_a_file_that_is_absent(tmp_path: Path) -> None:
     with pytest.raises(MissingFile):
         read_pedestrians(tmp_path / "street.txt")
+
+
+def test_tracks_as_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "street.txt"
+    file.write_text("0 1 0.0 2.0\n10 1 0.4 2.0\n10 7 5.0 1.0\n30 7 6.0 1.0\n")
+    table = read_pedestrians(file).tracks()
+    assert list(zip(table.t.round(9).tolist(), table.id.tolist(), table.x[:, 0].tolist(), strict=True)) == [
+        (0.0, 1, 0.0), (0.4, 1, 0.4), (0.4, 7, 5.0), (1.2, 7, 6.0)
+    ]  # fmt: skip

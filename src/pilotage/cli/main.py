@@ -23,6 +23,8 @@ pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
 pilotage slam raw.log.gz            a map from the raw log of a laser
 pilotage track det.txt              tracks of the boxes or points of a detector
+pilotage replay drive.mcap          the way of a robot from its ROS bag
+pilotage data list                  the data sets you have
 pilotage bench                      compare controllers on the stock tasks
 pilotage train dynamics             learn how a model moves
 pilotage info                       what is installed and what is compiled
@@ -86,6 +88,34 @@ Points are places in metres, of targets whose velocity changes slowly.
 
 """
 
+
+REPLAY_EXAMPLES = """
+```
+pilotage replay nav2_turtlebot.mcap
+pilotage replay nav2_turtlebot.mcap --map depot --out replayed
+pilotage replay nav2_turtlebot.mcap --map depot --goal 12 3.5 --speed 0.4 --out replayed
+pilotage replay drive.bag --map my_map.yaml --base base_footprint --json
+```
+
+With a map and scans, the robot is localized by its laser. Without scans, poses with covariance, such as those of AMCL,
+are fused with odometry. ROS is not needed: pip install 'pilotage[ros]'.
+
+"""
+
+DATA_EXAMPLES = """
+```
+pilotage data list                                  the folder of PILOTAGE_DATA
+pilotage data verify data --write                   write SHA256SUMS
+pilotage data verify data                           compare with it
+pilotage data convert ~/.minari/datasets/D4RL/door/human-v2 door
+pilotage data convert door door.lerobot --fps 25
+pilotage data convert drive.mcap drive.txt
+pilotage data convert i80.csv tracks.csv --units feet
+```
+
+Nothing is downloaded.
+
+"""
 
 BENCH_EXAMPLES = """
 ```
@@ -169,6 +199,19 @@ def application(words: Sequence[str] = ()) -> App:
         help="Track what a detector found: boxes of a camera, or points.",
         help_epilogue=TRACK_EXAMPLES,
     )
+    app.command(
+        "pilotage.cli.replay:replay",
+        name="replay",
+        help="Run the program of a robot on a ROS bag.",
+        help_epilogue=REPLAY_EXAMPLES,
+    )
+    app.command(
+        "pilotage.cli.node:node",
+        name="node",
+        help="Run the same program as a ROS 2 node, on a robot.",
+        help_epilogue="",
+    )
+    app.command(_data())
     app.command(_bench())
     app.command(
         "pilotage.cli.train:train",
@@ -207,6 +250,18 @@ def _worlds(words: Sequence[str], command: str, kind: str) -> str:
     from .train import worlds_text
 
     return worlds_text(list(words), kind)
+
+
+def _data() -> App:
+    """The subcommand `data`."""
+    app = App(name="data", help="List, verify and convert the data sets you have.", help_epilogue=DATA_EXAMPLES)
+    for name, function, line in (
+        ("list", "list_all", "List the data sets of a folder."),
+        ("verify", "verify", "Compare files with their checksums."),
+        ("convert", "convert", "Convert a data set."),
+    ):
+        app.command(f"pilotage.cli.data:{function}", name=name, help=line, help_epilogue="")
+    return app
 
 
 def _bench() -> App:

@@ -75,6 +75,7 @@ from .streams import generator as generator
 from .streams import seeded as seeded
 from .task import Task as Task
 from .track_table import TrackTable as TrackTable
+from .transform_tree import TransformTree as TransformTree
 
 __all__ = [
     "BOX",
@@ -132,6 +133,7 @@ __all__ = [
     "Sphere",
     "Task",
     "TrackTable",
+    "TransformTree",
     "Update",
     "WorldModel",
     "augment",

@@ -17,6 +17,9 @@
 - `read_radar_csv`, `read_track_csv`, `write_track_csv`: detections and tracks in csv files
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
+- `read_bag`, `write_bag`: bags of ROS 1 and ROS 2; `from_ros`: the values of messages
+- `read_ngsim`, `read_commonroad`: recorded traffic
+- `read_minari`, `write_minari`, `write_lerobot`, `write_sequences`, `Sequences`: episodes for learning
 - `write_atomic`: replace a file in one step
 """
 
@@ -28,9 +31,18 @@ from ..core.names import absent
 from .adsb import read_adsb as read_adsb
 from .ais import read_ais as read_ais
 from .atomic import write_atomic as write_atomic
+from .bags import Bag as Bag
+from .bags import BagMessage as BagMessage
+from .bags import read_bag as read_bag
+from .bags import write_bag as write_bag
 from .camera_motion import read_camera_motion as read_camera_motion
 from .carmen import LaserLog as LaserLog
 from .carmen import read_carmen as read_carmen
+from .commonroad import Lanelet as Lanelet
+from .commonroad import RoadProblem as RoadProblem
+from .commonroad import RoadScenario as RoadScenario
+from .commonroad import read_commonroad as read_commonroad
+from .episodes import Episode as Episode
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
@@ -49,6 +61,10 @@ from .kitti_tracking import read_kitti_detections as read_kitti_detections
 from .kitti_tracking import read_kitti_labels as read_kitti_labels
 from .kitti_tracking import write_kitti_tracks as write_kitti_tracks
 from .laser_logs import read_laser_log as read_laser_log
+from .lerobot import write_lerobot as write_lerobot
+from .minari import minari_facts as minari_facts
+from .minari import read_minari as read_minari
+from .minari import write_minari as write_minari
 from .motchallenge import read_mot_detections as read_mot_detections
 from .motchallenge import read_mot_tracks as read_mot_tracks
 from .motchallenge import read_mot_truth as read_mot_truth
@@ -57,6 +73,8 @@ from .movingai import Scenario as Scenario
 from .movingai import find_movingai_map as find_movingai_map
 from .movingai import read_movingai_map as read_movingai_map
 from .movingai import read_movingai_scenarios as read_movingai_scenarios
+from .ngsim import Traffic as Traffic
+from .ngsim import read_ngsim as read_ngsim
 from .octomap import OctoMapFile as OctoMapFile
 from .octomap import read_octomap as read_octomap
 from .octomap import write_octomap as write_octomap
@@ -79,19 +97,39 @@ from .relations import read_relations as read_relations
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
+from .ros_messages import LaserScan as LaserScan
+from .ros_messages import Odometry as Odometry
+from .ros_messages import StampedMap as StampedMap
+from .ros_messages import StampedPath as StampedPath
+from .ros_messages import StampedPose as StampedPose
+from .ros_messages import StampedTransform as StampedTransform
+from .ros_messages import Twist as Twist
+from .ros_messages import from_ros as from_ros
+from .ros_messages import planar as planar
+from .ros_messages import planar_cov as planar_cov
+from .ros_messages import spatial as spatial
+from .ros_messages import spatial_cov as spatial_cov
+from .sequences import Sequences as Sequences
+from .sequences import write_sequences as write_sequences
 from .trajectories import Trajectory as Trajectory
 from .trajectories import read_kitti_poses as read_kitti_poses
 from .trajectories import read_tum as read_tum
 from .trajectories import write_tum as write_tum
 
 __all__ = [
+    "Bag",
+    "BagMessage",
+    "Episode",
     "GeographicTracks",
     "InertialLog",
     "KittiLabels",
     "LandmarkGraph",
+    "Lanelet",
     "LaserLog",
     "LaserRadarLog",
+    "LaserScan",
     "OctoMapFile",
+    "Odometry",
     "PedestrianTracks",
     "PointCloud",
     "PoseFixLog",
@@ -99,15 +137,30 @@ __all__ = [
     "RaceLine",
     "RaceTrack",
     "Relations",
+    "RoadProblem",
+    "RoadScenario",
     "RosMap",
     "Scenario",
+    "Sequences",
+    "StampedMap",
+    "StampedPath",
+    "StampedPose",
+    "StampedTransform",
+    "Traffic",
     "Trajectory",
+    "Twist",
     "find_movingai_map",
+    "from_ros",
+    "minari_facts",
+    "planar",
+    "planar_cov",
     "read_adsb",
     "read_ais",
+    "read_bag",
     "read_camera_motion",
     "read_car_log",
     "read_carmen",
+    "read_commonroad",
     "read_g2o",
     "read_geographic",
     "read_gfs_json",
@@ -117,11 +170,13 @@ __all__ = [
     "read_kitti_poses",
     "read_laser_log",
     "read_laser_radar",
+    "read_minari",
     "read_mot_detections",
     "read_mot_tracks",
     "read_mot_truth",
     "read_movingai_map",
     "read_movingai_scenarios",
+    "read_ngsim",
     "read_octomap",
     "read_pcd",
     "read_pedestrians",
@@ -134,13 +189,19 @@ __all__ = [
     "read_ros_map",
     "read_track_csv",
     "read_tum",
+    "spatial",
+    "spatial_cov",
     "write_atomic",
+    "write_bag",
     "write_g2o",
     "write_kitti_tracks",
+    "write_lerobot",
+    "write_minari",
     "write_mot_tracks",
     "write_octomap",
     "write_pcd",
     "write_ros_map",
+    "write_sequences",
     "write_track_csv",
     "write_tum",
 ]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotage.core import Space, TrackTable
 from pilotage.core.errors import FormatError
 
 from .contents import text_lines
@@ -48,6 +49,13 @@ class PedestrianTracks:
     def seconds(self) -> float:
         """The duration of the recording [s]."""
         return (len(self.places) - 1) * self.period
+
+    def tracks(self) -> TrackTable:
+        """The same as a table: x and y of each person at each sample [m]."""
+        k, person = np.nonzero(np.isfinite(self.places).all(-1))
+        return TrackTable(
+            self.period * k, self.ids[person], self.places[k, person], space=Space("x y [m]"), kind="pedestrian"
+        )
 
     def __repr__(self) -> str:
         return f"PedestrianTracks({len(self.ids)} people, {self.seconds:.4g} s)"

@@ -48,6 +48,7 @@ from .training import Trainee as Trainee  # noqa: E402
 from .training import train as train  # noqa: E402
 from .training_settings import FitSettings as FitSettings  # noqa: E402
 from .training_settings import TrainingSettings as TrainingSettings  # noqa: E402
+from .windows import Windows as Windows  # noqa: E402
 
 __all__ = [
     "MLP",
@@ -79,6 +80,7 @@ __all__ = [
     "Trainee",
     "TrainingEnd",
     "TrainingSettings",
+    "Windows",
     "calibrate",
     "distill",
     "first_process",
