@@ -23,9 +23,9 @@ class Merging:
         d' P^-1 d  <=  gamma,      P(chi^2_n <= gamma) = within
 
     and, around one that was not detected in the last scan, and so may be anywhere, the mean of that one within the
-    ellipsoid of the other too. Then a tentative one ends at once. Of two confirmed ones that is not enough: two targets side by side say the same
-    too, but cause two detections. The log-likelihood ratio of one target against two is added up over the scans in
-    which they say the same, from the number of detections that both explain together::
+    ellipsoid of the other too. Then a tentative one ends at once. Of two confirmed ones that is not enough: two targets
+    side by side say the same too, but cause two detections. The log-likelihood ratio of one target against two is added
+    up over the scans in which they say the same, from the number of detections that both explain together::
 
         n  =  sum_j min(1, beta_1j + beta_2j)
 
