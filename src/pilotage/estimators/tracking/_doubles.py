@@ -49,8 +49,9 @@ def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Cou
     n, around, within = len(mean), close.rows, close.columns
     if (around == within).all():
         return NOBODY
-    mutual = np.isin(around * n + within, within * n + around)  # a wide one alone may be anywhere
-    around, within = around[mutual], within[mutual]
+    mutual = np.isin(around * n + within, within * n + around)
+    same = mutual | (state.source[around] >= 0)  # a track that was not seen may be anywhere
+    around, within = around[same], within[same]
     tentative = state.status == TENTATIVE
     rank = np.lexsort((state.born, tentative)).argsort()
     later = rank[within] > rank[around]

@@ -17,14 +17,14 @@ from .gate import Gate
 class Merging:
     """Merging of tracks that follow one target, for `Tracker`: the older one goes on.
 
-    Two tracks say the same where the mean of each is within a small ellipsoid around the other, over all components::
+    Two tracks say the same where the mean of one is within a small ellipsoid around the other, over all components::
 
-        d' P_1^-1 d  <=  gamma,   d' P_2^-1 d  <=  gamma,      P(chi^2_n <= gamma) = within
+        d' P^-1 d  <=  gamma,      P(chi^2_n <= gamma) = within
 
-    so that a track that was not seen for long, and may be anywhere, says the same as none of those that are seen. Then
-    a tentative one ends at once. Of two confirmed ones that is not enough: two targets side by side say the same
-    too, but cause two detections. The log-likelihood ratio of one target against two is added up over the scans in
-    which they say the same, from the number of detections that both explain together::
+    and, around one that was not detected in the last scan, and so may be anywhere, the mean of that one within the
+    ellipsoid of the other too. Then a tentative one ends at once. Of two confirmed ones that is not enough: two targets
+    side by side say the same too, but cause two detections. The log-likelihood ratio of one target against two is added
+    up over the scans in which they say the same, from the number of detections that both explain together::
 
         n  =  sum_j min(1, beta_1j + beta_2j)
 
