@@ -20,7 +20,7 @@ import numpy as np
 
 from pilotage.core import Gaussian, TrackTable
 from pilotage.estimators import KF, tracking
-from pilotage.estimators.tracking import JIPDA, Detector, Existence, Scenario, Tracker, crossing
+from pilotage.estimators.tracking import Detector, Scenario, Tracker, crossing
 from pilotage.estimators.tracking.scores import score
 from pilotage.io import write_atomic
 from pilotage.models import constant_velocity
@@ -41,15 +41,11 @@ def scene(seed: int) -> Scenario:
 
 
 def follow(method: Any, scene: Scenario) -> TrackTable:
-    """The confirmed tracks of a method. Targets may appear anywhere in the field of view, at 10 m/s or so.
-
-    `JIPDA` confirms by the existence that it estimates, other associations by the score of a track.
-    """
+    """The confirmed tracks of a method. Targets may appear anywhere in the field of view, at 10 m/s or so."""
     middle, half = 0.5 * (scene.low + scene.high), 0.5 * (scene.high - scene.low)
     birth = Gaussian.of(CAR.state, [*middle, 0.0, 0.0], std=[*half / np.sqrt(3.0), 10.0, 10.0])
     radar = Detector(scene.scans.sensor, detection=scene.detection, clutter=scene.clutter)
-    management = Existence() if isinstance(method, JIPDA) else None
-    return Tracker(KF(CAR, dt=1.0), radar, birth, method, management=management).run(scene.scans)
+    return Tracker(KF(CAR, dt=1.0), radar, birth, method).run(scene.scans)
 
 
 def judge(tracks: TrackTable, scene: Scenario) -> tuple[float, ...]:

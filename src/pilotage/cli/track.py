@@ -26,7 +26,6 @@ from pilotage.estimators.tracking import (
     MHT,
     PMBM,
     Detector,
-    Existence,
     IndependentPDA,
     NearestNeighbor,
     Tracker,
@@ -275,8 +274,7 @@ def _points(
     filter = KF(car, dt=1.0) if azimuth_std is None else EKF(car, dt=1.0)
     middle = (z.min(0) + z.max(0)) / 2.0
     birth = Gaussian.of(car.state, np.append(middle, np.zeros(axes)), std=np.append(sides, np.full(axes, speed)))
-    management = Existence() if recipe == "jipda" else None  # the score of tracks would leave JIPDA no better than JPDA
-    return Tracker(filter, {"radar": detector}, birth, POINTS[recipe](), management=management)
+    return Tracker(filter, {"radar": detector}, birth, POINTS[recipe]())
 
 
 def _plane(z: NDArray[np.float64]) -> NDArray[np.float64]:

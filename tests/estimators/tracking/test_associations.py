@@ -12,9 +12,25 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 
-from pilotage.core import Space
-from pilotage.estimators.tracking import GNN, JIPDA, JPDA, Association, Gate, IndependentPDA, NearestNeighbor, Pairs
+from pilotage.core import Gaussian, Space
+from pilotage.estimators import KF
+from pilotage.estimators.tracking import (
+    GNN,
+    JIPDA,
+    JPDA,
+    Association,
+    Detector,
+    Existence,
+    Gate,
+    IndependentPDA,
+    NearestNeighbor,
+    Pairs,
+    ScoreTest,
+    Tracker,
+    crossing,
+)
 from pilotage.estimators.tracking._assignment import best_assignments
+from pilotage.models import constant_velocity
 
 ASSOCIATIONS: dict[str, Association] = {
     "nearest": NearestNeighbor(),
@@ -175,3 +191,18 @@ def test_the_gate_goes_around_the_circle() -> None:
     space = Space("bearing: angle")
     pairs = Gate().pairs(space, np.array([[np.radians(179.0)]]), np.array([[[0.01]]]), np.array([[np.radians(-179.0)]]))
     assert pairs.distances == pytest.approx([np.radians(2.0) ** 2 / 0.01])
+
+
+@pytest.mark.parametrize("rule", [JPDA(), JIPDA()])
+def test_tracks_are_managed_as_the_association_needs(rule: Association) -> None:
+    """A tracker without a management is one with that of the association: of JIPDA, by existence."""
+    scene = crossing(clutter=5.0, rng=0)
+    car = constant_velocity(density=0.3)
+    birth = Gaussian.of(car.state, std=[300.0, 300.0, 15.0, 15.0])
+    radar = Detector(scene.scans.sensor, clutter=scene.clutter)
+    found = [
+        Tracker(KF(car, dt=1.0), radar, birth, rule, management=each).run(scene.scans)
+        for each in (None, rule.management, Existence() if isinstance(rule, JPDA) else ScoreTest())
+    ]
+    np.testing.assert_array_equal(found[0].x, found[1].x)
+    assert found[0].t.tolist() != found[2].t.tolist()

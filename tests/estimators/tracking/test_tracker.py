@@ -345,7 +345,8 @@ def test_tentative_tracks_are_those_of_integrated_association(rule: Any) -> None
 @pytest.mark.parametrize(("seen", "begins"), [([[0.5, 0.0]], False), ([], True)])
 def test_a_track_begins_where_only_an_unlikely_one_explains_a_detection(rule: Any, seen: Any, begins: bool) -> None:
     """A track that was detected again keeps its next detection; one that was missed at once leaves it to a new one."""
-    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, detection=0.9, clutter=1e-2), BIRTH, rule)
+    radar = Detector(FIX, detection=0.9, clutter=1e-2)
+    tracker = Tracker(KF(CAR, dt=1.0), radar, BIRTH, rule, management=ScoreTest())
     tracker.update([[0.0, 0.0]], 0.0)
     tracker.update(seen, 1.0)
     assert len(tracker.update([[1.0, 0.0]], 2.0).ids) == 1 + begins

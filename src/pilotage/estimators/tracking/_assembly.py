@@ -19,7 +19,6 @@ from .association import Association
 from .merging import Merging
 from .reidentification import Reidentification
 from .splitting import Splitting
-from .sprt import ScoreTest
 
 Merge = Annotated[float, Interval(0.0, 1.0, "[)")]
 
@@ -37,7 +36,7 @@ def method(association: Any, parts: Parts, threshold: float) -> Method:
     if isinstance(association, Hypotheses):
         return association.method(parts)
     rule = instance(association, Association, "Tracker")
-    return Independent(parts, rule, parts.management or ScoreTest(), threshold)
+    return Independent(parts, rule, parts.management or rule.management, threshold)
 
 
 def fitting(birth: Any, targets: Targets) -> None:

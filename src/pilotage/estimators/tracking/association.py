@@ -10,6 +10,8 @@ import numpy as np
 
 from ...core.arrays import Array
 from .gate import Pairs
+from .management import Management
+from .sprt import ScoreTest
 
 
 class Association(ABC):
@@ -23,6 +25,7 @@ class Association(ABC):
     Attributes:
         doubtful: the tracks of which odds count that they may not exist, with r_i for P_D and P_D P_G: `"none"`,
             `"tentative"` ones, or `"all"`, as integrated association does.
+        management: of a `Tracker` that is given none.
 
     Example:
         >>> from dataclasses import dataclass
@@ -37,6 +40,7 @@ class Association(ABC):
     """
 
     doubtful: ClassVar[Literal["none", "tentative", "all"]] = "none"
+    management: ClassVar[Management] = ScoreTest()
 
     @abstractmethod
     def share(self, pairs: Pairs, log_odds: Array) -> Shares:

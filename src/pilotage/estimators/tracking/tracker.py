@@ -58,7 +58,8 @@ class Tracker:
         birth: where targets appear and how fast they go, as a belief; or an `Initiation`.
         association: how detections are shared out; or `MHT`, `PMBM`, `LMB`, `GMPHD` or `CPHD` in its place.
         gate: the gate, or its probability.
-        management: when tracks are confirmed and end; a `ScoreTest` by default.
+        management: when tracks are confirmed and end; by default that of the association, which is a `ScoreTest`, and
+            `Existence` for `JIPDA`.
         threshold: a track begins at a detection that comes from others with less than this probability; for an
             association, not for several hypotheses.
         merge: when two tracks follow one target, of which the older one goes on; or the probability of its ellipsoid.
