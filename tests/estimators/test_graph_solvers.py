@@ -30,7 +30,7 @@ from pilotage.estimators.slam import (
     Variables,
     certificate,
     chordal,
-    closures,
+    closing_edges,
     false_closures,
     pose_graph,
 )
@@ -209,7 +209,7 @@ def test_false_closures(axes: int, count: int) -> None:
 def test_false_closures_of_public_graphs(name: str, share: float, data: Path) -> None:
     """Within 5 % of the clean optimum; intel's information matrices are too small by a factor of 50."""
     edges = read_g2o(data / "pose_graphs" / f"{name}.g2o.gz")
-    count = round(int(closures(edges).sum()) * share / (1.0 - share))
+    count = round(int(closing_edges(edges).sum()) * share / (1.0 - share))
     bad = spoiled(edges, count, seed=0)
     false = false_closures(bad, TruncatedSquare(3.0 if edges.axes == 2 else 4.1))
     solution = GaussNewton().solve(pose_graph(bad.with_edges(~false)))
@@ -318,7 +318,7 @@ def test_readings_that_say_nothing_tie_nothing(edges: PoseGraph) -> None:
     (lambda: false_closures(EDGES, Huber()), "TruncatedSquare"),
     (lambda: certificate(MISSING, np.zeros((4, 3))), "edge 1 is NaN"),
     (lambda: certificate(APART, np.zeros((4, 3))), "2 of 4 poses"),
-    (lambda: closures("file.g2o"), "PoseGraph"),
+    (lambda: closing_edges("file.g2o"), "PoseGraph"),
     (lambda: replace(EDGES, ids=[0, 1, 1, 2]), "1 twice"),
     (lambda: Dogleg(radius=0.0), "radius"),
     (lambda: LevenbergMarquardt(damping=-1.0), "damping"),

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,10 +28,11 @@ PathLike = str | os.PathLike[str]
 STATIC = "tf_static"
 
 
-class BagMessage(NamedTuple):
-    """A message of a bag.
+@dataclass(frozen=True, eq=False)
+class BagMessage:
+    """A message of a bag; as an iterable, its time, topic and value.
 
-    Attributes:
+    Args:
         t: time since the start of the bag [s]: by the stamp of the message, or by its receipt if it has none.
         topic: the topic.
         value: the content, as `from_ros` gives it.
@@ -45,6 +46,9 @@ class BagMessage(NamedTuple):
     t: float
     topic: str
     value: RosValue
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.t, self.topic, self.value))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

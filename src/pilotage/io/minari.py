@@ -116,7 +116,7 @@ def _observations(found: Any, name: str, space: dict[str, Any]) -> Iterator[tupl
 
 
 def _is_picture(space: dict[str, Any]) -> bool:
-    return space.get("dtype") == "uint8" and len(space.get("shape", ())) in (2, 3)
+    return np.dtype(space.get("dtype", "f8")) == np.uint8 and len(space.get("shape", ())) in (2, 3)
 
 
 def write_minari(folder: PathLike, episodes: Iterable[Episode], id: str, *, env_spec: str | None = None) -> None:

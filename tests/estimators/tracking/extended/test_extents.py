@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_refused() -> None:
     birth = Gaussian.of(CAR.state, std=10.0)
     turn = IMM((CAR, constant_turn(density=0.1)), 0.95, dt=1.0)
     with pytest.raises(SettingError, match="several models"):
-        Tracker(turn, Detector(position(std=0.1)), birth, GGIWPMBM())
+        Tracker(turn, Detector(position(std=0.1)), turn.first(std=10.0), GGIWPMBM())
     with pytest.raises(SettingError, match="points in the plane"):
         Tracker(EKF(CAR, dt=1.0), Detector(radar(place=(0.0, 0.0), std=(1.0, 0.1, 1.0))), birth, GGIWPMBM())
     with pytest.raises(SettingError, match="-1"):
