@@ -72,7 +72,7 @@ def collect(
         if not hard:
             if r < 1.0:
                 numbers[4, i] *= r * (1.0 - P[i]) / (1.0 - r * P[i])
-                after = numbers[4, i] + 1.0 - missed[i]
+                after = numbers[4, i] + (1.0 - missed[i])
             ratio = math.log(after / r) + math.log1p(-r * P[i]) - math.log(max(missed[i], 1e-300))
             numbers[4, i] /= after
         elif p >= 0 and beta[p] == 1.0:
