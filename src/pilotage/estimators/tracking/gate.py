@@ -121,9 +121,11 @@ def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
     """Write down the pairs with ``y' S^-1 y <= limit``; how many. `minus` is code of the reading's, 0 if linear."""
     count = 0
     for i in range(expected.shape[0]):
-        known = UNKNOWN
+        known, x = UNKNOWN, expected[i, 0]
+        reach = limit * S[i, 0, 0] if minus == 0 else math.inf
         for j in range(z.shape[0]):
-            if known == SINGULAR or (minus == 0 and beyond(z, j, expected, i, S, limit)):
+            y = z[j, 0] - x  # most pairs are apart in the first component already
+            if y * y > reach or known == SINGULAR or (minus == 0 and beyond(z, j, expected, i, S, limit)):
                 continue
             known = factorized(known, S[i], room)
             d = distance(minus, z[j], expected[i], S.shape[1], room, known)
