@@ -83,3 +83,15 @@ def test_ten_hours_at_ten_hertz_need_no_more_memory_than_the_first(association: 
     first, rest = max(held[:60]), held[60:]
     print(f"{association}: {first / 2**20:.1f} MiB in the first hour, {max(rest) / 2**20:.1f} MiB in the others")
     assert max(rest) < first + 4 * 2**20
+
+
+def test_trackers_of_the_same_parts_rehearse_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one with the same association, filter and sensor is made at once; other parts are rehearsed too."""
+    calls = list[Any]()
+    monkeypatch.setattr(_rehearsal, "take_in", lambda *parts: calls.append(parts))
+    _rehearsal.KNOWN.clear()
+    for rule in ASSOCIATIONS.values():
+        for _ in range(2):
+            Tracker(FILTERS["KF"], RADAR, BIRTH, rule)
+    assert len(calls) == len(ASSOCIATIONS)
+    _rehearsal.KNOWN.clear()

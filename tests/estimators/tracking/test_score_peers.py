@@ -299,10 +299,10 @@ def smooth(seed: int) -> Both:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_stone_soup_siap(seed: int) -> None:
-    same_siap(smooth(seed), CUTOFF)
+    assert_same_siap(smooth(seed), CUTOFF)
 
 
-def same_siap(tables: Both, far: float) -> None:
+def assert_same_siap(tables: Both, far: float) -> None:
     """SIAP of both, for the same association."""
     metrics = pytest.importorskip("stonesoup.metricgenerator.tracktotruthmetrics")
     manager = pytest.importorskip("stonesoup.metricgenerator.manager")
@@ -372,4 +372,4 @@ def test_stone_soup_siap_on_its_own_aircraft(mot: Path) -> None:
     """Of aircraft that are there all the time, since Stone Soup does not count what lasts for one instant."""
     truth, found = aircraft(mot)
     whole = [i for i in truth.ids.tolist() if (truth.id == i).sum() == len(truth.times)]
-    same_siap((truth[np.isin(truth.id, whole)], found[found.t < truth.times[-1]]), 500.0)
+    assert_same_siap((truth[np.isin(truth.id, whole)], found[found.t < truth.times[-1]]), 500.0)

@@ -1,4 +1,4 @@
-"""What a scan says of tracks that are each one belief, in compiled code: their detections, scores and existence."""
+"""The evidence of a scan for tracks that are each one belief: detections, scores and existence, in compiled code."""
 
 from __future__ import annotations
 

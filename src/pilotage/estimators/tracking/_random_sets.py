@@ -52,7 +52,7 @@ class Components:
 
 @dataclass(frozen=True)
 class Sight:
-    """What a scan says of each belief.
+    """The evidence of a scan for each belief.
 
     Attributes:
         before: the beliefs before the scan.
@@ -197,7 +197,7 @@ class RandomSetFilter:
         return judged(leaves, weights, own.sure, own.lost, own.forget)
 
     def _seen(self, before: Components, scan: Scan) -> Sight:
-        """What the scan says of each belief."""
+        """The evidence of the scan for each belief."""
         parts, clutter = self.parts, scan.detector.density(scan.z)
         found = gated(parts.targets, parts.gate, before.leaves.rows, scan)
         odds = before.weights[found.pairs.rows] * np.exp(np.minimum(found.w, 300.0))

@@ -44,16 +44,7 @@ class CPHD(RandomSets):
     IEEE Trans. Signal Processing 55, 2007, equations 13 to 22.
 
     Args:
-        rate: births [1/s].
-        lifetime: mean life of a target [s].
-        undetected: expected number of targets at the first scan; None for ``rate * lifetime``.
-        sure: weight of a track above which it is confirmed.
-        lost: weight below which it is confirmed no more.
-        begin: weight with which a track is shown first.
-        forget: weight below which a track ends.
-        least: weight below which a belief is left out.
-        components: beliefs, at most.
-        faint: expected number of targets below which a belief of undetected targets is left out.
+        rate, lifetime, undetected, sure, lost, begin, forget, least, components, faint: see `GMPHD`.
         most: number of targets, at most; a warning tells when there may be more.
 
     Example:

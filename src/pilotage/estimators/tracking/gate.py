@@ -149,7 +149,7 @@ def beyond(z, j, x, i, S, limit):
 
 @driver
 def factorized(known, S, room):
-    """What is known of S: `FACTORIZED`, its factor the first in the room, or `SINGULAR`."""
+    """The knowledge of S: `FACTORIZED`, its factor the first in the room, or `SINGULAR`."""
     if known != UNKNOWN:
         return known
     m = S.shape[0]

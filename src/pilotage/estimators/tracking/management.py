@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What speaks for the tracks after a scan, a row for each.
+    """The evidence for tracks after a scan, a row for each.
 
     Args:
         hits: the last scans that could see the track, as bits of 64: 1 where it was detected, the latest lowest.

@@ -64,7 +64,7 @@ class Merging:
         return -math.log(self.false)
 
     def evidence(self, detections: Array, P: Array) -> Array:
-        """What a scan says for one target against two; -inf where there were two.
+        """The evidence of a scan for one target against two; -inf where there were two.
 
         Args:
             detections: number of detections that both tracks explain together.

@@ -122,7 +122,7 @@ class TrackTrees:
         return state.settled(leaves, forest, path, new, scan, fresh)
 
     def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any, Any]:
-        """What leaves may become in this scan, the hypotheses over that, their paths, which are new, P_D P_G."""
+        """The leaves that may follow in this scan, the hypotheses over that, their paths, which are new, P_D P_G."""
         parts, before = self.parts, state.leaves
         found = gated(parts.targets, parts.gate, before.rows, scan)
         rows, which, memory = parts.initiation.step(

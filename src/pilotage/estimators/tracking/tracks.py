@@ -98,7 +98,7 @@ class Tracks:
 
     @property
     def events(self) -> list[TrackEvent]:
-        """What happened to the tracks since the scan before; nothing for tracks that are only predicted."""
+        """The events since the scan before; none for tracks that are only predicted."""
         return [] if self._before is None else events_between(self._before, self)
 
     @property

@@ -31,7 +31,7 @@ class BoxRecipe:
         sure, doubtful, begin: scores; by default, all detections are sure.
         observed: whether a track that is found again goes back to its last detection, and forward along a straight line
             to the new one (observation-centric re-update), as if it had been detected in between.
-        renewed: whether a track that was missed is confirmed anew, as in the published code of SORT; then tentative
+        renewed: whether a track that was missed is confirmed again, as in the published code of SORT; then tentative
             tracks wait for `patience` too, and those that begin in the first `hits` scans are confirmed at once.
 
     Example:
