@@ -168,7 +168,7 @@ class PoissonBernoulli:
         return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
 
     def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:
-        """The histories that may follow in this scan, the hypotheses over that, their paths, and which of them are new."""
+        """The histories that may follow in this scan, the hypotheses over that, their paths, and which are new."""
         parts, before = self.parts, state.histories.leaves
         found = gated(parts.targets, parts.gate, before.rows, scan)
         pairs, clutter = found.pairs, scan.detector.density(scan.z)
