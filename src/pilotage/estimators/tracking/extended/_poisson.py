@@ -111,12 +111,7 @@ def _likeliest(each: Bodies, columns: Whole, logs: Array) -> tuple[Bodies, Whole
         return each[order], columns[order], logs[order]
     key = np.stack([columns[order], each.kind[order]], -1)
     first = np.flatnonzero(np.append(True, (np.diff(key, axis=0) != 0).any(-1)))
-    total = logs[order[first]] + np.log(
-        np.add.reduceat(
-            np.exp(logs[order] - np.repeat(logs[order[first]], np.diff(np.append(first, len(order))))), first
-        )
-    )
-    return each[order[first]], columns[order[first]], total
+    return each[order[first]], columns[order[first]], np.logaddexp.reduceat(logs[order], first)
 
 
 def best_of(logs: Array, columns: Any, cells: int) -> Array:

@@ -49,8 +49,11 @@ class GGIWPMBM(Births, ExtendedObjects):
         extent: the size and shape of objects, or several kinds of them; P_D of the `Detector` is that of an object.
         partitions: how points are divided into cells.
         sight: the place of the sensor, if objects hide each other; a `Rectangle` shows it its near sides.
+        rate: births [1/s].
+        lifetime: mean life of an object [s].
+        undetected: expected number of objects at the first scan; None for ``rate * lifetime``.
+        sure, hypotheses, depth, least, forget, components, faint: see `PMBM`.
         keep: number of partitions that are kept for a group of points.
-        rate, lifetime, undetected, sure, hypotheses, depth, least, forget, components, faint: see `PMBM`.
 
     Example:
         >>> from pilotage.core import Gaussian
