@@ -10,7 +10,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from pilotage.core import Gaussian, TrackTable
-from pilotage.core.errors import ModelError, SettingError
+from pilotage.core.errors import ModelError, SettingError, ShapeError
 from pilotage.estimators import KF
 from pilotage.estimators.tracking import PMBM, Detector, Gate, MofN, Pairs, Tracker
 from pilotage.estimators.tracking._hypotheses import Cluster
@@ -412,6 +412,8 @@ def test_gospa_of_shapes_is_that_of_the_closed_form() -> None:
     value = gospa(compare(truth, found, distance=wasserstein, cutoff=20.0))
     assert value.localisation == pytest.approx(np.mean(expected), rel=1e-6)
     np.testing.assert_allclose(wasserstein(x, x + [3.0, 4.0, 0.0, 0.0, 0.0]), 5.0)
+    with pytest.raises(ShapeError, match="y"):
+        wasserstein(x, y[:, :4])
 
 
 def test_tables_of_shapes() -> None:

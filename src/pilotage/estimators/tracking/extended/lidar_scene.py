@@ -235,7 +235,7 @@ def lidar_traffic(
     Args:
         steps: number of scans.
         dt: time from one scan to the next [s].
-        pedestrians: on the pavement between lidar and street.
+        pedestrians: number of people on the pavement between lidar and street.
         rng: seed or generator; speeds and places differ a little with it.
         lidar: beams, reach, std, lost and clutter, as in `LidarScene.of`.
 
