@@ -29,6 +29,7 @@ from pilotage.estimators.tracking.extended import (
     Ellipse,
     LidarScene,
     LineOfSight,
+    Outline,
     Rectangle,
     lidar_traffic,
     shape_of,
@@ -56,10 +57,7 @@ LINES = {"ellipses": "#b279a2", "rectangles": "#4c78a8"}
 def follow(scene: LidarScene, name: str) -> list[Tracks]:
     """The tracks after each scan."""
     lidar = Detector(position(std=0.05), detection=0.98, clutter=scene.clutter)
-    method = GGIWPMBM(
-        KINDS[name], DistancePartitions(), LineOfSight((float(scene.place[0]), float(scene.place[1]))), rate=0.2,
-        undetected=8.0,
-    )  # fmt: skip
+    method = GGIWPMBM(KINDS[name], DistancePartitions(), LineOfSight(tuple(scene.place)), rate=0.2, undetected=8.0)
     tracker = Tracker(KF(MOTION, dt=0.1), lidar, BIRTH, method, gate=0.999)
     return [tracker.update(thinned(scene.scans[k], SPACING), float(t)) for k, t in enumerate(scene.scans.ts)]
 
@@ -109,10 +107,8 @@ def street(ax: Any, scene: LidarScene, tracks: Tracks, k: int) -> None:
     """Points, true outlines, and tracks with their numbers at one scan."""
     t = float(scene.scans.ts[k])
     for i, x in enumerate(scene.truth.at(t).x):
-        c, s = math.cos(x[2]), math.sin(x[2])
-        unit = 0.5 * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1], [1, 1]]) * x[3:5]
         label = {"label": "true"} if i == 0 else {}
-        draw_path(ax, x[:2] + unit @ np.array([[c, s], [-s, c]]), color="#bbbbbb", lw=1.0, **label)
+        draw_path(ax, Outline(x[:2], x[3], x[4], x[2], True, 0.0, "").curve, color="#bbbbbb", lw=1.0, **label)
     ax.plot(*scene.scans[k].T, ".", ms=2.0, color="#222222", zorder=5, label="points")
     ax.plot(*scene.place, "k^", ms=8)
     named = set[str]()

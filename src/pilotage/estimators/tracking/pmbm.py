@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.settings import Count, Fraction, Interval, NonNegative, settings
+from ._bernoullis import BernoulliMixture, Bernoullis, Grown
 from ._births import Births
-from ._doubles import double_trees
-from ._histories import Histories
-from ._hypotheses import (
-    Choices,
-    Forest,
-    decided,
-    grown,
-    lengthened,
-    masses,
-    parted,
-    pruned,
-    without,
-)
-from ._state import (
-    COASTING,
-    CONFIRMED,
-    SURE,
-    TENTATIVE,
-    Parts,
-    Scan,
-    State,
-    children,
-    gated,
-    moved,
-    newborn,
-    nothing,
-)
+from ._hypotheses import Choices, grown, lengthened
+from ._state import SURE, Parts, Scan, children, gated, newborn
+from ._targets import Rows
 from ._undetected import Undetected
-from .one_point import OnePoint
-from .tracks import Tracks
 
 
 @settings
@@ -106,69 +82,20 @@ class PMBM(Births):
 
     def method(self, parts: Parts) -> PoissonBernoulli:
         """The method of a tracker."""
-        return PoissonBernoulli(self, parts, self.initiation(parts))
+        return PoissonBernoulli(self, parts, parts.targets, parts.targets.packed(self.initiation(parts).birth))
 
 
 @dataclass(frozen=True)
-class Bernoullis:
-    """The histories of all tracks, each a Bernoulli, and the undetected targets.
-
-    Attributes:
-        histories: of the tracks.
-        poisson: the undetected targets.
-    """
-
-    histories: Histories
-    poisson: Undetected
-
-    @property
-    def t(self) -> float:
-        return self.histories.t
-
-
-@dataclass(frozen=True)
-class PoissonBernoulli:
+class PoissonBernoulli(BernoulliMixture):
     """The step of the Poisson multi-Bernoulli mixture filter."""
 
     settings: PMBM
-    parts: Parts
-    initiation: OnePoint
 
-    @property
-    def targets(self) -> Any:
-        return self.parts.targets
+    def _births(self, count: float) -> Undetected:
+        return Undetected.of(self.birth, count, True)
 
-    @property
-    def birth(self) -> Any:
-        return self.targets.packed(self.initiation.birth)
-
-    def none(self, t: float) -> Bernoullis:
-        poisson = Undetected.of(self.birth, self.settings.first, True)
-        return Bernoullis(Histories.none(nothing(self.targets, t), self.settings.depth or 0), poisson)
-
-    def predict(self, state: Bernoullis, t: float) -> Bernoullis:
-        dt, life = t - state.t, self.settings.lifetime
-        if dt == 0.0:
-            return state
-        poisson = state.poisson.moved(self.targets, self.birth, dt, self.settings.rate, life)
-        leaves = moved(self.targets, state.histories.leaves, t, life)
-        return Bernoullis(replace(state.histories, leaves=leaves), poisson)
-
-    def step(self, state: Bernoullis, scan: Scan, fresh: Any) -> Bernoullis:
-        most, before = self.settings.hypotheses, self.predict(state, scan.t)
-        leaves, forest, path, new = self._grown(before, scan)
-        zero = np.zeros(len(new))
-        forest = pruned(forest, zero, self.settings.least, most)
-        if self.settings.depth is not None:
-            forest = decided(forest, path[:, self.settings.depth, 0])
-        weak = leaves.existence < self.settings.forget
-        poisson = self._poisson(before.poisson, scan, leaves, np.where(weak, masses(forest, len(new)), 0.0))
-        weak |= double_trees(self.targets, self.parts.ellipsoid, leaves, forest, new)
-        forest = parted(pruned(without(forest, weak, zero), zero, 0.0, most))
-        return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
-
-    def _grown(self, state: Bernoullis, scan: Scan) -> tuple[State, Forest, Any, Any]:
-        """The histories that may follow in this scan, the hypotheses over that, their paths, and which are new."""
+    def _grown(self, state: Bernoullis, scan: Scan) -> Grown:
+        """The histories that may follow in this scan, the hypotheses over them, their paths, and which are new."""
         parts, before = self.parts, state.histories.leaves
         found = gated(parts.targets, parts.gate, before.rows, scan)
         pairs, clutter = found.pairs, scan.detector.density(scan.z)
@@ -184,19 +111,9 @@ class PoissonBernoulli:
         odds = found.w + (np.log(before.existence) - missed)[pairs.rows] - other[pairs.columns]
         forest = grown(state.histories.forest, Choices(pairs, odds, missed, begins), self.settings.hypotheses)
         path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), leaves.source)
-        return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
+        unseen = state.poisson.missed(parts.targets, scan)
+        return Grown(leaves, forest, path, np.arange(len(leaves.ids)) >= end, unseen)
 
-    def _poisson(self, before: Undetected, scan: Scan, leaves: State, mass: Any) -> Undetected:
-        """The undetected targets after a scan, among them those of histories that are given up, of this mass."""
-        which = np.flatnonzero(mass > 0.0)
-        weak = Undetected.of(leaves.rows[which], mass[which] * leaves.existence[which], False)
-        after = before.missed(self.targets, scan).joined(weak)
-        return after.kept(self.targets, self.settings.faint, self.settings.components)
-
-    def _judged(self, leaves: State) -> State:
-        """The histories with their status."""
-        found = np.where(leaves.source >= 0, CONFIRMED, COASTING)
-        return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
-
-    def tracks(self, state: Bernoullis) -> Tracks:
-        return state.histories.tracks(self.targets)
+    def _given_up(self, poisson: Undetected, rows: Rows, weights: Array) -> Undetected:
+        both = poisson.joined(Undetected.of(rows, weights, False))
+        return both.kept(self.targets, self.settings.faint, self.settings.components)

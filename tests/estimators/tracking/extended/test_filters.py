@@ -10,7 +10,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from pilotage.core import Gaussian, TrackTable
-from pilotage.core.errors import SettingError
+from pilotage.core.errors import ModelError, SettingError, ShapeError
 from pilotage.estimators import KF
 from pilotage.estimators.tracking import PMBM, Detector, Gate, MofN, Pairs, Tracker
 from pilotage.estimators.tracking._hypotheses import Cluster
@@ -22,6 +22,7 @@ from pilotage.estimators.tracking.extended import (
     Ellipse,
     LineOfSight,
     Partitions,
+    PredictionPartitions,
     Rectangle,
     SampledPartitions,
     shape_table,
@@ -411,6 +412,8 @@ def test_gospa_of_shapes_is_that_of_the_closed_form() -> None:
     value = gospa(compare(truth, found, distance=wasserstein, cutoff=20.0))
     assert value.localisation == pytest.approx(np.mean(expected), rel=1e-6)
     np.testing.assert_allclose(wasserstein(x, x + [3.0, 4.0, 0.0, 0.0, 0.0]), 5.0)
+    with pytest.raises(ShapeError, match="y"):
+        wasserstein(x, y[:, :4])
 
 
 def test_tables_of_shapes() -> None:
@@ -421,6 +424,43 @@ def test_tables_of_shapes() -> None:
     table = shape_table(found)
     assert table.space == SHAPE
     np.testing.assert_allclose(table.at(0.4).x[0, :2], found[-1].extents[0].center)
+
+
+@pytest.mark.parametrize("filter", [GGIWPMBM, GGIWPHD])
+def test_partitions_by_predictions_alone_find_new_objects(filter: Any) -> None:
+    rng = np.random.default_rng(0)
+    lidar = Detector(position(std=0.1), detection=0.98, clutter=1e-4)
+    tracker = Tracker(KF(CAR, dt=0.1), lidar, WIDE, filter(BODY, PredictionPartitions(3.0)))
+    z = cars(rng, [[0.0, 0.0]], 0.0)
+    (one,) = tracker.update(z, 0.0).extents
+    np.testing.assert_allclose(one.center, z.mean(0), atol=0.05)
+
+
+class Given(Partitions):
+    """The answer of a user."""
+
+    reach = 1e6
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def divide(self, z: Any, nearby: Any) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [[], np.zeros(3, np.int64), [np.zeros(2, np.int64)]])
+def test_partitions_that_do_not_fit_are_refused(answer: Any) -> None:
+    tracker = Tracker(KF(CAR, dt=0.1), Detector(position(std=0.1)), WIDE, GGIWPMBM(BODY, Given(answer)))
+    with pytest.raises(ModelError, match="3 points"):
+        tracker.update(np.zeros((3, 2)), 0.0)
+
+
+def test_objects_of_the_intensity_filter_may_live_for_ever() -> None:
+    """With an infinite lifetime the expected number is needed; None is that of a rate and a lifetime."""
+    with pytest.raises(SettingError, match="lifetime"):
+        GGIWPHD(lifetime=np.inf, undetected=None)
+    assert GGIWPHD(lifetime=np.inf).first == 5.0
+    assert GGIWPHD(rate=0.1, lifetime=20.0, undetected=None).first == 2.0
 
 
 def test_filters_refuse_what_they_do_not_use() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -69,8 +71,24 @@ def test_cars_of_the_stock_scene_do_not_touch() -> None:
             assert d.min() > 2.0
 
 
+def test_a_scene_may_have_one_scan_and_nobody_on_foot() -> None:
+    assert len(LidarScene.of(ACROSS, np.zeros((2, 0, 2)), NOBODY, steps=1).scans) == 1
+    assert len(lidar_traffic(steps=1, pedestrians=0, rng=1).truth.ids) == 6
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ShapeError, match="us of cars"):
         LidarScene.of(ACROSS, np.zeros((3, 1, 2)), NOBODY, steps=4)
+    scene: Any = {"cars": ACROSS, "us": US, "walkers": NOBODY, "steps": 4}
+    for name, given in (
+        ("cars", {"cars": [[1.0, 2.0, 3.0]], "us": US[:1]}),
+        ("us of cars", {"us": np.zeros((2, 1, 3))}),
+        ("us of cars", {"us": np.zeros((2, 0, 2))}),
+        ("walkers", {"walkers": [[1.0, 2.0, 3.0]]}),
+        ("sizes", {"sizes": [4.0, 2.0, 1.5]}),
+        ("place", {"place": (0.0, 0.0, 1.0)}),
+    ):
+        with pytest.raises(ShapeError, match=name):
+            LidarScene.of(**scene | given)
     with pytest.raises(SettingError, match="-1"):
         lidar_traffic(steps=2, std=-1.0)

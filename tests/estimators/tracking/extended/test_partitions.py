@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from pilotage.core import Gaussian, ShapeError
+from pilotage.core import Gaussian, SettingError, ShapeError
 from pilotage.estimators.tracking.extended import (
     DistancePartitions,
     Ellipse,
@@ -72,7 +72,16 @@ def test_predictions_tell_objects_apart_that_touch() -> None:
     distances = np.square(z[:, 0] - np.array([[-1.0], [1.1]]))
     labels = PredictionPartitions().divide(z, Nearby(distances, 4.0, np.zeros((2, 19)), np.zeros(2), np.zeros(9)))[0]
     np.testing.assert_array_equal(labels, (z[:, 0] > 0.05).astype(int))
-    assert PredictionPartitions().divide(z, NONE) == []
+
+
+def test_without_predictions_points_are_linked_by_distance() -> None:
+    z = np.array([[0.0, 0.0], [0.9, 0.0], [2.5, 0.0]])
+    assert [each.tolist() for each in PredictionPartitions(1.0).divide(z, NONE)] == [[0, 0, 2]]
+
+
+def test_distances_are_not_empty() -> None:
+    with pytest.raises(SettingError, match="distances"):
+        DistancePartitions(())
 
 
 class Likelihood:

@@ -170,7 +170,7 @@ class BodyTargets:
         return frames(np.where(self.boxed[bodies.kind], bodies.heading, 0.0))
 
     def expected(self, bodies: Bodies, scan: Scan, share: Any = None, at: Any = None) -> Expected:
-        """What the sensor of a scan is expected to read of objects, of which others leave this share to be seen.
+        """The expected readings of objects, of which others leave this share to be seen.
 
         It is not known which part is hidden: the mean of the points is off by as much as a part of the extent is.
         `at` are the means of the points that are looked at, for new objects that may be anywhere, ``(N, 2)``.

@@ -1,4 +1,4 @@
-"""What a sensor is expected to read of extended objects."""
+"""Expected readings of extended objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ....core.arrays import Array
 
 @dataclass(frozen=True)
 class Expected:
-    """What a sensor is expected to read of objects.
+    """The reading that a sensor is expected to have of each object.
 
     Attributes:
         tables: numbers of each, for `weighed`, for each of several views of it, ``(W, N, EXPECTED)``.

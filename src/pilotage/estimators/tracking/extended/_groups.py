@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ....core.arrays import Array
+from ....core.errors import ModelError
 from .._clusters import Whole, clusters
 from ._evidence import CELL
-from .partitions import Partitions
+from .partitions import Nearby, Partitions
 from .rectangle_fit import fit_rectangle
 
 ENOUGH = 5
@@ -107,15 +108,31 @@ def divided(z: Array, group: Whole, count: int, ways: Sequence[Partitions], near
             owner.append(g)
         elif len(points):
             around = nearby(g, points)
-            given = (np.asarray(each, np.int64) for way in ways for each in way.divide(z[points], around))
+            given = (labels for way in ways for labels in labelled(way, z[points], around))
             for labels in {each.tobytes(): each for each in given}.values():
                 one = cells_of(labels, points, cells, members)
                 found[one.tobytes()] = one
+            if not found:
+                raise ModelError(
+                    f"partitions gave none for {len(points)} points; expected one at least, such as DistancePartitions"
+                )
             owner += [g] * (len(members) - len(owner))
         partitions.append(list(found.values()))
     table = tabled(z, members)
     first = np.array([each[0] for each in members], np.int64)
     return Cells(table, members, first, np.array(owner, np.int64), partitions)
+
+
+def labelled(way: Partitions, z: Array, nearby: Nearby) -> Iterator[Whole]:
+    """The labels of each partition of points, if there is one for every point."""
+    for given in way.divide(z, nearby):
+        labels = np.asarray(given, np.int64)
+        if labels.shape != (len(z),):
+            raise ModelError(
+                f"divide of {type(way).__name__} gave labels of shape {labels.shape} for {len(z)} points; expected a "
+                "list of partitions, each with one label for each point"
+            )
+        yield labels
 
 
 def tabled(z: Array, members: list[Whole]) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....core.arrays import Array
+from .._births import born
 from .._clusters import Whole
 from .._state import Scan
 from .._targets import Rows
@@ -45,11 +46,11 @@ class Poisson:
         births = self.births
         bodies, weights = self.bodies.copy(), self.weights * math.exp(-dt / lifetime)
         targets.predict(bodies, dt)
-        born = targets.shares * (rate * dt if math.isinf(lifetime) else -rate * lifetime * math.expm1(-dt / lifetime))
-        total = weights[:births] + born
+        fresh = targets.shares * born(rate, lifetime, dt)
+        total = weights[:births] + fresh
         both = bodies.motion[np.arange(births)].joined(birth[np.zeros(births, np.int64)])
         order = np.arange(2 * births).reshape(2, births).T.ravel()
-        w = np.stack([weights[:births], born], -1) / np.maximum(total, 1e-300)[:, None]
+        w = np.stack([weights[:births], fresh], -1) / np.maximum(total, 1e-300)[:, None]
         w[total <= 0.0] = [0.0, 1.0]
         motion = targets.inner.merge(both[order], 2 * np.arange(births + 1, dtype=np.int64), w.ravel())
         return Poisson(
@@ -110,12 +111,7 @@ def _likeliest(each: Bodies, columns: Whole, logs: Array) -> tuple[Bodies, Whole
         return each[order], columns[order], logs[order]
     key = np.stack([columns[order], each.kind[order]], -1)
     first = np.flatnonzero(np.append(True, (np.diff(key, axis=0) != 0).any(-1)))
-    total = logs[order[first]] + np.log(
-        np.add.reduceat(
-            np.exp(logs[order] - np.repeat(logs[order[first]], np.diff(np.append(first, len(order))))), first
-        )
-    )
-    return each[order[first]], columns[order[first]], total
+    return each[order[first]], columns[order[first]], np.logaddexp.reduceat(logs[order], first)
 
 
 def best_of(logs: Array, columns: Any, cells: int) -> Array:

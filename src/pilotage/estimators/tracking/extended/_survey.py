@@ -19,7 +19,7 @@ from .partitions import Nearby, Partitions
 
 @dataclass(frozen=True)
 class Survey:
-    """What a scan says of the objects before it.
+    """The cells of a scan, and the objects that are expected near them.
 
     Attributes:
         expected: of the objects.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....core.arrays import Array
+from ....core.errors import SettingError
 from ....core.settings import Count, Positive, settings
 from ....models.trace import driver
 from .._clusters import Whole, root
@@ -38,6 +39,10 @@ class DistancePartitions(Partitions):
 
     distances: tuple[Positive, ...] = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0)
     least: Count = 1
+
+    def __post_init__(self) -> None:
+        if not self.distances:
+            raise SettingError("distances of DistancePartitions is (); give one at least")
 
     @property
     def reach(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]

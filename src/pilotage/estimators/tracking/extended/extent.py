@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +10,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.settings import Positive, settings
+from ._bodies import frames
 
 
 @settings
@@ -117,8 +117,7 @@ class Outline:
     @property
     def frame(self) -> Array:
         """The directions of length and width, as columns ``(2, 2)``."""
-        c, s = math.cos(self.heading), math.sin(self.heading)
-        return np.array([[c, -s], [s, c]])
+        return frames(np.asarray(self.heading))
 
     @property
     def matrix(self) -> Array:

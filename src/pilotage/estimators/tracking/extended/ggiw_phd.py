@@ -11,6 +11,7 @@ import numpy as np
 from ....core.arrays import Array
 from ....core.settings import Count, Fraction, NonNegative, Positive, settings
 from ....core.weights import log_sum_exp
+from .._births import Births
 from .._clusters import Whole
 from .._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan
 from ..tracks import Tracks
@@ -18,13 +19,13 @@ from ._bodies import Bodies
 from ._expected import Expected
 from ._groups import Cells
 from ._poisson import Poisson
-from ._shell import ExtendedObjects
+from ._settings import ExtendedObjects
 from ._sight import visible
 from ._survey import Survey, surveyed
 
 
 @settings
-class GGIWPHD(ExtendedObjects):
+class GGIWPHD(Births, ExtendedObjects):
     """Probability hypothesis density filter of extended objects, in place of an association of `Tracker`.
 
     It keeps the expected number of objects at each state, as a weighted sum of beliefs (see `Ellipse`)::
@@ -46,10 +47,7 @@ class GGIWPHD(ExtendedObjects):
     extended targets using random matrices", IEEE Trans. Signal Processing 60, 2012.
 
     Args:
-        extent, partitions, sight, keep: see `GGIWPMBM`.
-        rate: births [1/s].
-        lifetime: mean life of an object [s].
-        undetected: expected number of objects at the first scan.
+        extent, partitions, sight, keep, rate, lifetime, undetected: see `GGIWPMBM`.
         sure: weight above which a belief is a track.
         faint: weight below which a belief is left out.
         near: Mahalanobis distance squared of states below which beliefs are merged.
@@ -73,8 +71,7 @@ class GGIWPHD(ExtendedObjects):
     """
 
     rate: Positive = 0.5
-    lifetime: Positive = 100.0
-    undetected: NonNegative = 5.0
+    undetected: NonNegative | None = 5.0
     sure: Fraction = 0.5
     faint: NonNegative = 1e-3
     near: NonNegative = 4.0
@@ -83,7 +80,8 @@ class GGIWPHD(ExtendedObjects):
 
     def method(self, parts: Parts) -> IntensityFilter:
         """The method of a tracker."""
-        return IntensityFilter(self, parts, *self.prepared(parts))
+        birth = parts.targets.packed(self.initiation(parts).birth)
+        return IntensityFilter(self, parts, self.bodies(parts), birth)
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class IntensityFilter:
 
     def none(self, t: float) -> Intensity:
         whole, real = np.zeros(0, np.int64), np.zeros(0)
-        births = Poisson.of(self.targets, self.birth, self.settings.undetected)
+        births = Poisson.of(self.targets, self.birth, self.settings.first)
         return Intensity(t, births, self.targets.none(), real, whole, real, real, whole)
 
     def predict(self, state: Intensity, t: float) -> Intensity:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Annotated, Any, cast
@@ -10,38 +9,24 @@ from typing import Annotated, Any, cast
 import numpy as np
 
 from ....core.arrays import Array
-from ....core.errors import SettingError
 from ....core.settings import Count, Fraction, Interval, NonNegative, Positive, settings
-from .._doubles import double_trees
-from .._histories import Histories
-from .._hypotheses import Cluster, Forest, best, decided, lengthened, masses, parted, product, pruned, without
-from .._state import (
-    COASTING,
-    CONFIRMED,
-    SURE,
-    TENTATIVE,
-    GatedPairs,
-    Parts,
-    Scan,
-    State,
-    children,
-    moved,
-    newborn,
-    nothing,
-)
+from .._bernoullis import BernoulliMixture, Bernoullis, Grown
+from .._births import Births
+from .._hypotheses import Cluster, Forest, best, lengthened, product
+from .._state import SURE, GatedPairs, Parts, Scan, State, children, newborn
+from .._targets import Rows
 from ..gate import Pairs
-from ..tracks import Tracks
 from ._choices import Choices, branched, probable
 from ._expected import Expected
 from ._poisson import Poisson, best_of
-from ._shell import ExtendedObjects
+from ._settings import ExtendedObjects
 from ._sight import visible
 from ._solid import apart, overlapping
 from ._survey import Survey, surveyed
 
 
 @settings
-class GGIWPMBM(ExtendedObjects):
+class GGIWPMBM(Births, ExtendedObjects):
     """Poisson multi-Bernoulli mixture filter of extended objects, in place of an association of `Tracker`.
 
     A scan holds several points of an object. It is divided into cells W in several ways, and of each partition each
@@ -64,8 +49,11 @@ class GGIWPMBM(ExtendedObjects):
         extent: the size and shape of objects, or several kinds of them; P_D of the `Detector` is that of an object.
         partitions: how points are divided into cells.
         sight: the place of the sensor, if objects hide each other; a `Rectangle` shows it its near sides.
+        rate: births [1/s].
+        lifetime: mean life of an object [s].
+        undetected: expected number of objects at the first scan; None for ``rate * lifetime``.
+        sure, hypotheses, depth, least, forget, components, faint: see `PMBM`.
         keep: number of partitions that are kept for a group of points.
-        rate, lifetime, undetected, sure, hypotheses, depth, least, forget, components, faint: see `PMBM`.
 
     Example:
         >>> from pilotage.core import Gaussian
@@ -87,8 +75,6 @@ class GGIWPMBM(ExtendedObjects):
     """
 
     rate: Positive = 0.5
-    lifetime: Annotated[float, Interval(0.0, math.inf, "(]")] = 100.0
-    undetected: NonNegative | None = None
     sure: Fraction = 0.5
     hypotheses: Count = 30
     depth: Annotated[int, Interval(0, ends="[)")] | None = 5
@@ -98,75 +84,28 @@ class GGIWPMBM(ExtendedObjects):
     faint: NonNegative = 1e-4
     keep: Count = 6
 
-    def __post_init__(self) -> None:
-        if math.isinf(self.lifetime) and self.undetected is None:
-            raise SettingError(
-                "lifetime of GGIWPMBM is infinite; give the number of undetected objects at the first scan"
-            )
-
     def method(self, parts: Parts) -> ExtendedBernoullis:
         """The method of a tracker."""
-        return ExtendedBernoullis(self, parts, *self.prepared(parts))
+        birth = parts.targets.packed(self.initiation(parts).birth)
+        return ExtendedBernoullis(self, parts, self.bodies(parts), birth)
 
 
 @dataclass(frozen=True)
-class Bernoullis:
-    """The histories of all tracks, each a Bernoulli, and the undetected objects.
-
-    Attributes:
-        histories: of the tracks.
-        poisson: the undetected objects.
-    """
-
-    histories: Histories
-    poisson: Poisson
-
-    @property
-    def t(self) -> float:
-        return self.histories.t
-
-
-@dataclass(frozen=True)
-class ExtendedBernoullis:
+class ExtendedBernoullis(BernoulliMixture):
     """The step of the Poisson multi-Bernoulli mixture filter of extended objects."""
 
     settings: GGIWPMBM
-    parts: Parts
-    targets: Any
-    birth: Any
 
-    def none(self, t: float) -> Bernoullis:
-        first = self.settings.rate * self.settings.lifetime
-        first = first if self.settings.undetected is None else self.settings.undetected
-        empty = replace(nothing(self.parts.targets, t), rows=self.targets.none())
-        return Bernoullis(Histories.none(empty, self.settings.depth or 0), Poisson.of(self.targets, self.birth, first))
+    def _births(self, count: float) -> Poisson:
+        return Poisson.of(self.targets, self.birth, count)
 
-    def predict(self, state: Bernoullis, t: float) -> Bernoullis:
-        dt, life = t - state.t, self.settings.lifetime
-        if dt == 0.0:
-            return state
-        poisson = state.poisson.moved(self.targets, self.birth, dt, self.settings.rate, life)
-        leaves = moved(self.targets, state.histories.leaves, t, life)
-        return Bernoullis(replace(state.histories, leaves=leaves), poisson)
-
-    def step(self, state: Bernoullis, scan: Scan, fresh: Any) -> Bernoullis:
-        most, before = self.settings.hypotheses, self.predict(state, scan.t)
-        unseen = self.targets.expected(before.poisson.bodies, scan)
-        leaves, forest, path, new = self._grown(before, scan, unseen)
-        zero = np.zeros(len(new))
-        forest = pruned(forest, zero, self.settings.least, most)
-        if self.settings.depth is not None:
-            forest = decided(forest, path[:, self.settings.depth, 0])
-        weak = leaves.existence < self.settings.forget
-        poisson = self._poisson(before.poisson, scan, unseen, leaves, np.where(weak, masses(forest, len(new)), 0.0))
-        weak |= double_trees(self.targets, self.parts.ellipsoid, leaves, forest, new)
+    def _left(self, leaves: State, forest: Forest, weak: Any) -> Forest:
+        """The hypotheses without weak leaves, and without two objects in one place."""
         forest = [one for one in forest if not one.certain or not weak[one.leaves[0, 0]]]  # false points, most of all
-        forest = apart(without(forest, weak, zero), leaves.ids, self._overlapping(leaves, forest, weak))
-        forest = parted(pruned(forest, zero, 0.0, most))
-        return Bernoullis(state.histories.settled(leaves, forest, path, new, scan, fresh), poisson)
+        return apart(super()._left(leaves, forest, weak), leaves.ids, self._overlapping(leaves, forest, weak))
 
     def _surveyed(self, state: Bernoullis, scan: Scan, unseen: Expected) -> Survey:
-        """What is expected of tracks, and the cells of the points."""
+        """The readings that are expected of tracks, and the cells of the points."""
         leaves, forest = state.histories.leaves, state.histories.forest
         shown, bodies, owner = best(forest), cast(Any, leaves.rows), np.zeros(len(leaves.ids), np.int64)
         share = visible(self.targets, bodies, scan, bodies[shown], leaves.existence[shown])
@@ -179,8 +118,8 @@ class ExtendedBernoullis:
             self.parts.gate.limit(2),
         )  # fmt: skip
 
-    def _grown(self, state: Bernoullis, scan: Scan, unseen: Expected) -> tuple[State, Forest, Any, Any]:
-        """What histories may become in this scan, the hypotheses over that, their paths, and which of them are new."""
+    def _grown(self, state: Bernoullis, scan: Scan) -> Grown:
+        unseen = self.targets.expected(state.poisson.bodies, scan)
         before, found = state.histories.leaves, self._surveyed(state, scan, unseen)
         cells, old = found.cells, len(before.ids)
         gated_pairs = self._gated(state, scan, found)
@@ -205,7 +144,8 @@ class ExtendedBernoullis:
         choices = Choices(pairs, odds, missed, other, begins, rho - total[which], end)
         forest = self._forest(state.histories.forest, found, choices)
         path = lengthened(state.histories.path, np.concatenate([np.arange(old), pairs.rows]), leaves.source)
-        return self._judged(leaves), forest, path, np.arange(len(leaves.ids)) >= end
+        after = state.poisson.missed(self.targets, scan, unseen)
+        return Grown(leaves, forest, path, np.arange(len(leaves.ids)) >= end, after)
 
     def _gated(self, state: Bernoullis, scan: Scan, found: Survey) -> GatedPairs:
         """The tracks and the cells in their gates."""
@@ -237,13 +177,9 @@ class ExtendedBernoullis:
             after.append(branched(together, likely, bound, choices, most))
         return after
 
-    def _poisson(self, before: Poisson, scan: Scan, unseen: Expected, leaves: State, mass: Array) -> Poisson:
-        """The undetected objects after a scan, among them those of histories that are given up, of this mass."""
-        which, after = np.flatnonzero(mass > 0.0), before.missed(self.targets, scan, unseen)
-        weights = np.concatenate([after.weights, mass[which] * leaves.existence[which]])
-        given_up: Any = leaves.rows[which]
-        both = replace(after, bodies=after.bodies.joined(given_up), weights=weights)
-        return both.kept(self.settings.faint, self.settings.components)
+    def _given_up(self, poisson: Poisson, rows: Rows, weights: Array) -> Poisson:
+        bodies, weights = poisson.bodies.joined(cast(Any, rows)), np.concatenate([poisson.weights, weights])
+        return replace(poisson, bodies=bodies, weights=weights).kept(self.settings.faint, self.settings.components)
 
     def _overlapping(self, leaves: State, forest: Forest, weak: Any) -> list[tuple[int, int]]:
         """Trees that overlap a better one in the best hypothesis: better are those detected, older, larger."""
@@ -257,11 +193,3 @@ class ExtendedBernoullis:
         better = overlapping(self.targets, cast(Any, leaves.rows[shown]))
         ids = leaves.ids[shown]
         return [(int(ids[i]), int(ids[better[i]])) for i in np.flatnonzero(better >= 0)]
-
-    def _judged(self, leaves: State) -> State:
-        """The histories with their status."""
-        found = np.where(leaves.source >= 0, CONFIRMED, COASTING)
-        return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
-
-    def tracks(self, state: Bernoullis) -> Tracks:
-        return state.histories.tracks(self.targets)

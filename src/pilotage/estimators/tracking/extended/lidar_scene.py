@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ....core import Rng, Scans, ShapeError, Space, TrackTable
 from ....core.arrays import Array, numbers
-from ....core.settings import Count, Fraction, NonNegative, Positive, setting
+from ....core.settings import Count, Fraction, Natural, NonNegative, Positive, setting
 from ....core.streams import seeded
 from ....maps.disc_ranges import disc_ranges
 from ....models import bicycle, position
@@ -95,16 +95,17 @@ class LidarScene:
         """
         gen, seed = seeded(rng)
         steps, dt = setting(steps, Count, "steps"), setting(dt, Positive, "dt")
-        eye = numbers(place, "place of a lidar")
+        eye = _shaped(place, "place of a lidar", (2,))
         truth = _truth(_driven(cars, us, sizes, dt, steps), _walked(walkers, dt, steps), dt)
         beams, reach = setting(beams, Count, "beams"), setting(reach, Positive, "reach")
         std, mean = setting(std, Positive, "std"), setting(clutter, NonNegative, "clutter")
+        lost = setting(lost, Fraction, "lost")
         streams = gen.spawn(3)
         scans, causes = list[Array](), list[Integers]()
         for k in range(steps):
             rows = truth.at(dt * k)
             angles, ranges, hit = cast_rays(eye, rows, dt * k, beams, reach)
-            back = streams[0].random(len(angles)) >= setting(lost, Fraction, "lost")
+            back = streams[0].random(len(angles)) >= lost
             r = ranges[back] + std * streams[1].standard_normal(int(back.sum()))
             points = eye + r[:, None] * np.stack([np.cos(angles[back]), np.sin(angles[back])], -1)
             count = streams[2].poisson(mean)
@@ -179,16 +180,14 @@ def _legs(x: Array, t: float) -> Array:
 
 def _driven(cars: Any, us: Any, sizes: Any, dt: float, steps: int) -> Array:
     """Shapes and velocities of cars, ``(N, T, 7)``."""
-    starts = numbers(cars, "cars of a lidar scene").reshape(-1, 4)
+    starts = _rows(cars, "cars of a lidar scene")
     n = len(starts)
-    size = np.broadcast_to(numbers(sizes, "sizes of cars"), (n, 2))
-    given = numbers(us, "us of cars")
-    if given.size and (given.ndim != 3 or given.shape[0] != n or given.shape[1] not in (1, max(steps - 1, 1))):
-        raise ShapeError(f"us of cars have shape {given.shape}; expected ({n}, {steps - 1}, 2), or ({n}, 1, 2)")
+    size = np.broadcast_to(_shaped(sizes, "sizes of cars", (n, 2), (2,)), (n, 2))
+    given = _shaped(us, "us of cars", (n, steps - 1, 2), (n, 1, 2)) if n else starts
     found = np.empty((n, steps, 7))
     for i in range(n):
         base = 0.6 * float(size[i, 0])
-        actions = np.broadcast_to(given[i], (max(steps - 1, 1), 2))[: steps - 1]
+        actions = np.broadcast_to(given[i], (steps - 1, 2))
         xs = np.asarray(bicycle(wheelbase=base).rollout(starts[i], np.ascontiguousarray(actions), dt))
         way = np.stack([np.cos(xs[:, 2]), np.sin(xs[:, 2])], -1)
         found[i] = np.concatenate(
@@ -199,11 +198,25 @@ def _driven(cars: Any, us: Any, sizes: Any, dt: float, steps: int) -> Array:
 
 def _walked(walkers: Any, dt: float, steps: int) -> Array:
     """Shapes and velocities of pedestrians, ``(M, T, 7)``."""
-    x = numbers(walkers, "walkers of a lidar scene").reshape(-1, 4)
+    x = _rows(walkers, "walkers of a lidar scene")
     places = x[:, None, :2] + dt * np.arange(steps)[:, None] * x[:, None, 2:]
     rest = np.concatenate([np.arctan2(x[:, 3], x[:, 2])[:, None], np.tile(BODY, (len(x), 1)), x[:, 2:]], -1)
     found = np.concatenate([places, np.repeat(rest[:, None], steps, 1)], -1)
     return np.asarray(found, np.float64)
+
+
+def _rows(values: Any, name: str) -> Array:
+    """Places and speeds at first, ``(N, 4)``."""
+    found = np.atleast_2d(numbers(values, name))
+    return _shaped(found, name, (len(found), 4)) if found.size else np.zeros((0, 4))
+
+
+def _shaped(values: Any, name: str, *shapes: tuple[int, ...]) -> Array:
+    """An array that has one of these shapes."""
+    found = numbers(values, name)
+    if found.shape not in shapes:
+        raise ShapeError(f"{name} has shape {found.shape}; expected {' or '.join(map(str, shapes))}")
+    return found
 
 
 def _truth(cars: Array, people: Array, dt: float) -> TrackTable:
@@ -222,7 +235,7 @@ def lidar_traffic(
     Args:
         steps: number of scans.
         dt: time from one scan to the next [s].
-        pedestrians: on the pavement between lidar and street.
+        pedestrians: number of people on the pavement between lidar and street.
         rng: seed or generator; speeds and places differ a little with it.
         lidar: beams, reach, std, lost and clutter, as in `LidarScene.of`.
 
@@ -231,16 +244,16 @@ def lidar_traffic(
         LidarScene(6 cars, 3 pedestrians, 10 scans, ... points)
     """
     gen, seed = seeded(rng)
-    count = setting(pedestrians, Count, "pedestrians")
+    steps, count = setting(steps, Count, "steps"), setting(pedestrians, Natural, "pedestrians")
     lanes = np.array([[-14.0, 8.0, 0.0, 5.0], [2.0, 18.0, np.pi, 4.0], [16.0, 18.0, np.pi, 3.5],
                       [-24.0, 11.5, 0.0, 7.0], [-24.0, 14.0, 0.0, 7.0], [26.0, 21.5, np.pi, 7.0]])  # fmt: skip
     lanes[:, [0, 3]] += gen.uniform(-1.0, 1.0, (6, 2)) * [1.0, 0.3]
     lanes[4, [0, 3]] = lanes[3, [0, 3]] - [0.5, 0.0]  # side by side, three quarters of a metre apart
-    us = np.zeros((6, max(steps - 1, 1), 2))
+    us = np.zeros((6, steps - 1, 2))
     us[5, 15:50, 1] = -0.16
     side = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
     walkers = np.stack([-7.0 * side + gen.uniform(-3.0, 3.0, count), 2.5 + 1.2 * np.arange(count) % 3.5,
                         1.2 * side, gen.uniform(-0.1, 0.1, count)], -1)  # fmt: skip
     sizes = np.array([[4.6, 1.8], [4.2, 1.8], [4.8, 1.9], [4.5, 1.8], [4.4, 1.7], [5.2, 2.0]])
     scene = LidarScene.of(lanes, us, walkers, sizes=sizes, dt=dt, steps=steps, rng=gen, **lidar)
-    return LidarScene(scene.truth, scene.scans, scene.causes, scene.place, scene.clutter, seed)
+    return replace(scene, seed=seed)

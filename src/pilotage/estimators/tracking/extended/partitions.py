@@ -57,4 +57,11 @@ class Partitions(ABC):
 
     @abstractmethod
     def divide(self, z: Array, nearby: Nearby) -> list[Whole]:
-        """Partitions of the points ``(K, 2)``: the number of its cell for each point, ``(K,)``."""
+        """Partitions of the points ``(K, 2)``: the number of its cell for each point, ``(K,)``.
+
+        The list may be empty where another of the `partitions` of the filter gives one.
+
+        Args:
+            z: the points of a group.
+            nearby: the objects that are expected near them.
+        """

@@ -39,12 +39,15 @@ class PredictionPartitions(Partitions):
         return self.distance
 
     def divide(self, z: Array, nearby: Nearby) -> list[Whole]:
-        return [predicted(z, nearby, self.distance)] if len(nearby.distances) else []
+        return [predicted(z, nearby, self.distance)]
 
 
 def predicted(z: Array, nearby: Nearby, distance: float) -> Whole:
     """The nearest object of each point, and behind the objects the cells of those in no gate, ``(K,)``."""
-    labels, objects = nearby.distances.argmin(0).astype(np.int64), len(nearby.distances)
+    objects = len(nearby.distances)
+    if not objects:
+        return linked(z, (distance,))[0]
+    labels = nearby.distances.argmin(0).astype(np.int64)
     free = nearby.distances.min(0) > nearby.limit
     if free.any():
         labels[free] = objects + linked(z[free], (distance,))[0]

@@ -29,8 +29,8 @@ class Rectangle(Extent):
     rectangle. Mean and covariance of such points take the place of 0 and ``scale X`` in the equations of `Ellipse`,
     whose V has only its diagonal. If two sides are near, one may have no points all the same, since something hides it:
     L is that of a mixture of these views, and the update that of the likeliest. So the centre does not move to the near
-    side. What is added to V along an axis is weighed by the share of the extent in the covariance, and by E[X] for the
-    rest: an axis that cannot be seen keeps its size.
+    side. The update of V along an axis is weighed by the share of the extent in the covariance, and E[X] takes the
+    place of the rest: an axis that cannot be seen keeps its size.
 
     The heading is that of the state if it has a yaw. Otherwise it is the direction of the rectangle that fits the
     points best (`fit_rectangle`), of whose four sides the front is where the velocity points, as soon as that is known

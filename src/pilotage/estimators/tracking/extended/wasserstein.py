@@ -32,11 +32,14 @@ def wasserstein(x: Any, y: Any) -> Array:
     1984; Yang, Baum and Granstrom, "Metrics for performance evaluation of elliptic extended object tracking methods",
     MFI 2016.
 
+    Raises:
+        ShapeError: when the last axis of one does not have the five numbers of `SHAPE`.
+
     Example:
         >>> wasserstein([0.0, 0.0, 0.0, 4.0, 2.0], [3.0, 0.0, 0.0, 4.0, 2.0]).item()
         3.0
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = SHAPE.check(x, "x of wasserstein", finite=False), SHAPE.check(y, "y of wasserstein", finite=False)
     X, Y = _matrices(x), _matrices(y)
     both = np.einsum("...ab,...ba->...", X, Y)
     size = 0.0625 * x[..., 3] * x[..., 4] * y[..., 3] * y[..., 4]

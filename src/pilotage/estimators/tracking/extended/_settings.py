@@ -1,12 +1,10 @@
-"""What the filters of extended objects share: their settings, and how a `Tracker` makes them."""
+"""Settings that the filters of extended objects share: the objects, and how their points are divided."""
 
 from __future__ import annotations
 
 from ....core.errors import SettingError
 from ....core.settings import instances, settings
 from .._state import Hypotheses, Parts
-from .._targets import Rows
-from ..one_point import OnePoint
 from ._body_targets import BodyTargets
 from .distance_partitions import DistancePartitions
 from .ellipse import Ellipse
@@ -46,15 +44,6 @@ class ExtendedObjects(Hypotheses):
             raise SettingError(f"{type(self).__name__} has no extent or no partitions; give one of each at least")
         return found
 
-    def prepared(self, parts: Parts) -> tuple[BodyTargets, Rows]:
-        """The filter of single objects, and the belief of new ones."""
-        name, birth = type(self).__name__, parts.initiation
-        if not isinstance(birth, OnePoint):
-            raise SettingError(f"birth of Tracker is a {type(birth).__name__}; {name} needs a belief: give one")
-        if parts.management is not None:
-            raise SettingError(
-                f"management of Tracker is a {type(parts.management).__name__}; {name} confirms and deletes by "
-                "itself: leave it out"
-            )
-        targets = BodyTargets(parts.targets, self.kinds, self.sight)
-        return targets, targets.inner.packed(birth.birth)
+    def bodies(self, parts: Parts) -> BodyTargets:
+        """The filter of single objects."""
+        return BodyTargets(parts.targets, self.kinds, self.sight)
