@@ -13,6 +13,8 @@ from pilotage.core.settings import Count, Fraction, NonNegative, Positive, setti
 from ..closures import Closure, PairHistogram, consistent, disagreement, drift, similarity
 from ..closures.consistency import threshold
 from ..matching import CorrelativeMatcher, Match, PointToLineICP, Surface
+from ..matching.correlative import pyramid
+from ..matching.field import likelihood_field
 from .keyframes import Keyframes
 
 Array = NDArray[np.float64]
@@ -137,9 +139,11 @@ class LoopCloser:
         """Whether no other pose in the window has a score close to that of the match."""
         if len(found.free):
             return False
-        _, best = matcher.search(place, scan, guess)
+        field = likelihood_field(place, matcher.resolution, matcher.sigma)
+        pooled = pyramid(field, matcher.levels)
+        _, best = matcher.search_in(field, pooled, scan, guess)
         strict = replace(matcher, least=max(self.rival * best, 1e-3))
-        _, second = strict.search(place, scan, guess, avoid=found.pose, apart=0.5)
+        _, second = strict.search_in(field, pooled, scan, guess, avoid=found.pose, apart=0.5)
         return second < self.rival * best
 
     def _agreed(self, frames: Keyframes, pending: list[Closure]) -> list[Closure]:

@@ -97,7 +97,7 @@ class ScanStep:
 
     Attributes:
         pose: x, y, yaw of the robot now ``(3,)``.
-        match: how the scan lies on those before; None for the first.
+        match: how the scan lies on those before; where it is lost, with the pose of the odometry. None for the first.
         lost: whether no match was found, so that the odometry was believed.
         keyframe: whether the scan became a keyframe.
         closures: loop closures that were accepted.
