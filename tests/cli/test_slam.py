@@ -77,6 +77,15 @@ def test_one_scan_has_no_graph(log: Path, tmp_path: Path, capsys: Capture) -> No
     assert (tmp_path / "one.yaml").exists() and not (tmp_path / "one.g2o").exists()
 
 
+def test_many_lost_scans_are_a_warning(log: Path, tmp_path: Path, capsys: Capture) -> None:
+    lines = log.read_text().splitlines()
+    blind = [" ".join(["FLASER 181", *["81.91"] * 181, *line.split()[-9:]]) for line in lines]
+    for count, warned in ((2, False), (10, True)):
+        (tmp_path / "walk.log").write_text("\n".join([*lines[: 30 - count], *blind[30 - count :]]))
+        assert main(["slam", str(tmp_path / "walk.log"), "--out", str(tmp_path / "map"), "--force"]) == 0
+        assert ("warning: " in capsys.readouterr().out) == warned
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -33,6 +33,8 @@ from .wording import finite, rounded
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+MANY = 0.1
+"""Share of lost scans from which on there is a warning."""
 ENDINGS = {"map": ".yaml", "image": ".pgm", "trajectory": ".tum", "graph": ".g2o", "picture": ".png", "report": ".md"}
 
 
@@ -206,6 +208,11 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"confirmed; chi2 {facts['chi2']:.4g}",
         f"{counted(facts['lost'], 'scan')} matched nothing; odometry: {facts['odometry']}",
     ]
+    if facts["lost"] > MANY * facts["scans"]:
+        lines.append(
+            f"warning: {facts['lost'] / facts['scans']:.0%} of the scans matched nothing, so the map may be wrong; "
+            "scans that are far apart need odometry"
+        )
     if wheels := facts["calibration"]:
         lines.append(
             f"the wheels: {wheels['advance_gain']:.3f} m a metre, {wheels['turn_gain']:.3f} rad a radian, "
