@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pilotage.cli.main import main
+from pilotage.estimators.slam.scans import ScanMapper
 from pilotage.io import read_g2o, read_tum, write_tum
 from pilotage.io.carmen import beam_angles
 from pilotage.maps import OccupancyGrid
@@ -76,6 +77,15 @@ def test_one_scan_has_no_graph(log: Path, tmp_path: Path, capsys: Capture) -> No
     assert (tmp_path / "one.yaml").exists() and not (tmp_path / "one.g2o").exists()
 
 
+def test_many_lost_scans_are_a_warning(log: Path, tmp_path: Path, capsys: Capture) -> None:
+    lines = log.read_text().splitlines()
+    blind = [" ".join(["FLASER 181", *["81.91"] * 181, *line.split()[-9:]]) for line in lines]
+    for count, warned in ((2, False), (10, True)):
+        (tmp_path / "walk.log").write_text("\n".join([*lines[: 30 - count], *blind[30 - count :]]))
+        assert main(["slam", str(tmp_path / "walk.log"), "--out", str(tmp_path / "map"), "--force"]) == 0
+        assert ("warning: " in capsys.readouterr().out) == warned
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -85,9 +95,22 @@ def test_one_scan_has_no_graph(log: Path, tmp_path: Path, capsys: Capture) -> No
         (["--max-range", "-1"], "max"),
         (["--out", "no/such/folder"], "no/such"),
         (["--truth", "nowhere.tum"], "nowhere.tum"),
+        (["--truth", "later.tum"], "later.tum has no poses"),
+        (["--relations", "nowhere.relations"], "nowhere.relations"),
     ],
 )
-def test_what_is_refused(log: Path, tmp_path: Path, capsys: Capture, options: list[str], said: str) -> None:
+def test_bad_options_are_refused_before_the_scans_are_matched(
+    log: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    options: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    monkeypatch.setattr(ScanMapper, "update", None)
+    write_tum("later.tum", 1e6 + 0.5 * np.arange(30), POSES)
     words = options if options[0].endswith(".log") else [str(log), *options]
     out = [] if "--out" in options else ["--out", str(tmp_path / "depot")]
     assert main(["slam", *words, *out]) == 2

@@ -318,7 +318,7 @@ def test_readings_that_say_nothing_tie_nothing(edges: PoseGraph) -> None:
     (lambda: false_closures(EDGES, Huber()), "TruncatedSquare"),
     (lambda: certificate(MISSING, np.zeros((4, 3))), "edge 1 is NaN"),
     (lambda: certificate(APART, np.zeros((4, 3))), "2 of 4 poses"),
-    (lambda: closing_edges("file.g2o"), "PoseGraph"),
+    (lambda: closing_edges("file.g2o"), "closing_edges"),
     (lambda: replace(EDGES, ids=[0, 1, 1, 2]), "1 twice"),
     (lambda: Dogleg(radius=0.0), "radius"),
     (lambda: LevenbergMarquardt(damping=-1.0), "damping"),

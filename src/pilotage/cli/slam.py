@@ -9,18 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pilotage.core.errors import PilotageError, counted
 from pilotage.core.settings import NonNegative, Positive, setting
 from pilotage.estimators.slam.scans import ScanMapper, ScanSLAM
 from pilotage.estimators.slam.scores import TrajectoryErrors, absolute_trajectory_error, associate, relation_errors
-from pilotage.io import LaserLog, read_laser_log, read_relations, read_tum, write_atomic, write_g2o, write_tum
+from pilotage.io import (
+    LaserLog,
+    Relations,
+    read_laser_log,
+    read_relations,
+    read_tum,
+    write_atomic,
+    write_g2o,
+    write_tum,
+)
 from pilotage.maps import OccupancyGrid
 
 from .picture import save_picture
 from .wording import finite, rounded
 
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+MANY = 0.1
+"""Share of lost scans from which on there is a warning."""
 ENDINGS = {"map": ".yaml", "image": ".pgm", "trajectory": ".tum", "graph": ".g2o", "picture": ".png", "report": ".md"}
 
 
@@ -66,11 +80,13 @@ def slam(
     files = _targets(Path(log.name.split(".")[0]) if out is None else out, force)
     scans = read_laser_log(log)
     scans = replace(scans, ranges=np.where(scans.ranges >= failed, np.nan, scans.ranges))
+    known = None if truth is None else _known(truth, scans.ts)
+    related = None if relations is None else read_relations(relations)
     settings = ScanSLAM(max_range=max_range) if not no_loops else ScanSLAM(max_range=max_range, loops=None)
     began = time.perf_counter()
     mapper = driven(scans, settings, odometry=not no_odometry)
     seconds = time.perf_counter() - began
-    facts = {"log": str(log), **_facts(scans, mapper, seconds), **_compared(mapper, truth, relations)}
+    facts = {"log": str(log), **_facts(scans, mapper, seconds), **_compared(mapper, known, related)}
     facts |= {"odometry": "none" if no_odometry else "the log's", "calibration": _calibration(mapper)}
     _write(mapper, _grid(mapper, resolution, noise), files)
     facts = finite(rounded({**facts, "files": {name: str(file) for name, file in files.items()}}))
@@ -149,18 +165,24 @@ def _calibration(mapper: ScanMapper) -> dict[str, float] | None:
         return None
 
 
-def _compared(mapper: ScanMapper, truth: Path | None, relations: Path | None) -> dict[str, Any]:
-    """Scores against what is known."""
-    (ts, poses), found = mapper.trajectory, dict[str, Any]()
-    if truth is not None:
-        known = read_tum(truth)
-        pairs = associate(known.ts, ts, 0.05)
-        if len(pairs) < 2:
-            raise PilotageError(f"--truth {truth} has no poses within 0.05 s of the scans; expected the same clock")
-        found["ate"] = _scores(absolute_trajectory_error(known.planar[pairs[:, 0]], poses[pairs[:, 1]]))
+def _known(truth: Path, ts: Array) -> tuple[Array, Indices]:
+    """True poses ``(N, 3)``, and the scans that they belong to ``(N,)``."""
+    trajectory = read_tum(truth)
+    pairs = associate(trajectory.ts, ts, 0.05)
+    if len(pairs) < 2:
+        raise PilotageError(f"--truth {truth} has no poses within 0.05 s of the scans; expected the same clock")
+    return trajectory.planar[pairs[:, 0]], pairs[:, 1]
+
+
+def _compared(
+    mapper: ScanMapper, known: tuple[Array, Indices] | None, relations: Relations | None
+) -> dict[str, dict[str, float]]:
+    """Scores against known poses and relations."""
+    (ts, poses), found = mapper.trajectory, dict[str, dict[str, float]]()
+    if known is not None:
+        found["ate"] = _scores(absolute_trajectory_error(known[0], poses[known[1]]))
     if relations is not None:
-        known_relations = read_relations(relations)
-        found["relations"] = _scores(relation_errors(known_relations.poses, known_relations.times, ts, poses))
+        found["relations"] = _scores(relation_errors(relations.poses, relations.times, ts, poses))
     return found
 
 
@@ -177,7 +199,7 @@ def _scores(errors: TrajectoryErrors) -> dict[str, float]:
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
-    """What was found, a sentence a line."""
+    """The findings, a sentence a line."""
     faster = f", {facts['real_time']:.0f} times as fast as the robot" if facts["real_time"] else ""
     lines = [
         f"{counted(facts['scans'], 'scan')} of {counted(facts['beams'], 'beam')} in {facts['seconds']:.1f} s{faster}",
@@ -186,6 +208,11 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"confirmed; chi2 {facts['chi2']:.4g}",
         f"{counted(facts['lost'], 'scan')} matched nothing; odometry: {facts['odometry']}",
     ]
+    if facts["lost"] > MANY * facts["scans"]:
+        lines.append(
+            f"warning: {facts['lost'] / facts['scans']:.0%} of the scans matched nothing, so the map may be wrong; "
+            "scans that are far apart need odometry"
+        )
     if wheels := facts["calibration"]:
         lines.append(
             f"the wheels: {wheels['advance_gain']:.3f} m a metre, {wheels['turn_gain']:.3f} rad a radian, "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, counted
 
 from .contents import text_lines
 
@@ -48,7 +48,7 @@ class LaserLog:
     angles: Array
 
     def __repr__(self) -> str:
-        return f"LaserLog({len(self.ts)} scans of {len(self.angles)} beams)"
+        return f"LaserLog({counted(len(self.ts), 'scan')} of {counted(len(self.angles), 'beam')})"
 
 
 def beam_angles(count: int) -> Array:
@@ -78,7 +78,7 @@ def read_carmen(path: str | os.PathLike[str]) -> LaserLog:
         ...     file = Path(folder, "walk.log")
         ...     _ = file.write_text("FLASER 3 1.0 2.5 4.0 0.0 0.0 0.5 0.0 0.0 0.5 0.1 host 0.1")
         ...     read_carmen(file)
-        LaserLog(1 scans of 3 beams)
+        LaserLog(1 scan of 3 beams)
     """
     lines = text_lines(path, "CARMEN", errors="replace")
     rows = [_numbers(line.split(), f"{path}, line {i}") for i, line in enumerate(lines, 1) if line[:7] == "FLASER "]

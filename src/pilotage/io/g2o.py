@@ -26,6 +26,7 @@ from pilotage.core.settings import instance
 
 from .atomic import write_atomic
 from .contents import path_of, text_lines
+from .trajectories import TO_WXYZ, TO_XYZW
 
 Array = NDArray[np.float64]
 PathLike = str | os.PathLike[str]
@@ -33,8 +34,6 @@ PathLike = str | os.PathLike[str]
 KINDS = {2: ("VERTEX_SE2", "EDGE_SE2"), 3: ("VERTEX_SE3:QUAT", "EDGE_SE3:QUAT")}
 """Tags of vertices and edges by the number of axes."""
 AXES = {tag: axes for axes, tags in KINDS.items() for tag in tags}
-TO_WXYZ = [0, 1, 2, 6, 3, 4, 5]
-TO_XYZW = [0, 1, 2, 4, 5, 6, 3]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

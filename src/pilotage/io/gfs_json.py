@@ -35,7 +35,7 @@ def read_gfs_json(path: str | os.PathLike[str]) -> LaserLog:
         ...     file = Path(folder, "walk.json")
         ...     _ = file.write_text('{"map": {"7.5": {"range": [1.0, 2.5, 4.0], "theta": 0.1, "x": 3.0, "y": 4.0}}}')
         ...     read_gfs_json(file)
-        LaserLog(1 scans of 3 beams)
+        LaserLog(1 scan of 3 beams)
     """
     try:
         scans = json.loads("\n".join(text_lines(path, "JSON")))["map"]

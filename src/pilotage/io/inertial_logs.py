@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pilotage.core.errors import FormatError
 
 from .contents import text_lines
+from .trajectories import TO_WXYZ
 
 Array = NDArray[np.float64]
 PathLike = str | os.PathLike[str]
@@ -204,7 +205,7 @@ def read_gtsam_log(path: PathLike) -> PoseFixLog:
     if initial is None or not imu or not fixes:
         raise FormatError(f"{path}: a log holds an initial state, IMU and poses; one of them is missing")
     readings, order = np.array(imu), [0, 1, 2, 3, 4, 5, 9, 6, 7, 8]
-    poses = np.array(fixes)[:, [0, 1, 2, 6, 3, 4, 5]]
+    poses = np.array(fixes)[:, TO_WXYZ]
     return PoseFixLog(np.array(initial)[order], readings[:, 3:], readings[:, :3], np.array(steps, np.intp), poses)
 
 

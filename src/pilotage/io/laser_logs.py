@@ -32,7 +32,7 @@ def read_laser_log(path: PathLike) -> LaserLog:
         ...     file = Path(folder, "walk.log")
         ...     _ = file.write_text("FLASER 3 1.0 2.5 4.0 0.0 0.0 0.5 0.0 0.0 0.5 0.1 host 0.1")
         ...     read_laser_log(file)
-        LaserLog(1 scans of 3 beams)
+        LaserLog(1 scan of 3 beams)
     """
     lines = text_lines(path, "laser log", errors="replace")
     begin = next((line for line in lines if line.strip()), "")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pilotage.core.errors import FormatError
 
 from .contents import text_lines
+from .trajectories import TO_WXYZ
 
 Array = NDArray[np.float64]
 Pairs = NDArray[np.intp]
@@ -31,7 +32,8 @@ PLACES = {"VERTEX_XY": 2, "VERTEX_XYZ": 3}
 STEPS = {"EDGE_SE2": (3, 3), "EDGE_SE3:QUAT": (7, 6)}
 SIGHTINGS = {"EDGE_SE2_XY": (2, 2), "EDGE_SE3_XYZ": (3, 3)}
 RANGE = {"EDGE_RANGE": (1, 1)}
-TO_WXYZ = [0, 1, 2, 6, 3, 4, 5]
+LARGEST = 1e150
+"""Standard deviation whose square is still a number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ def read_pyfg(path: PathLike) -> LandmarkGraph:
 
 
 class _Reader:
-    """What was read so far."""
+    """The vertices and edges read so far."""
 
     def __init__(self) -> None:
         self.axes = 0
@@ -171,12 +173,16 @@ def _links(
             raise FormatError(f"{place}: there is no vertex {b if a in first else a!r} for this kind of edge")
         if len(row) != values.shape[1]:
             raise FormatError(f"{place}: an edge with {len(row)} numbers; expected {values.shape[1]} in this file")
+        if squared and not 0.0 <= row[-1] < LARGEST:
+            raise FormatError(f"{place}: the standard deviation is {row[-1]:g}; expected 0 to {LARGEST:g}")
         pairs[k], values[k] = (first[a], second[b]), row
+    if squared:  # standard deviations
+        values[:, size:] **= 2
     covariances = np.zeros((len(given), dim, dim))
     upper = np.triu_indices(dim)
     covariances[:, upper[0], upper[1]] = covariances[:, upper[1], upper[0]] = values[:, size:]
     readings = values[:, :size][:, TO_WXYZ] if size == 7 else values[:, :size]
-    return Links(pairs, readings, covariances**2 if squared else covariances)
+    return Links(pairs, readings, covariances)
 
 
 def _two(words: list[str], place: str) -> tuple[str, str]:

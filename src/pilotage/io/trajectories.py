@@ -70,7 +70,8 @@ def read_tum(path: PathLike) -> Trajectory:
     """
     rows = rows_of(path, "TUM", 8)
     poses = rows[:, 1:][:, TO_WXYZ]
-    length = np.linalg.norm(poses[:, 3:], axis=1)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(poses[:, 3:], axis=1)
     if (wrong := np.flatnonzero(np.abs(length - 1.0) > 1e-2)).size:
         raise FormatError(f"{path}: quaternion of pose {wrong[0] + 1} has length {length[wrong[0]]:.3g}; expected 1")
     poses[:, 3:] /= length[:, None]
@@ -129,8 +130,9 @@ def read_kitti_poses(path: PathLike, times: PathLike | None = None) -> Trajector
 
     matrices = rows_of(path, "KITTI", 12).reshape(-1, 3, 4)
     R = matrices[:, :, :3]
-    off = np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
-    if (wrong := np.flatnonzero((off > 1e-2) | (np.linalg.det(R) < 0.0))).size:
+    with np.errstate(over="ignore", invalid="ignore"):
+        off, turn = np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2)), np.linalg.det(R)
+    if (wrong := np.flatnonzero(~((off <= 1e-2) & (turn > 0.0)))).size:
         raise FormatError(f"{path}: the matrix of pose {wrong[0] + 1} is no rotation")
     ts = np.arange(len(R), dtype=np.float64) if times is None else rows_of(times, "KITTI", 1)[:, 0]
     if len(ts) != len(R):

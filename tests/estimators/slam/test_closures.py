@@ -16,7 +16,6 @@ from pilotage.estimators.slam import GaussNewton, pose_graph
 from pilotage.estimators.slam.closures import (
     Closure,
     PairHistogram,
-    adjoint,
     consistent,
     disagreement,
     drift,
@@ -38,15 +37,6 @@ def chain(n: int, seed: int) -> tuple[Any, Any, Any]:
     for step in z:
         poses.append(np.asarray(PLANE.compose(poses[-1], step)))
     return np.array(poses), z, covs
-
-
-@given(seed=st.integers(0, 1000))
-@settings(max_examples=10)
-def test_the_adjoint_carries_tangents_from_one_side_to_the_other(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    x, d = rng.normal(size=3), 0.3 * rng.normal(size=3)
-    left = PLANE.compose(PLANE.plus(PLANE.identity(), adjoint(x) @ d), x)
-    assert np.allclose(PLANE.minus(left, PLANE.plus(x, d)), 0.0, atol=1e-12)
 
 
 def test_drift_along_a_chain_is_the_marginal_of_its_graph() -> None:

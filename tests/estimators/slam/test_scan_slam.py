@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from pilotage.core.errors import ShapeError
+from pilotage.estimators.slam import LevenbergMarquardt
 from pilotage.estimators.slam.closures import Closure
-from pilotage.estimators.slam.scans import LoopCloser, ScanMapper, ScanSLAM
+from pilotage.estimators.slam.matching import scan_surface
+from pilotage.estimators.slam.scans import Keyframes, LoopCloser, ScanMapper, ScanSLAM
 from pilotage.estimators.slam.scores import absolute_trajectory_error, map_quality, relation_errors
 from pilotage.io import read_carmen, read_gfs_json, read_relations
 
@@ -54,6 +56,14 @@ def test_wheels_are_calibrated_on_the_way(ring: ScanMapper) -> None:
     found = ring.calibration()
     assert found.advance_gain == pytest.approx(1.0 / 1.03, abs=0.01)
     assert found.turn_gain == pytest.approx(1.0 / 1.1, abs=0.02)
+
+
+def test_scans_that_are_lost_do_not_calibrate_the_wheels() -> None:
+    """Matches that are refused: the wheels are believed, and would measure themselves."""
+    mapper = drive(ScanSLAM(max_range=FAR, overlap=1.0, loops=None), readings(noise=0.1), wheels(POSES), 30)
+    assert mapper.lost == 29
+    with pytest.raises(ShapeError):
+        mapper.calibration()
 
 
 def test_the_map_agrees_with_scans_from_other_places(ring: ScanMapper) -> None:
@@ -115,6 +125,26 @@ def test_a_closure_that_the_graph_contradicts_is_given_up(ring: ScanMapper) -> N
     assert len(dropped) >= 1 and any(c.z is wrong for c in dropped)
     assert len(frames.closures) >= good - 1
     assert np.abs(np.array(frames.poses)[:, :2] - before[:, :2]).max() < 0.1
+
+
+def test_closures_are_given_up_until_the_rest_agrees() -> None:
+    """Each false closure hides the next one: with the heaviest gone, the poses contradict another."""
+    frames, surface = Keyframes(), scan_surface(scan(RING, POSES[0]), ANGLES, FAR)
+    frames.append(surface, np.ones(1), np.zeros(3), np.zeros((3, 3)))
+    frames.append(surface, np.ones(1), np.array([1.0, 0.0, 0.0]), 0.02**2 * np.eye(3))
+    readings = [(1.8, 0.01), (2.7, 0.02), (1.8, 0.06), (1.9, 0.01), (-0.1, 0.2)]
+    frames.closures += [Closure(0, 1, np.array([x, 0.0, 0.0]), std**2 * np.eye(3)) for x, std in readings]
+    dropped = frames.optimize(LevenbergMarquardt(), 30.0)
+    assert len(dropped) + len(frames.closures) == len(readings)
+    assert all(frames.chi2(c) <= 30.0 for c in frames.closures)
+    poses = np.array(frames.poses)
+    assert not frames.optimize(LevenbergMarquardt(), 30.0)
+    assert np.abs(PLANE.minus(np.array(frames.poses), poses)).max() < 1e-6
+
+
+def test_any_solver_optimises_the_poses() -> None:
+    mapper = drive(ScanSLAM(max_range=FAR, solver=LevenbergMarquardt()), readings(), wheels(POSES, turn=0.1))
+    assert mapper.keyframes.closures and error(mapper) < 0.05
 
 
 def test_late_closures_wait_for_votes() -> None:

@@ -1,4 +1,4 @@
-"""What evolves in incremental smoothing: the values at which factors are linearised, and the Bayes tree."""
+"""The state of incremental smoothing: the values at which factors are linearised, and the Bayes tree."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Linked:
 
 @dataclass(eq=False)
 class Prior:
-    """What variables that were forgotten say about others, at values that stay as they were."""
+    """The information of forgotten variables about others, at values that stay as they were."""
 
     rest: Term
     at: dict[int, Array]
@@ -66,7 +66,7 @@ class Prior:
 
 
 class GrowingGraph:
-    """What evolves: the values at which factors are linearised, and the Bayes tree."""
+    """The state of the smoother: the values at which factors are linearised, and the Bayes tree."""
 
     def __init__(self, spaces: Mapping[str, Space], far: float) -> None:
         self.spaces, self.tree = spaces, BayesTree(far)

@@ -29,7 +29,7 @@ SHIFT = 1e-8
 
 @dataclass(frozen=True)
 class Certificate:
-    """How far the poses of a pose graph may be from the global optimum.
+    """A bound on how far the poses of a pose graph may be from the global optimum.
 
     Attributes:
         cost: the objective of SE-Sync at the poses.

@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
 
 def false_closures(edges: PoseGraph, kernel: TruncatedSquare | None = None) -> Mask:
-    """Which edges of a pose graph are false loop closures ``(E,)``.
+    """The edges of a pose graph that are false loop closures, as a mask ``(E,)``.
 
     ::
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pilotage.core.settings import settings
 
 from ._system import System
-from .solver import GraphSolver, Step
+from .solver import GraphSolver, Step, damped
 
 Array = NDArray[np.float64]
 
@@ -59,13 +59,9 @@ class GaussNewton(GraphSolver):
         """A step with the least damping that lowers chi2."""
         damping = control
         while damping <= LARGEST:
-            if system.factor(damping):
-                d = -system.cholesky.solve(system.g)
-                expected = float(damping * (d * system.diagonal) @ d - system.g @ d)
-                moved = system.moved(x, d)
-                after = system.cost(moved)
-                if self.lowers(chi2, after, expected):
-                    damping = damping / 10.0 if chi2 - after > 0.25 * expected else damping
-                    return Step(moved, damping if damping >= SMALLEST else 0.0, expected, after)
+            tried = damped(system, x, damping)
+            if tried is not None and self.lowers(chi2, tried.chi2, tried.expected):
+                damping = damping / 10.0 if chi2 - tried.chi2 > 0.25 * tried.expected else damping
+                return tried._replace(control=damping if damping >= SMALLEST else 0.0)
             damping = max(10.0 * damping, SMALLEST)
         return None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pilotage.core.settings import Positive, settings
 
 from ._system import System
-from .solver import GraphSolver, Step
+from .solver import GraphSolver, Step, damped
 
 Array = NDArray[np.float64]
 
@@ -61,14 +61,10 @@ class LevenbergMarquardt(GraphSolver):
         """A step that lowers chi2, and the damping of the next one."""
         damping, growth = control, 2.0
         while damping <= LARGEST:
-            if system.factor(damping):
-                d = -system.cholesky.solve(system.g)
-                expected = float(damping * (d * system.diagonal) @ d - system.g @ d)
-                moved = system.moved(x, d)
-                after = system.cost(moved)
-                if self.lowers(chi2, after, expected):
-                    gain = (chi2 - after) / max(expected, np.finfo(float).tiny)
-                    scaled = damping * max(0.1, 1.0 - (2.0 * gain - 1.0) ** 3)
-                    return Step(moved, min(max(scaled, SMALLEST), LARGEST), expected, after)
+            tried = damped(system, x, damping)
+            if tried is not None and self.lowers(chi2, tried.chi2, tried.expected):
+                gain = (chi2 - tried.chi2) / max(tried.expected, np.finfo(float).tiny)
+                scaled = damping * max(0.1, 1.0 - (2.0 * gain - 1.0) ** 3)
+                return tried._replace(control=min(max(scaled, SMALLEST), LARGEST))
             damping, growth = damping * growth, 2.0 * growth
         return None

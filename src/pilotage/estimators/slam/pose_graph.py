@@ -77,7 +77,7 @@ def pose_graph(
 
 
 def closing_edges(edges: PoseGraph) -> NDArray[np.bool_]:
-    """Which edges of a pose graph close loops ``(E,)``: all but those between poses with consecutive ids.
+    """The edges of a pose graph that close loops, as a mask ``(E,)``: all but those between poses with consecutive ids.
 
     Example:
         >>> import numpy as np
@@ -86,7 +86,7 @@ def closing_edges(edges: PoseGraph) -> NDArray[np.bool_]:
         >>> closing_edges(PoseGraph([4, 5, 6], None, [[0, 1], [1, 2], [2, 0]], ahead, [np.eye(3)] * 3)).tolist()
         [False, False, True]
     """
-    ids = checked(edges, "closures").ids
+    ids = checked(edges, "closing_edges").ids
     i, j = ids[edges.edges].T
     return abs(i - j) != 1
 

@@ -118,6 +118,16 @@ class GraphSolver(ABC):
         return after <= chi2 or (after <= chi2 + slack and expected <= slack)
 
 
+def damped(system: System, x: Array, damping: float) -> Step | None:
+    """The step with this damping from x, where the system was linearised; None where there is none."""
+    if not system.factor(damping):
+        return None
+    d = -system.cholesky.solve(system.g)
+    expected = float(damping * (d * system.diagonal) @ d - system.g @ d)
+    moved = system.moved(x, d)
+    return Step(moved, damping, expected, system.cost(moved))
+
+
 def system_of(graph: FactorGraph, who: str) -> System:
     """The normal equations of a graph, or a sentence about what is none."""
     return System(instance(graph, FactorGraph, who, "; pose_graph(...) makes one of a file's"))

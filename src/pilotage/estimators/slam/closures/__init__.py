@@ -1,19 +1,17 @@
 """Loop closures: where a robot may be back at a place it has seen, and which of these measurements to believe.
 
-- `drift`: how uncertain a pose is relative to all others, hence where to search
+- `drift`: the uncertainty of a pose relative to all others, which says where to search
 - `PairHistogram`, `similarity`: descriptors that find places that look alike
 - `Closure`, `disagreement`, `consistent`: the closures that agree with each other
-- `adjoint`: how errors of poses change from one frame to another
 """
 
 from __future__ import annotations
 
 from .consistency import Closure as Closure
-from .consistency import adjoint as adjoint
 from .consistency import consistent as consistent
 from .consistency import disagreement as disagreement
 from .descriptor import PairHistogram as PairHistogram
 from .descriptor import similarity as similarity
 from .drift import drift as drift
 
-__all__ = ["Closure", "PairHistogram", "adjoint", "consistent", "disagreement", "drift", "similarity"]
+__all__ = ["Closure", "PairHistogram", "consistent", "disagreement", "drift", "similarity"]

@@ -37,27 +37,15 @@ class Closure:
     cov: Array
 
 
-def adjoint(pose: ArrayLike) -> Array:
-    """The adjoint of SE(2) ``(3, 3)`` in the tangent [x, y, yaw]: ``x Exp(d) = Exp(Ad d) x``.
-
-    Example:
-        >>> adjoint([1.0, 2.0, 0.0]).tolist()
-        [[1.0, -0.0, 2.0], [0.0, 1.0, -1.0], [0.0, 0.0, 1.0]]
-    """
-    x, y, yaw = numbers(pose, "pose").tolist()
-    c, s = np.cos(yaw), np.sin(yaw)
-    return np.array([[c, -s, y], [s, c, -x], [0.0, 0.0, 1.0]])
-
-
 def compound(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
     """The pose and covariance of two relative poses one after the other, to first order."""
-    back = adjoint(PLANE.inverse(b[0]))
+    back = PLANE.adjoint(PLANE.inverse(b[0]))
     return np.asarray(PLANE.compose(a[0], b[0])), back @ a[1] @ back.T + b[1]
 
 
 def inverted(a: tuple[Array, Array]) -> tuple[Array, Array]:
     """The inverse of a relative pose, and its covariance."""
-    Ad = adjoint(a[0])
+    Ad = PLANE.adjoint(a[0])
     return np.asarray(PLANE.inverse(a[0])), Ad @ a[1] @ Ad.T
 
 
@@ -111,15 +99,20 @@ def consistent(distances: ArrayLike, level: Fraction = 0.99) -> NDArray[np.int64
         >>> consistent([[0.0, 1.0, 80.0], [1.0, 0.0, 90.0], [80.0, 90.0, 0.0]]).tolist()
         [0, 1]
     """
-    from scipy.stats import chi2
-
     d = numbers(distances, "distances")
     if d.ndim != 2 or d.shape[0] != d.shape[1]:
         raise ShapeError(f"distances have shape {d.shape}; expected (K, K)")
-    agree = np.asarray(d <= chi2.ppf(setting(level, Fraction, "level"), 3))
+    agree = np.asarray(d <= threshold(setting(level, Fraction, "level")))
     agree = agree & agree.T
     np.fill_diagonal(agree, False)
     return np.array(sorted(max_clique(agree)), dtype=np.int64)
+
+
+def threshold(level: float) -> float:
+    """The quantile of chi-square with three degrees of freedom, those of a pose in the plane."""
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(level, 3))
 
 
 def max_clique(adjacent: NDArray[np.bool_]) -> list[int]:

@@ -7,12 +7,14 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core import Space
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import whole
 from pilotage.models.trace import driver
 
 Array = NDArray[np.float64]
+PLANE = Space("pose: SE2")
 
 
 def drift(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike, source: int) -> Array:
@@ -59,9 +61,7 @@ def drift(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike, source: int) -> A
     by = np.where(before >= 0, edge[low, high] - 1, -1).astype(np.int64)
     out = np.full((n, 3, 3), np.inf)
     add_along(x, ends, Q, order, before.astype(np.int64), by, out)
-    c, s = np.cos(x[source, 2]), np.sin(x[source, 2])
-    px, py = x[source, :2]
-    Ad = np.array([[c, s, s * px - c * py], [-s, c, c * px + s * py], [0.0, 0.0, 1.0]])
+    Ad = PLANE.adjoint(PLANE.inverse(x[source]))
     out[order] = Ad @ out[order] @ Ad.T
     return out
 
@@ -75,7 +75,7 @@ def _checked(poses: ArrayLike, edges: ArrayLike, covs: ArrayLike) -> tuple[Array
             "covariance for each edge"
         )
     if len(ends) and not (ends.min() >= 0 and ends.max() < len(x)):
-        raise ShapeError(f"edges refer to pose {ends.max()}; expected indices 0 to {len(x) - 1}")
+        raise ShapeError(f"edges refer to poses {ends.min()} to {ends.max()}; expected indices 0 to {len(x) - 1}")
     return x, ends, Q
 
 

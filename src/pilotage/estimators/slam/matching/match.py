@@ -76,7 +76,7 @@ class Match:
 
 @settings
 class Judgement:
-    """How a match is judged, alike for all matchers.
+    """The rules by which all matchers judge a match.
 
     The solution is a function of all ranges, so to first order their noise moves it by::
 
@@ -107,7 +107,7 @@ class Judgement:
     points: Count = 1
 
     def facts(self, reference: Surface, scan: Surface, pose: Array) -> Facts:
-        """What the scan says at a pose."""
+        """Sums over the residuals of the scan at a pose."""
         facts, forces = np.empty((10, 3)), np.zeros((len(reference), 3))
         where = np.array(pose)
         assess(

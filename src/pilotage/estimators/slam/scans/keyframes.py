@@ -13,10 +13,10 @@ from pilotage.core.errors import ShapeError
 from pilotage.io import PoseGraph
 
 from ..closures import Closure
-from ..closures.consistency import adjoint, compound, inverted
-from ..gauss_newton import GaussNewton
+from ..closures.consistency import inverted
 from ..matching import Surface, join
 from ..pose_graph import pose_graph
+from ..solver import GraphSolver
 
 Array = NDArray[np.float64]
 PLANE = Space("pose: SE2")
@@ -55,6 +55,7 @@ class Keyframes:
     descriptors: list[Array] = field(default_factory=list)
     summed: list[Array] = field(default_factory=list)
     solved: float = 0.0
+    _chain: list[Array] = field(default_factory=lambda: [np.zeros(3)], init=False)  # poses by the steps alone
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -64,29 +65,21 @@ class Keyframes:
         if not self.poses:
             self.poses, self.travelled, self.summed = [z], [0.0], [np.zeros((3, 3))]
         else:
-            # Covariances of steps in the frame of the first pose, where those of a chain add up.
-            end = compound(self.chained(len(self) - 1), (z, cov))
             self.steps.append((z, cov))
             self.poses.append(np.asarray(PLANE.compose(self.poses[-1], z)))
             self.travelled.append(self.travelled[-1] + float(np.hypot(z[0], z[1])))
-            self._chain.append(end[0])
-            self.summed.append(adjoint(end[0]) @ end[1] @ adjoint(end[0]).T)
+            self._chain.append(np.asarray(PLANE.compose(self._chain[-1], z)))
+            Ad = PLANE.adjoint(self._chain[-1])
+            self.summed.append(self.summed[-1] + Ad @ cov @ Ad.T)
         self.surfaces.append(surface)
         self.scans.append(scan)
-
-    _chain: list[Array] = field(default_factory=lambda: [np.zeros(3)])
-
-    def chained(self, i: int) -> tuple[Array, Array]:
-        """Pose and covariance of i in the frame of the first, by the steps alone."""
-        back = adjoint(PLANE.inverse(self._chain[i]))
-        return self._chain[i], back @ self.summed[i] @ back.T
 
     def between(self, i: int, j: int) -> tuple[Array, Array]:
         """Pose and covariance of j in the frame of i, by the steps alone."""
         if j < i:
             return inverted(self.between(j, i))
         z = np.asarray(PLANE.compose(PLANE.inverse(self._chain[i]), self._chain[j]))
-        back = adjoint(PLANE.inverse(self._chain[j]))
+        back = PLANE.adjoint(PLANE.inverse(self._chain[j]))
         return z, back @ (self.summed[j] - self.summed[i]) @ back.T
 
     def relative(self, i: int, j: int) -> Array:
@@ -118,21 +111,20 @@ class Keyframes:
         W = 0.5 * (W + W.transpose(0, 2, 1))  # rounding matters where a direction is free
         return PoseGraph(np.arange(len(self)), np.array(self.poses), ends, z, W, np.array([0]))
 
-    def optimize(self, solver: GaussNewton, worst: float) -> list[Closure]:
+    def optimize(self, solver: GraphSolver, worst: float) -> list[Closure]:
         """Move the poses to where all measurements agree best; returns the closures given up.
 
-        Closures whose chi2 is above `worst` afterwards are given up, and the poses optimised again.
+        Closures whose chi2 is above `worst` afterwards are given up, and the poses optimised again, until none is.
         """
         dropped: list[Closure] = []
-        for _ in range(3):
+        while True:
             solution = solver.solve(pose_graph(self.graph(), "given"))
             self.poses, self.solved = list(solution["pose"]), solution.chi2[-1]
             bad = self._chi2s() > worst
             if not bad.any():
-                break
+                return dropped
             dropped += [c for c, out in zip(self.closures, bad, strict=True) if out]
             self.closures = [c for c, out in zip(self.closures, bad, strict=True) if not out]
-        return dropped
 
     def _chi2s(self) -> Array:
         """The squared Mahalanobis distances of all closures from the poses ``(C,)``."""

@@ -8,12 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core import Gaussian
 from pilotage.core.settings import Count, Fraction, NonNegative, Positive, settings
 
 from ..closures import Closure, PairHistogram, consistent, disagreement, drift, similarity
-from ..matching import CorrelativeMatcher, Match, PointToLineICP
-from .keyframes import PLANE, Keyframes
+from ..closures.consistency import threshold
+from ..matching import CorrelativeMatcher, Match, PointToLineICP, Surface
+from ..matching.correlative import pyramid
+from ..matching.field import likelihood_field
+from .keyframes import Keyframes
 
 Array = NDArray[np.float64]
 
@@ -78,7 +80,8 @@ class LoopCloser:
     def search(self, frames: Keyframes, pending: list[Closure]) -> list[Closure]:
         """The closures that are believed after the newest scan; `pending` are those that wait, and is changed."""
         last = len(frames) - 1
-        covs = drift(frames.poses, frames.edges()[0], frames.edges()[2], last) if last else np.zeros((1, 3, 3))
+        ends, _, steps = frames.edges()
+        covs = drift(frames.poses, ends, steps, last)
         believed: list[Closure] = []
         for m in self._candidates(frames, covs):
             closure = self._closure(frames, m, covs[m])
@@ -127,24 +130,20 @@ class LoopCloser:
         if not self._good(found) or (window > 1.0 and not self._alone(matcher, place, scan, guess, found)):
             return None
         closure = Closure(m, last, found.pose, found.cov)
-        return closure if frames.chi2(closure, cov) <= self._quantile else None
-
-    @property
-    def _quantile(self) -> float:
-        from scipy.stats import chi2
-
-        return float(chi2.ppf(self.level, 3))
+        return closure if frames.chi2(closure, cov) <= threshold(self.level) else None
 
     def _good(self, found: Match) -> bool:
         return found.ok and found.overlap >= self.overlap and found.rms <= self.rms
 
-    def _alone(self, matcher: CorrelativeMatcher, place: object, scan: object, guess: Array, found: Match) -> bool:
+    def _alone(self, matcher: CorrelativeMatcher, place: Surface, scan: Surface, guess: Array, found: Match) -> bool:
         """Whether no other pose in the window has a score close to that of the match."""
         if len(found.free):
             return False
-        _, best = matcher.search(place, scan, guess)  # type: ignore[arg-type]
+        field = likelihood_field(place, matcher.resolution, matcher.sigma)
+        pooled = pyramid(field, matcher.levels)
+        _, best = matcher.search_in(field, pooled, scan, guess)
         strict = replace(matcher, least=max(self.rival * best, 1e-3))
-        _, second = strict.search(place, scan, guess, avoid=found.pose, apart=0.5)  # type: ignore[arg-type]
+        _, second = strict.search_in(field, pooled, scan, guess, avoid=found.pose, apart=0.5)
         return second < self.rival * best
 
     def _agreed(self, frames: Keyframes, pending: list[Closure]) -> list[Closure]:
@@ -169,8 +168,3 @@ class LoopCloser:
 def _spread(cov: Array) -> float:
     """The standard deviation of a position [m]."""
     return math.sqrt(float(cov[0, 0] + cov[1, 1]))
-
-
-def wide(mean: Array, std: tuple[float, float, float]) -> Gaussian:
-    """A pose that is roughly known."""
-    return Gaussian(PLANE, mean, np.diag(std) ** 2)

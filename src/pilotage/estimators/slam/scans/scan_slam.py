@@ -20,8 +20,9 @@ from ..closures import Closure
 from ..gauss_newton import GaussNewton
 from ..matching import CorrelativeMatcher, Match, PointToLineICP, Surface, scan_surface
 from ..odometry import OdometryModel, calibrate_odometry
+from ..solver import GraphSolver
 from .keyframes import PLANE, Keyframes
-from .loops import LoopCloser, wide
+from .loops import LoopCloser
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class ScanSLAM:
 
     Each scan is matched to the last few keyframes, with the odometry as a prior; where that fails, in a window around
     the odometry; where that fails too, the odometry is believed. A scan far enough from the last keyframe becomes one.
-    `LoopCloser` finds closures, and Gauss-Newton the poses of all keyframes that explain steps and closures best.
+    `LoopCloser` finds closures, and `solver` the poses of all keyframes that explain steps and closures best.
 
     Args:
         max_range, min_range: largest and smallest range that is used [m].
@@ -67,7 +68,7 @@ class ScanSLAM:
     matcher: PointToLineICP = PointToLineICP()
     searcher: CorrelativeMatcher = CorrelativeMatcher()
     loops: LoopCloser | None = LoopCloser()
-    solver: GaussNewton = GaussNewton(iterations=20, tolerance=1e-6)
+    solver: GraphSolver = GaussNewton(iterations=20, tolerance=1e-6)
     distance: Positive = 0.4
     turn: Positive = 0.4
     local: Count = 10
@@ -92,11 +93,11 @@ class ScanSLAM:
 
 @dataclass(frozen=True, eq=False)
 class ScanStep:
-    """What a scan has changed.
+    """The outcome of a scan: where the robot is, and the changes of the map.
 
     Attributes:
         pose: x, y, yaw of the robot now ``(3,)``.
-        match: how the scan lies on those before; None for the first.
+        match: how the scan lies on those before; where it is lost, with the pose of the odometry. None for the first.
         lost: whether no match was found, so that the odometry was believed.
         keyframe: whether the scan became a keyframe.
         closures: loop closures that were accepted.
@@ -166,7 +167,9 @@ class ScanMapper:
         became = match is None or self._far(match)
         closures: tuple[Closure, ...] = ()
         if became:
-            self._add(surface, np.array(ranges, dtype=np.float64), match, wheels)
+            if match is not None and not lost:
+                self._compare(match, wheels)
+            self._add(surface, np.array(ranges, dtype=np.float64), match)
             closures = self._close()
         self._odometry = (
             None if wheels is None else (wheels if became or self._odometry is None else self._odometry[0], wheels)
@@ -225,7 +228,7 @@ class ScanMapper:
         assert reference is not None
         if wheels is None or self._odometry is None:
             start = np.asarray(PLANE.compose(self._here, self._last))
-            guess = wide(start, (0.3, 0.3, 0.3))
+            guess = Gaussian(PLANE, start, 0.3**2 * np.eye(3))
         else:
             guess = self.settings.odometry.step(self._odometry[0], wheels)
             moved = self.settings.odometry.step(self._odometry[1], wheels)
@@ -258,27 +261,27 @@ class ScanMapper:
         far = math.hypot(x, y) >= self.settings.distance or abs(yaw) >= self.settings.turn
         return far or match.overlap < self.settings.overlap
 
-    def _add(self, surface: Surface, scan: Array, match: Match | None, wheels: Array | None) -> None:
+    def _compare(self, match: Match, wheels: Array | None) -> None:
+        """Keep a step that both the wheels and the scans have measured in full."""
+        if wheels is not None and self._odometry is not None and match.ok and not len(match.free):
+            u = np.asarray(PLANE.compose(PLANE.inverse(self._odometry[0]), wheels))
+            self._steps.append((u, match.pose, match.cov + self._floor))
+
+    def _add(self, surface: Surface, scan: Array, match: Match | None) -> None:
         """Make the scan a keyframe, which all later ones are matched to."""
         if match is None:
             self.keyframes.append(surface, scan, self._start, np.zeros((3, 3)))
         else:
-            cov = match.cov + self.settings.floor**2 * np.diag([1.0, 1.0, 0.1])
-            if wheels is not None and self._odometry is not None and match.ok and not len(match.free):
-                u = np.asarray(PLANE.compose(PLANE.inverse(self._odometry[0]), wheels))
-                self._steps.append((u, match.pose, cov))
-            self.keyframes.append(surface, scan, match.pose, cov)
+            self.keyframes.append(surface, scan, match.pose, match.cov + self._floor)
         self._here = np.zeros(3)
-        last = len(self.keyframes)
-        self._reference = self.keyframes.around(last - 1, last - self.settings.local, last)
+        self._refer()
 
     def _close(self) -> tuple[Closure, ...]:
         """Accept the closures of the newest keyframe."""
         if self.settings.loops is None:
             return ()
         found = self.settings.loops.search(self.keyframes, self.pending)
-        inflate = self.settings.floor**2 * np.diag([1.0, 1.0, 0.1])
-        closures = tuple(Closure(c.first, c.second, c.z, c.cov + inflate) for c in found)
+        closures = tuple(replace(c, cov=c.cov + self._floor) for c in found)
         self.keyframes.closures += closures
         return closures
 
@@ -289,6 +292,15 @@ class ScanMapper:
             return False
         self._waiting = 0.0
         self.rejected += self.keyframes.optimize(self.settings.solver, self.settings.worst)
+        self._refer()
+        return True
+
+    def _refer(self) -> None:
+        """Join the last keyframes, which the next scan is matched to."""
         last = len(self.keyframes)
         self._reference = self.keyframes.around(last - 1, last - self.settings.local, last)
-        return True
+
+    @property
+    def _floor(self) -> Array:
+        """The covariance that is added to that of a match ``(3, 3)``."""
+        return self.settings.floor**2 * np.diag([1.0, 1.0, 0.1])

@@ -1,4 +1,4 @@
-"""Errors of a trajectory and their statistics; what the scores of this room return."""
+"""Errors of a trajectory and their statistics, which the scores return; poses of the same times."""
 
 from __future__ import annotations
 
@@ -105,17 +105,23 @@ def associate(first: ArrayLike, second: ArrayLike, most: float = 0.01) -> NDArra
         >>> associate([0.0, 1.0, 2.0, 3.0], [1.004, 2.9, 3.002]).tolist()
         [[1, 0], [3, 2]]
     """
-    a, b = _times(first, "the first times"), _times(second, "the second times")
+    a, b = ordered(first, "the first times"), ordered(second, "the second times")
     if len(b) > len(a):
         return associate(b, a, most)[:, ::-1]
-    after = np.minimum(np.searchsorted(a, b, side="right"), len(a) - 1)
+    index = nearest(a, b)
+    close = np.abs(a[index] - b) <= most
+    return np.column_stack([index, np.arange(len(b))])[close].astype(np.int64)
+
+
+def nearest(ts: Array, wanted: Array) -> NDArray[np.int64]:
+    """Indices of the times that are nearest to those wanted; the earlier of two that are equally near."""
+    after = np.minimum(np.searchsorted(ts, wanted, side="right"), len(ts) - 1)
     before = np.maximum(after - 1, 0)
-    nearest = np.where(np.abs(a[after] - b) < np.abs(b - a[before]), after, before)
-    close = np.abs(a[nearest] - b) <= most
-    return np.column_stack([nearest, np.arange(len(b))])[close].astype(np.int64)
+    return np.where(np.abs(ts[after] - wanted) < np.abs(wanted - ts[before]), after, before)
 
 
-def _times(given: Any, name: str) -> Array:
+def ordered(given: Any, name: str) -> Array:
+    """Times ``(T,)``, checked."""
     ts = numbers(given, name)
     if ts.ndim != 1 or len(ts) == 0 or not np.isfinite(ts).all() or (np.diff(ts) < 0.0).any():
         raise ShapeError(f"{name} have shape {ts.shape}; expected finite seconds in order, (T,)")

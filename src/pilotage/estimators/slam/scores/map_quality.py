@@ -20,7 +20,7 @@ CLOSE = 0.3
 
 @dataclass(frozen=True)
 class MapQuality:
-    """How scans agree with a map.
+    """The agreement of scans with a map.
 
     Attributes:
         ends: share of the beams that end in an occupied cell or beside one.

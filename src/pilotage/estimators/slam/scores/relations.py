@@ -9,7 +9,7 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import NonNegative, setting
 
-from .errors import SPACES, TrajectoryErrors, angle
+from .errors import SPACES, TrajectoryErrors, angle, nearest, ordered
 
 Array = NDArray[np.float64]
 
@@ -46,13 +46,12 @@ def relation_errors(
         0.1
     """
     d, both = numbers(relations, "relations"), numbers(times, "times")
-    stamps, x = numbers(ts, "ts"), numbers(estimate, "estimate")
+    stamps, x = ordered(ts, "ts"), numbers(estimate, "estimate")
     if d.ndim != 2 or d.shape[1] != 3 or both.shape != (len(d), 2):
         raise ShapeError(f"relations and times have shapes {d.shape} and {both.shape}; expected (K, 3) and (K, 2)")
-    if x.shape != (len(stamps), 3) or len(stamps) < 2 or (np.diff(stamps) < 0.0).any():
-        raise ShapeError(f"ts and estimate have shapes {stamps.shape} and {x.shape}; expected (T,) in order and (T, 3)")
-    after = np.clip(np.searchsorted(stamps, both), 1, len(stamps) - 1)
-    index = np.where(stamps[after] - both < both - stamps[after - 1], after, after - 1)
+    if x.shape != (len(stamps), 3):
+        raise ShapeError(f"ts and estimate have shapes {stamps.shape} and {x.shape}; expected (T,) and (T, 3)")
+    index = nearest(stamps, both)
     near = (np.abs(stamps[index] - both) <= setting(most, NonNegative, "most")).all(axis=1)
     good = near & (index[:, 0] != index[:, 1])
     if not good.any():
