@@ -103,7 +103,7 @@ class Bridge:
         ros.create_timer(0.5 * SILENCE, self.watch)
 
     def _quality(self, topic: str) -> Any:
-        """How messages are kept: the last one of maps and static transforms, else the newest ten."""
+        """The quality of service: the last message of maps and static transforms is kept, else the newest ten."""
         if topic not in LATCHED:
             return 10 if topic != "scan" else self._profile("BEST_EFFORT", "VOLATILE")
         return self._profile("RELIABLE", "TRANSIENT_LOCAL")

@@ -1,4 +1,4 @@
-"""What collision constraints of simulators share: values, edges, reasons, and the planning problem."""
+"""The base of the collision constraints of simulators: values, edges, reasons, and the planning problem."""
 
 from __future__ import annotations
 

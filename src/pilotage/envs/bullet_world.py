@@ -1,4 +1,4 @@
-"""What a PyBullet robot meets: boxes to build a room of, a lidar of ray tests, and collisions as a constraint."""
+"""The surroundings of a PyBullet robot: boxes as scenery, a lidar of ray tests, and collisions as a constraint."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ CART = cart_pole(
 )
 """The model of Gymnasium: Euler steps without noise."""
 TRACK, TILT = 2.4, math.radians(12.0)
-"""Where an episode ends [m, rad]."""
+"""Limits of position and angle at which an episode ends [m, rad]."""
 AT_TICKS = 10.0
 """A resolution so coarse that the ends are judged at ticks alone, as by Gymnasium."""
 EXACT = {"resolution": AT_TICKS, "max_violation": 0.0}
