@@ -30,7 +30,7 @@ from pilotage.io import (
     write_tum,
 )
 from pilotage.io.minari import minari_facts
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.io.sequences import Sequences
 
 SUMS = "SHA256SUMS"

@@ -13,7 +13,7 @@ from pilotage.core.errors import MissingExtra
 from pilotage.io import Twist, from_ros
 from pilotage.io._ros_writers import Writer, rclpy_array, rclpy_classes, type_of
 from pilotage.io.bags import stamp_of
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.maps import OccupancyGrid
 
 from .robot import Robot, RobotSettings

@@ -25,7 +25,7 @@ from pilotage.io import (
     write_bag,
     write_tum,
 )
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.maps import OccupancyGrid
 
 from .picture import save_picture

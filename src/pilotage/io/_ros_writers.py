@@ -11,7 +11,7 @@ import numpy as np
 
 from pilotage.core.errors import FormatError, require
 
-from .ros_messages import (
+from .ros_values import (
     NANO,
     LaserScan,
     Odometry,

@@ -21,7 +21,8 @@ from ._ros_writers import Writer, rosbags_classes, type_of
 from .atomic import real_target
 from .carmen import LaserLog
 from .contents import missing, path_of
-from .ros_messages import NANO, READERS, LaserScan, Odometry, RosValue, StampedPose, from_ros, planar
+from .ros_messages import READERS, from_ros
+from .ros_values import NANO, LaserScan, Odometry, RosValue, StampedPose, planar
 
 Value = TypeVar("Value", Odometry, LaserScan, StampedPose)
 PathLike = str | os.PathLike[str]
