@@ -84,6 +84,10 @@ from .pcd import write_pcd as write_pcd
 from .pedestrians import PedestrianTracks as PedestrianTracks
 from .pedestrians import read_pedestrians as read_pedestrians
 from .pgm import read_pgm as read_pgm
+from .plane_poses import planar as planar
+from .plane_poses import planar_cov as planar_cov
+from .plane_poses import spatial as spatial
+from .plane_poses import spatial_cov as spatial_cov
 from .pyfg import LandmarkGraph as LandmarkGraph
 from .pyfg import read_pyfg as read_pyfg
 from .racetrack import RaceLine as RaceLine
@@ -105,10 +109,6 @@ from .ros_values import StampedPath as StampedPath
 from .ros_values import StampedPose as StampedPose
 from .ros_values import StampedTransform as StampedTransform
 from .ros_values import Twist as Twist
-from .ros_values import planar as planar
-from .ros_values import planar_cov as planar_cov
-from .ros_values import spatial as spatial
-from .ros_values import spatial_cov as spatial_cov
 from .sequences import Sequences as Sequences
 from .sequences import write_sequences as write_sequences
 from .trajectories import Trajectory as Trajectory

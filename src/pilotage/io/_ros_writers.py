@@ -12,6 +12,7 @@ import numpy as np
 
 from pilotage.core.errors import FormatError, require
 
+from .plane_poses import spatial
 from .ros_values import (
     NANO,
     LaserScan,
@@ -21,7 +22,6 @@ from .ros_values import (
     StampedPath,
     StampedPose,
     Twist,
-    spatial,
 )
 
 Classes = Callable[[str], Any]

@@ -18,8 +18,9 @@ from ._datasets import building, fresh_folder
 from ._ros_writers import Writer, rosbags_classes, type_of, typestore
 from .carmen import LaserLog
 from .contents import missing, path_of
+from .plane_poses import planar
 from .ros_messages import READERS, from_ros
-from .ros_values import NANO, LaserScan, Odometry, RosValue, StampedPose, planar
+from .ros_values import NANO, LaserScan, Odometry, RosValue, StampedPose
 
 Value = TypeVar("Value", Odometry, LaserScan, StampedPose)
 PathLike = str | os.PathLike[str]

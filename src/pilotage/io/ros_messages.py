@@ -14,6 +14,7 @@ import numpy as np
 from pilotage.core.arrays import Array, frozen
 from pilotage.core.errors import FormatError
 
+from .plane_poses import planar
 from .ros_map import RosMap
 from .ros_values import (
     NANO,
@@ -25,7 +26,6 @@ from .ros_values import (
     StampedPose,
     StampedTransform,
     Twist,
-    planar,
 )
 
 UNIT = 0.01

@@ -1,4 +1,4 @@
-"""Values of ROS messages: frozen records with arrays, and poses and covariances in the plane and in space.
+"""Values of ROS messages: frozen records with arrays.
 
 Conventions are those of REP-103 and REP-105. Quaternions are xyzw in messages and wxyz here; covariances ``(6, 6)`` are
 of x, y, z and rotations about these fixed axes.
@@ -7,7 +7,6 @@ of x, y, z and rotations about these fixed axes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from pilotage.core.arrays import Array, frozen
 from .ros_map import RosMap
 
 NANO = 1_000_000_000
-PLANE = [0, 1, 5]
-"""x, y and yaw among the six of a message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +29,7 @@ class Odometry:
         twist: velocity [m/s] and turn rate [rad/s] ``(6,)``, with covariance `twist_cov` ``(6, 6)``.
 
     Example:
+        >>> from pilotage.io import spatial
         >>> Odometry(0, "odom", "base_link", spatial([1.0, 2.0, 0.0]), np.eye(6), np.zeros(6), np.eye(6)).pose[:2]
         array([1., 2.])
     """
@@ -55,6 +53,7 @@ class StampedTransform:
         pose: x, y, z [m], qw, qx, qy, qz of the child in the parent ``(7,)``.
 
     Example:
+        >>> from pilotage.io import spatial
         >>> StampedTransform(0, "odom", "base_link", spatial([1.0, 2.0, 0.0])).child
         'base_link'
     """
@@ -112,6 +111,7 @@ class StampedPose:
         cov: covariance ``(6, 6)``, or None.
 
     Example:
+        >>> from pilotage.io import spatial
         >>> StampedPose(0, "map", spatial([1.0, 2.0, 0.0]), np.eye(6)).frame
         'map'
     """
@@ -133,6 +133,7 @@ class StampedPath:
         poses: x, y, z [m], qw, qx, qy, qz ``(K, 7)``.
 
     Example:
+        >>> from pilotage.io import spatial
         >>> StampedPath(0, "map", np.zeros(2, np.int64), np.stack([spatial([0, 0, 0]), spatial([1, 0, 0])])).poses.shape
         (2, 7)
     """
@@ -183,48 +184,3 @@ class Twist:
 
 
 RosValue = Odometry | tuple[StampedTransform, ...] | LaserScan | StampedPose | StampedPath | StampedMap | Twist
-
-
-def spatial(pose: Any) -> Array:
-    """The pose in space ``(..., 7)`` of a pose in the plane: x, y, yaw ``(..., 3)``.
-
-    Example:
-        >>> spatial([1.0, 2.0, np.pi]).round(3).tolist()
-        [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0]
-    """
-    x, y, yaw = np.moveaxis(np.asarray(pose, dtype=np.float64), -1, 0)
-    none = np.zeros_like(x)
-    return np.stack([x, y, none, np.cos(0.5 * yaw), none, none, np.sin(0.5 * yaw)], -1)
-
-
-def planar(pose: Any) -> Array:
-    """x, y and yaw ``(..., 3)`` of poses in space ``(..., 7)``; yaw is the direction of their x axis in the plane.
-
-    Example:
-        >>> planar(spatial([1.0, 2.0, 0.5])).round(3).tolist()
-        [1.0, 2.0, 0.5]
-    """
-    x, y, _, w, i, j, k = np.moveaxis(np.asarray(pose, dtype=np.float64), -1, 0)
-    return np.stack([x, y, np.arctan2(2.0 * (w * k + i * j), w * w + i * i - j * j - k * k)], -1)
-
-
-def spatial_cov(cov: Any) -> Array:
-    """The covariance ``(6, 6)`` of a message for one of x, y and yaw ``(3, 3)``; others are 0.
-
-    Example:
-        >>> np.diag(spatial_cov(np.diag([1.0, 2.0, 3.0]))).tolist()
-        [1.0, 2.0, 0.0, 0.0, 0.0, 3.0]
-    """
-    whole = np.zeros((6, 6))
-    whole[np.ix_(PLANE, PLANE)] = cov
-    return whole
-
-
-def planar_cov(cov: Any) -> Array:
-    """The covariance of x, y and yaw ``(3, 3)`` in one of a message ``(6, 6)``.
-
-    Example:
-        >>> planar_cov(np.diag([1.0, 2.0, 0.0, 0.0, 0.0, 3.0])).diagonal().tolist()
-        [1.0, 2.0, 3.0]
-    """
-    return np.asarray(cov, dtype=np.float64)[np.ix_(PLANE, PLANE)]
