@@ -12,7 +12,7 @@ from ..core import ModelError, Sensor, Space
 from ..core.arrays import Array, numbers
 from ..core.rotations import rotate
 from ..core.settings import positive
-from ._clearing import FAR, Collisions, Contact
+from ._collisions import FAR, Collisions, Contact
 from .bullet import BulletDynamics, Server, bullet
 
 UNSEEN = 64
