@@ -30,7 +30,7 @@ from pilotage.io import (
     spatial,
     write_bag,
 )
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.maps import Footprint, Lidar, OccupancyGrid
 from pilotage.models import unicycle
 from pilotage.planners import AStar

@@ -72,3 +72,13 @@ def test_what_is_not_known_is_refused() -> None:
         TransformTree([("a", "b", None, np.zeros(7))])
     with pytest.raises(ShapeError, match="nan"):
         TransformTree([("a", "b", float("nan"), HERE)])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_constant_pose_counts_before_moving_ones(order: int) -> None:
+    constant, *moving = random_poses(4)
+    given = [("base", "laser", None, constant)]
+    given += [("base", "laser", t, pose) for t, pose in zip([-1.0, 0.0, 1.0], moving, strict=True)]
+    tree = TransformTree(given[::order])
+    np.testing.assert_allclose(tree.lookup("base", "laser", 0.5), constant)
+    assert tree.span("base", "laser") == (-np.inf, np.inf)

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 import pilotage.envs
 from pilotage.bench import benchmark_task
-from pilotage.core import SettingError
+from pilotage.core import Sensor, SettingError, Space
 from pilotage.envs.maze import LAYOUTS, Maze
 from pilotage.envs.occluded_ball import BouncingBall
 from pilotage.envs.registry import ENVIRONMENTS
@@ -184,6 +184,27 @@ def test_a_tolerance_of_controllers_ends_no_episode():
         env.reset(seed=0, options={"state": x})
         _, _, terminated, _, info = env.step(np.zeros(2, np.float32))
         assert (terminated, info["violated"]) == (over, over)
+
+
+class FirstComponent(Sensor):
+    reading, context = Space("first"), Space()
+
+    def __init__(self, state):
+        self.state = state
+
+    def observe(self, x, context=None):
+        return x[..., :1]
+
+    def noise(self, x, context=None):
+        return np.zeros((1, 1))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "Navigation" not in name])
+def test_sensors_replace_the_observation(name):
+    first = FirstComponent(gymnasium.make(name).unwrapped.world.dynamics.state)
+    several = gymnasium.make_vec(name, num_envs=2, vectorization_mode="vector_entry_point", sensors=first)
+    assert gymnasium.make(name, sensors=first).reset(seed=0)[0].shape == (1,)
+    assert several.reset(seed=0)[0].shape == (2, 1)
 
 
 def test_names_that_are_registered_are_all_there():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from pilotage.core import FormatError, MissingFile
 from pilotage.io import find_movingai_map, read_movingai_map, read_movingai_scenarios, read_pgm, read_ros_map
+from pilotage.io._tables import csv_header
+from pilotage.io.contents import text_lines
 from pilotage.maps import OccupancyGrid
 
 READERS = [read_movingai_map, read_movingai_scenarios, read_pgm, read_ros_map, OccupancyGrid.load]
@@ -60,3 +63,13 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert read_movingai_map(find_movingai_map("~/door.map.scen")).shape == (1, 2)
     with pytest.raises(MissingFile, match=r"there is no file rooom.yaml in .*home.maps; did you mean room.yaml\?"):
         OccupancyGrid.load("~/maps/rooom.yaml")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_beginning_of_a_file_is_that_of_all_of_it(packed: bool, tmp_path: Path) -> None:
+    text = "a,b\n" + "".join(f"{k},{k * k}\n" for k in range(5000))
+    file = tmp_path / "squares.csv"
+    file.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    lines = text_lines(file, "csv", most=1000)
+    assert 1 < len(lines) < 5001 and lines[:-1] == text.splitlines()[: len(lines) - 1]
+    assert csv_header(file, "csv") == ["a", "b"]

@@ -14,9 +14,10 @@ from ..core.dynamics import Dynamics
 from ..core.errors import PilotageError, SettingError
 from ..core.registry import Registry
 from ..core.sensor import Sensor
-from ..core.settings import Fraction, NonNegative, Positive, instance, setting, settings
+from ..core.settings import Positive, instance, setting, settings
 from ..core.streams import Rng, generator
 from ..core.task import Task
+from ..envs.wrappers.link import Timing
 from ..maps import OccupancyGrid
 from ..planners import PredictedTrack
 from .disturbances import Disturbance, disturbance_of, disturbed
@@ -27,7 +28,7 @@ tasks = Registry("task", "pilotage.bench.tasks")
 
 
 @settings(eq=False)
-class Channel:
+class Channel(Timing):
     """A sensor of a benchmark task, with its rate, its delay and its gaps.
 
     Args:
@@ -48,13 +49,6 @@ class Channel:
     sensor: Sensor
     context: Any = None
     surroundings: Callable[[float], Any] | None = None
-    period: Positive | None = None
-    delay: NonNegative = 0.0
-    dropout: Fraction = 0.0
-
-    def due(self, tick: int, dt: float) -> bool:
-        """Whether there is a reading at this tick."""
-        return self.period is None or tick % max(round(self.period / dt), 1) == 0
 
     def reading(self, sensor: Sensor, x: Array, t: float, rng: Rng) -> Array:
         """A reading at the time t, of the sensor mounted on the state x."""

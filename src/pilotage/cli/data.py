@@ -30,7 +30,7 @@ from pilotage.io import (
     write_tum,
 )
 from pilotage.io.minari import minari_facts
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.io.sequences import Sequences
 
 SUMS = "SHA256SUMS"
@@ -182,7 +182,7 @@ def _found(folder: Path) -> Iterator[tuple[Path, str, int]]:
 
 
 def _kind(each: Path) -> str:
-    """What a folder or a file is; empty for a folder that only holds others."""
+    """The kind of a folder or file; empty for a folder that only holds others."""
     if each.is_file():
         name = each.name.removesuffix(".gz")
         return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), "file")

@@ -13,7 +13,7 @@ from pilotage.core.errors import MissingExtra
 from pilotage.io import Twist, from_ros
 from pilotage.io._ros_writers import Writer, rclpy_array, rclpy_classes, type_of
 from pilotage.io.bags import stamp_of
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.maps import OccupancyGrid
 
 from .robot import Robot, RobotSettings
@@ -103,7 +103,7 @@ class Bridge:
         ros.create_timer(0.5 * SILENCE, self.watch)
 
     def _quality(self, topic: str) -> Any:
-        """How messages are kept: the last one of maps and static transforms, else the newest ten."""
+        """The quality of service: the last message of maps and static transforms is kept, else the newest ten."""
         if topic not in LATCHED:
             return 10 if topic != "scan" else self._profile("BEST_EFFORT", "VOLATILE")
         return self._profile("RELIABLE", "TRANSIENT_LOCAL")

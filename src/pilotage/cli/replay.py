@@ -25,7 +25,7 @@ from pilotage.io import (
     write_bag,
     write_tum,
 )
-from pilotage.io.ros_messages import NANO
+from pilotage.io.ros_values import NANO
 from pilotage.maps import OccupancyGrid
 
 from .picture import save_picture
@@ -98,7 +98,7 @@ def _with_odometry(bag: Bag, base: str) -> Bag:
 
 
 def _run(robot: Robot, bag: Bag) -> tuple[list[BagMessage], Array]:
-    """What the robot publishes, and the time that each message of odometry took [s]."""
+    """The messages that the robot publishes, and the time that each message of odometry took [s]."""
     published, ticks = list[BagMessage](), list[float]()
     for t, topic, value in tqdm(bag.messages, unit="message", disable=None, leave=False):
         began = time.perf_counter()

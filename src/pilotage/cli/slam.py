@@ -199,7 +199,7 @@ def _scores(errors: TrajectoryErrors) -> dict[str, float]:
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
-    """The findings, a sentence a line."""
+    """The results in sentences, one a line."""
     faster = f", {facts['real_time']:.0f} times as fast as the robot" if facts["real_time"] else ""
     lines = [
         f"{counted(facts['scans'], 'scan')} of {counted(facts['beams'], 'beam')} in {facts['seconds']:.1f} s{faster}",

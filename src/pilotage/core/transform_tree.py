@@ -63,8 +63,8 @@ class TransformTree:
 
     Args:
         transforms: tuples of parent, child, time [s], and pose of the child in the parent ``(7,)``: x, y, z [m], qw,
-            qx, qy, qz. A time of None means a constant pose. They may be given in any order; of several at one time,
-            the last one counts.
+            qx, qy, qz. A time of None means a constant pose, which counts before others of its frame. They may be
+            given in any order; of several at one time, the last one counts.
 
     Attributes:
         joints: `Joint` of each frame that has a parent.
@@ -95,8 +95,10 @@ class TransformTree:
             before = found.setdefault(child, (parent, {}, constant))
             if before[0] != parent:
                 raise PilotageError(f"frame {child!r} has two parents, {before[0]!r} and {parent!r}; leave one out")
-            found[child] = (parent, {**({} if constant else before[1])}, constant) if constant else before
-            found[child][1][time] = checked
+            if constant:
+                found[child] = (parent, {time: checked}, True)
+            elif not before[2]:
+                before[1][time] = checked
         self.joints: Mapping[str, Joint] = {child: _joint(*each) for child, each in found.items()}
         for frame in self.joints:
             self._line(frame)

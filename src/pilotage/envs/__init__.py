@@ -24,30 +24,45 @@ from .stable_baselines import sb3_vec_env as sb3_vec_env  # noqa: E402
 from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
+    from .acrobot import Acrobot as Acrobot
     from .bullet import BulletDynamics as BulletDynamics
     from .bullet_world import BulletCollisionConstraint as BulletCollisionConstraint
     from .bullet_world import BulletLidar as BulletLidar
     from .bullet_world import boxes_urdf as boxes_urdf
     from .camera import Camera as Camera
+    from .cart_pole import CartPole as CartPole
     from .collisions import CollisionConstraint as CollisionConstraint
     from .env_dynamics import EnvDynamics as EnvDynamics
+    from .maze import FourRooms as FourRooms
     from .maze import Maze as Maze
+    from .maze import PointMaze as PointMaze
+    from .maze import TwoRooms as TwoRooms
     from .mujoco import MujocoDynamics as MujocoDynamics
     from .mujoco_sensor import MujocoSensor as MujocoSensor
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
+    from .occluded_ball import OccludedBall as OccludedBall
+    from .parking import Parking as Parking
+    from .pendulum import Pendulum as Pendulum
+    from .quadrotor import Quadrotor as Quadrotor
+    from .reacher import Reacher as Reacher
+    from .tracking import Tracking as Tracking
+    from .tracking import detections as detections
     from .truck import TruckBackerUpper as TruckBackerUpper
     from .truck import TruckBackerUpperVector as TruckBackerUpperVector
 
 __all__ = [
+    "Acrobot",
     "BulletCollisionConstraint",
     "BulletDynamics",
     "BulletLidar",
     "Camera",
     "Canvas",
+    "CartPole",
     "CollisionConstraint",
     "EnvDynamics",
+    "FourRooms",
     "Maze",
     "ModelEnv",
     "ModelVectorEnv",
@@ -55,34 +70,55 @@ __all__ = [
     "MujocoSensor",
     "Navigation",
     "NavigationVector",
+    "OccludedBall",
+    "Parking",
+    "Pendulum",
+    "PointMaze",
+    "Quadrotor",
+    "Reacher",
     "Robot",
     "Scene",
+    "Tracking",
     "TruckBackerUpper",
     "TruckBackerUpperVector",
+    "TwoRooms",
     "box",
     "boxes_urdf",
+    "detections",
     "restore_state",
     "save_state",
     "sb3_vec_env",
 ]
 
-# Simulators and maps are loaded on first access.
+# Environments, simulators and maps are loaded on first access.
 _LAZY = {
-    "Camera": "camera",
-    "Maze": "maze",
+    "Acrobot": "acrobot",
     "BulletCollisionConstraint": "bullet_world",
     "BulletDynamics": "bullet",
     "BulletLidar": "bullet_world",
-    "boxes_urdf": "bullet_world",
+    "Camera": "camera",
+    "CartPole": "cart_pole",
     "CollisionConstraint": "collisions",
     "EnvDynamics": "env_dynamics",
+    "FourRooms": "maze",
+    "Maze": "maze",
     "MujocoDynamics": "mujoco",
     "MujocoSensor": "mujoco_sensor",
     "Navigation": "navigation",
     "NavigationVector": "navigation",
+    "OccludedBall": "occluded_ball",
+    "Parking": "parking",
+    "Pendulum": "pendulum",
+    "PointMaze": "maze",
+    "Quadrotor": "quadrotor",
+    "Reacher": "reacher",
     "Robot": "navigation",
+    "Tracking": "tracking",
     "TruckBackerUpper": "truck",
     "TruckBackerUpperVector": "truck",
+    "TwoRooms": "maze",
+    "boxes_urdf": "bullet_world",
+    "detections": "tracking",
 }
 
 register_all()

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core import Gaussian
 from ..models import acrobot, task
+from ._preset import Preset
 from .model_env import ModelEnv
 from .vector_env import ModelVectorEnv
 
@@ -35,12 +36,11 @@ HANGING = Gaussian.of(ELBOW.state, [0.0] * 4, std=[0.1, 0.1, 0.1, 0.1])
 STRAIGHTEN = straighten(initial=HANGING, dt=0.05, horizon=120)
 
 
-class SwingUp:
+class SwingUp(Preset):
     """The arguments that the environments of the acrobot share."""
 
     def __init__(self, **settings: Any) -> None:
-        env: Any = super()
-        env.__init__(FREE, settings.pop("sensors", None), STRAIGHTEN, **settings)
+        self._fill(FREE, None, STRAIGHTEN, settings)
 
 
 class Acrobot(SwingUp, ModelEnv):

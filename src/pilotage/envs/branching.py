@@ -24,7 +24,7 @@ STATES = ("state", "s")
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What the rest of an episode depends on.
+    """The state of an environment of models on which the rest of an episode depends.
 
     Attributes:
         values: attributes of the environment by name.

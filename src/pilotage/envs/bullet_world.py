@@ -1,4 +1,4 @@
-"""What a PyBullet robot meets: boxes to build a room of, a lidar of ray tests, and collisions as a constraint."""
+"""The surroundings of a PyBullet robot: boxes as scenery, a lidar of ray tests, and collisions as a constraint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..core import ModelError, Sensor, Space
 from ..core.arrays import Array, numbers
 from ..core.rotations import rotate
 from ..core.settings import positive
-from ._clearing import FAR, Collisions, Contact
+from ._collisions import FAR, Collisions, Contact
 from .bullet import BulletDynamics, Server, bullet
 
 UNSEEN = 64

@@ -11,6 +11,7 @@ import numpy as np
 from ..core import Gaussian
 from ..core.arrays import Array
 from ..models import cart_pole, task
+from ._preset import Preset
 from .model_env import ModelEnv
 from .vector_env import ModelVectorEnv
 
@@ -21,11 +22,9 @@ CART = cart_pole(
 )
 """The model of Gymnasium: Euler steps without noise."""
 TRACK, TILT = 2.4, math.radians(12.0)
-"""Where an episode ends [m, rad]."""
+"""Limits of position and angle at which an episode ends [m, rad]."""
 AT_TICKS = 10.0
 """A resolution so coarse that the ends are judged at ticks alone, as by Gymnasium."""
-EXACT = {"resolution": AT_TICKS, "max_violation": 0.0}
-"""Settings by which an episode ends where Gymnasium ends it."""
 
 
 def _limits(x: Any, u: Any, p: Any, m: Any) -> Any:
@@ -68,7 +67,17 @@ class Around:
 start = Around(0.05, 4)
 
 
-class CartPole(ModelEnv):
+class Balancing(Preset):
+    """The arguments that the environments of the cart-pole share."""
+
+    def __init__(self, *, normalized: bool = True, **settings: Any) -> None:
+        self._fill(
+            CART, None, STAY_UP, settings, truncate=False, start=start, normalized=normalized, resolution=AT_TICKS,
+            max_violation=0.0,
+        )  # fmt: skip
+
+
+class CartPole(Balancing, ModelEnv):
     """The cart-pole, balancing a pole by pushing its cart: ``gymnasium.make("pilotage/CartPole-v0")``.
 
     Equations, constants, initial states, reward and termination are those of Gymnasium's CartPole-v1: +1 per tick until
@@ -77,7 +86,7 @@ class CartPole(ModelEnv):
 
     Args:
         normalized: False for actions in newtons, in [-10, 10].
-        settings: other settings of `ModelEnv`, such as `render_mode`.
+        settings: other settings of `ModelEnv`, such as `render_mode`, or `sensors`.
 
     Example:
         >>> import gymnasium, pilotage.envs
@@ -88,14 +97,9 @@ class CartPole(ModelEnv):
         (1.0, False)
     """
 
-    def __init__(self, *, normalized: bool = True, **settings: Any) -> None:
-        made = {"truncate": False, "start": start, "normalized": normalized, **EXACT, **settings}
-        super().__init__(CART, None, STAY_UP, **made)
 
-
-class CartPoleVector(ModelVectorEnv):
+class CartPoleVector(Balancing, ModelVectorEnv):
     """A vector environment of `CartPole`: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
 
     def __init__(self, num_envs: int, *, normalized: bool = True, **settings: Any) -> None:
-        made = {"truncate": False, "start": start, "normalized": normalized, **EXACT, **settings}
-        super().__init__(CART, None, STAY_UP, num_envs=num_envs, **made)
+        super().__init__(normalized=normalized, num_envs=num_envs, **settings)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import Space
 from ..core.arrays import Array
-from ._clearing import FAR, Collisions, Contact
+from ._collisions import FAR, Collisions, Contact
 from ._model_files import loaded
 from ._names import distinct
 from .late import Late

@@ -183,7 +183,7 @@ def has_methods(layer: Any) -> bool:
 
 
 def way_of(core: Any) -> Own:
-    """How the state of an environment is read and set."""
+    """The access to the state of an environment, for reading and setting it."""
     if isinstance(core, ModelEnv):
         return Ours()
     if has_methods(core):

@@ -13,6 +13,7 @@ from ..core import Dynamics, SettingError, Space, Task
 from ..core.arrays import Array
 from ..core.diffusion import diffusion
 from ..core.settings import setting, shown
+from ._preset import Preset
 from .camera import Camera
 from .canvas import BLUE, GREEN, ORANGE, Canvas, Color
 from .drawing import Scene
@@ -160,7 +161,7 @@ def draw_maze(scene: Scene) -> NDArray[np.uint8]:
     return canvas.pixels()
 
 
-class Search:
+class Search(Preset):
     """The arguments that the environments of mazes share."""
 
     layout: ClassVar[str] = "two_rooms"
@@ -168,9 +169,7 @@ class Search:
     def __init__(self, layout: str | Sequence[str] | None = None, *, pixels: bool = False, **settings: Any) -> None:
         maze = Maze(self.layout if layout is None else layout)
         seen = Camera(maze, draw_maze) if setting(pixels, bool, "pixels") else None
-        made = {"start": maze.start, "drawing": draw_maze, **settings}
-        env: Any = super()
-        env.__init__(maze, made.pop("sensors", seen), FindGoal(maze), **made)
+        self._fill(maze, seen, FindGoal(maze), settings, start=maze.start, drawing=draw_maze)
 
 
 class TwoRooms(Search, ModelEnv):

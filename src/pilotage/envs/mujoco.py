@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from ..models.trace.params import Parameters
 from . import _physics
 from ._model_files import loaded as loaded
 from ._names import clipped, distinct, listed
+from ._scratch import Scratch
 from .late import Late
 
 mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
@@ -29,7 +29,7 @@ HUGE = 1e10
 """The bound of MuJoCo (mjMAXVAL) beyond which a simulation counts as lost."""
 
 
-class MujocoDynamics(Dynamics):
+class MujocoDynamics(Scratch, Dynamics):
     """A MuJoCo model: ``x = (qpos, qvel, act)``, ``x' = mj_step^k(x, u)``, ``k = ceil(dt / timestep)`` of ``dt / k``.
 
     The spaces come from the model. A hinge or slide joint is a real, with bounds if the joint is limited; an unlimited
@@ -78,6 +78,8 @@ class MujocoDynamics(Dynamics):
         (21, 2)
     """
 
+    _SCRATCH = ("_data", "_lone", "_pool", "_pool_data")
+
     def __init__(
         self,
         model: str | Path | Any,
@@ -98,7 +100,7 @@ class MujocoDynamics(Dynamics):
         self.action = action_space(self.model)
         self.noise_density = densities(noise, self.state)
         self.threads = threads
-        self._lock = threading.Lock()
+        Scratch.__init__(self)
 
     def __repr__(self) -> str:
         return f"MujocoDynamics({self.state!r}, {self.action!r})"
@@ -260,14 +262,6 @@ class MujocoDynamics(Dynamics):
     @cached_property
     def _pool_data(self) -> list[Any]:
         return [mj.MjData(self.model) for _ in range(self.threads)]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state that is sent to another process: the model, without scratch memory and threads."""
-        scratch = {"_data", "_lone", "_lock", "_pool", "_pool_data"}
-        return {name: value for name, value in self.__dict__.items() if name not in scratch}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.Lock())
 
 
 def check_state(model: Any) -> None:

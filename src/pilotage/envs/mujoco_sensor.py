@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from ..core import ModelError, Part, Quaternion, Real, Sensor, Space
 from ..core.arrays import Array
 from ..core.settings import positive
 from ._names import clipped, distinct, listed
+from ._scratch import Scratch
 from .late import Late
 from .mujoco import MujocoDynamics
 
@@ -27,7 +27,7 @@ UNITS = {
 """Units by the type of a sensor; others have none, but for joints, whose unit depends on their kind."""
 
 
-class MujocoSensor(Sensor):
+class MujocoSensor(Scratch, Sensor):
     """Sensors of a MuJoCo model: ``z = sensordata(x, u) (+) N(0, std^2)``, by ``mj_forward`` at x, without a step.
 
     A sensor of one number keeps its name, one of several gets ``NAME.x NAME.y NAME.z`` or ``NAME.0`` and so on. Frame
@@ -67,7 +67,7 @@ class MujocoSensor(Sensor):
         self._R = np.diag([positive(each, "std", zero=True) ** 2 for each in spread.tolist()])
         self._late = any(self.model.sensor_needstage[i] == mj.mjtStage.mjSTAGE_ACC for i in self._chosen)
         self.context = dynamics.action if self._late else Space()
-        self._lock = threading.Lock()
+        Scratch.__init__(self)
 
     def observe(self, x: Any, context: Any = None) -> Any:
         """The readings ``(..., size)`` at states ``(..., n)``, under the actions in `context` ``(..., m)``."""
@@ -103,13 +103,6 @@ class MujocoSensor(Sensor):
     @cached_property
     def _data(self) -> Any:
         return mj.MjData(self.model)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state that is sent to another process, without scratch memory."""
-        return {name: value for name, value in self.__dict__.items() if name not in {"_data", "_lock"}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.Lock())
 
 
 def kind_of(model: Any, i: int) -> str:

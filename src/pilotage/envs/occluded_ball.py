@@ -12,6 +12,7 @@ from ..core.arrays import Array
 from ..core.diffusion import diffusion
 from ..core.settings import setting
 from ..models import task
+from ._preset import Preset
 from .camera import Camera
 from .canvas import INK, ORANGE, Canvas
 from .drawing import Scene, seconds
@@ -122,15 +123,13 @@ def draw_ball(scene: Scene) -> NDArray[np.uint8]:
     return canvas.pixels()
 
 
-class Occluded:
+class Occluded(Preset):
     """The arguments that the environments of the ball share."""
 
     def __init__(self, *, pixels: bool = True, **settings: Any) -> None:
         ball = BouncingBall()
-        made = {"start": first, "drawing": draw_ball, "inform": concealed, **settings}
         seen = Camera(ball, draw_ball) if setting(pixels, bool, "pixels") else Glimpse()
-        env: Any = super()
-        env.__init__(ball, made.pop("sensors", seen), FIND, **made)
+        self._fill(ball, seen, FIND, settings, start=first, drawing=draw_ball, inform=concealed)
 
 
 class OccludedBall(Occluded, ModelEnv):

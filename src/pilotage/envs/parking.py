@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..core import Gaussian
 from ..models import bicycle, task
+from ._preset import Preset
 from .canvas import BLUE, GREEN, INK, Canvas
 from .drawing import Scene, seconds
 from .figures import FIGURES, box_at, put
@@ -80,13 +81,11 @@ def draw_lot(scene: Scene) -> NDArray[np.uint8]:
     return canvas.pixels()
 
 
-class Lot:
+class Lot(Preset):
     """The arguments that the environments of parking share."""
 
     def __init__(self, **settings: Any) -> None:
-        env: Any = super()
-        made = {"drawing": draw_lot, "inform": parked, **settings}
-        env.__init__(FREE, made.pop("sensors", None), PARK, **made)
+        self._fill(FREE, None, PARK, settings, drawing=draw_lot, inform=parked)
 
 
 class Parking(Lot, ModelEnv):

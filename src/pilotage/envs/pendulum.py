@@ -9,6 +9,7 @@ from ..control import reach
 from ..core import Gaussian
 from ..core.settings import setting
 from ..models import TracedTask, pendulum
+from ._preset import Preset
 from .camera import Camera
 from .model_env import ModelEnv
 from .vector_env import ModelVectorEnv
@@ -26,13 +27,12 @@ def swing(final: float) -> TracedTask:
 SWING = swing(0.0)
 
 
-class SwingUp:
+class SwingUp(Preset):
     """The arguments that the environments of the pendulum share."""
 
     def __init__(self, *, pixels: bool = False, **settings: Any) -> None:
         seen = Camera(ROD) if setting(pixels, bool, "pixels") else None
-        env: Any = super()
-        env.__init__(ROD, settings.pop("sensors", seen), SWING, **settings)
+        self._fill(ROD, seen, SWING, settings)
 
 
 class Pendulum(SwingUp, ModelEnv):

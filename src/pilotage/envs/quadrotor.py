@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..control import reach
 from ..core import Gaussian
 from ..models import quadrotor
+from ._preset import Preset
 from .canvas import GREEN
 from .drawing import Scene, portrait
 from .figures import FIGURES, Stroke
@@ -42,12 +43,11 @@ def draw_hover(scene: Scene) -> NDArray[np.uint8]:
     return portrait(scene, SIGHT, below=[Stroke((0.0, 0.0), GREEN, 24)])
 
 
-class Hovering:
+class Hovering(Preset):
     """The arguments that the environments of the quadrotor share."""
 
     def __init__(self, **settings: Any) -> None:
-        env: Any = super()
-        env.__init__(FREE, settings.pop("sensors", None), HOVER, **{"drawing": draw_hover, **settings})
+        self._fill(FREE, None, HOVER, settings, drawing=draw_hover)
 
 
 class Quadrotor(Hovering, ModelEnv):

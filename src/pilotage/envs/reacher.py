@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..core import Gaussian
 from ..models import planar_arm, task
+from ._preset import Preset
 from .canvas import GREEN
 from .drawing import Scene, portrait
 from .figures import FIGURES, Stroke
@@ -51,12 +52,11 @@ def draw_reacher(scene: Scene) -> NDArray[np.uint8]:
     return portrait(scene, FIGURES["planar_arm"], below=[Stroke(TARGET, GREEN, 20)])
 
 
-class Reaching:
+class Reaching(Preset):
     """The arguments that the environments of the reacher share."""
 
     def __init__(self, **settings: Any) -> None:
-        env: Any = super()
-        env.__init__(FREE, settings.pop("sensors", None), TOUCH, **{"drawing": draw_reacher, **settings})
+        self._fill(FREE, None, TOUCH, settings, drawing=draw_reacher)
 
 
 class Reacher(Reaching, ModelEnv):

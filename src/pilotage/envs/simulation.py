@@ -72,14 +72,14 @@ class Moved(NamedTuple):
     violated: Any
 
 
-class Late:
+class Compiling:
     """An object with machine code that is compiled on first use and not sent to other processes."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "machine"}
 
 
-class Mounted(Late):
+class Mounted(Compiling):
     """A sensor mounted on a larger state, with its context, that draws readings ``z ~ sensor.sample(x)``.
 
     Each state has its own random stream. There is one call per state, or a single call for all if the sensor does not
@@ -112,7 +112,7 @@ class Mounted(Late):
         return np.stack([self.draw(one, stream) for one, stream in zip(x, streams, strict=True)])
 
 
-class Simulation(Late):
+class Simulation(Compiling):
     """A simulated world: ``x' ~ step(x, u) (+) N(0, Q)``, random readings of the sensors, and reward ``-cost(x, u)``.
 
     The constraint is checked in x' and at states on the shortest way there, `Space.interpolate`, at most `resolution`

@@ -12,6 +12,7 @@ from ..core import Gaussian, Sensor, Space
 from ..core.arrays import Array
 from ..core.streams import Rng, generator
 from ..models import dynamics, task
+from ._preset import Preset
 from .canvas import GREEN, ORANGE, Canvas
 from .drawing import Scene
 from .model_env import ModelEnv
@@ -141,13 +142,11 @@ def draw_screen(scene: Scene) -> NDArray[np.uint8]:
     return canvas.pixels()
 
 
-class Sweep:
+class Sweep(Preset):
     """The arguments that the environments of tracking share."""
 
     def __init__(self, **settings: Any) -> None:
-        env: Any = super()
-        made = {"start": first, "drawing": draw_screen, **settings}
-        env.__init__(TARGET, made.pop("sensors", Radar()), POINT_AT, **made)
+        self._fill(TARGET, Radar(), POINT_AT, settings, start=first, drawing=draw_screen)
 
 
 class Tracking(Sweep, ModelEnv):
@@ -163,7 +162,7 @@ class Tracking(Sweep, ModelEnv):
 
     Example:
         >>> import gymnasium, pilotage.envs
-        >>> from pilotage.envs.tracking import detections
+        >>> from pilotage.envs import detections
         >>> observation, info = gymnasium.make("pilotage/Tracking-v0").reset(seed=0)
         >>> observation.shape, detections(observation).shape[1]
         ((25,), 2)

@@ -36,7 +36,7 @@ EACH = {name: name for name in ("np_random", "np_random_seed")} | {
     "state": "states",
     "time": "times",
 }
-"""What each environment has of its own: the name in `ModelEnv`, and that of all together here."""
+"""Attributes that each environment has for itself: the name in `ModelEnv`, and that of all together here."""
 SHARED = {name: f"single_{name}" for name in ("action_space", "observation_space")}
 
 Seeds = Natural | None | tuple[Natural | None, ...]
@@ -213,7 +213,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return tuple(self._seeds) if self.np_random else ()
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """What `ModelEnv` calls `name`, of each environment; an attribute that all share, once for each.
+        """The values of the attribute `name` of `ModelEnv` for each environment; one that all share, once for each.
 
         Example:
             >>> import gymnasium, pilotage.envs

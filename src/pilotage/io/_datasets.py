@@ -1,4 +1,4 @@
-"""Folders of data sets that appear when they are complete, and episodes that go together."""
+"""Folders that appear when they are complete, and episodes that go together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,13 @@ def fresh_folder(folder: PathLike) -> Path:
     return target
 
 
-class building:
-    """A context whose folder takes its place when all is written, and vanishes if an error occurs."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self.beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}")
-
-    def __enter__(self) -> Path:
-        self.beside.mkdir()
-        return self.beside
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        if kind is None:
-            self.beside.rename(self.target)
-        else:
-            shutil.rmtree(self.beside, ignore_errors=True)
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """The path of a new folder of the same name to write into, which takes its place at the end, if no error occurs."""
+    beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}")
+    beside.mkdir()
+    try:
+        yield beside / target.name
+        (beside / target.name).rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

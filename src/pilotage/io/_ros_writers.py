@@ -5,13 +5,15 @@ from __future__ import annotations
 import array
 import importlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from pilotage.core.errors import FormatError, require
 
-from .ros_messages import (
+from .plane_poses import spatial
+from .ros_values import (
     NANO,
     LaserScan,
     Odometry,
@@ -20,18 +22,23 @@ from .ros_messages import (
     StampedPath,
     StampedPose,
     Twist,
-    spatial,
 )
 
 Classes = Callable[[str], Any]
 """The class of a message by its name, such as nav_msgs/msg/Odometry."""
 
 
-def rosbags_classes() -> Classes:
-    """The classes of rosbags, of ROS 2 Humble, whose definitions of these messages later releases share."""
+@cache
+def typestore() -> Any:
+    """The definitions of rosbags of the messages of ROS 2 Humble, which later releases share."""
     require("rosbags", extra="ros")
     typesys = importlib.import_module("rosbags.typesys")
-    return typesys.get_typestore(typesys.Stores.ROS2_HUMBLE).types.__getitem__
+    return typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)
+
+
+def rosbags_classes() -> Classes:
+    """The classes of rosbags."""
+    return typestore().types.__getitem__
 
 
 def rclpy_classes() -> Classes:

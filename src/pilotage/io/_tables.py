@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 Faulty = Literal["refuse", "drop"]
 FURTHEST = 2**31
 """Largest frame: files with larger ones are damaged."""
+LONGEST_HEADER = 1 << 16
+"""Bytes at the beginning of a csv file in which its header lies."""
 
 
 @dataclass(eq=False)
@@ -156,13 +158,13 @@ def named_table(
 
 
 def csv_header(path: str | os.PathLike[str], kind: str) -> list[str]:
-    """The names of the columns of a csv file."""
-    return _header(_reader(path, kind))
+    """The names of the columns of a csv file, of which only the beginning is read."""
+    return _header(_reader(path, kind, LONGEST_HEADER))
 
 
-def _reader(path: str | os.PathLike[str], kind: str) -> Any:
+def _reader(path: str | os.PathLike[str], kind: str, most: int = -1) -> Any:
     """A reader of a csv file whose columns are separated as in its header: by commas, semicolons or tabs."""
-    lines = iter(text_lines(path, kind, "replace"))
+    lines = iter(text_lines(path, kind, "replace", most))
     first = next(lines, "")
     mark = next((mark for mark in ",;\t" if mark in first), ",")
     return csv.reader(itertools.chain([first], lines), delimiter=mark)

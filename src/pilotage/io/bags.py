@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +11,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pilotage.core.arrays import Array
 from pilotage.core.errors import FormatError, MissingFile, PilotageError, require
 from pilotage.core.transform_tree import Stamped, TransformTree
 
-from ._ros_writers import Writer, rosbags_classes, type_of
-from .atomic import real_target
+from ._datasets import building, fresh_folder
+from ._ros_writers import Writer, rosbags_classes, type_of, typestore
 from .carmen import LaserLog
 from .contents import missing, path_of
-from .ros_messages import NANO, READERS, LaserScan, Odometry, RosValue, StampedPose, from_ros, planar
+from .plane_poses import planar
+from .ros_messages import READERS, from_ros
+from .ros_values import NANO, LaserScan, Odometry, RosValue, StampedPose
 
 Value = TypeVar("Value", Odometry, LaserScan, StampedPose)
 PathLike = str | os.PathLike[str]
@@ -160,9 +159,8 @@ def read_bag(path: PathLike, topics: Iterable[str] | None = None) -> Bag:
 
 def _read(file: Path, wanted: set[str] | None) -> Bag:
     """The bag of a file; what rosbags raises is not caught."""
-    highlevel, typesys = (importlib.import_module(f"rosbags.{name}") for name in ("highlevel", "typesys"))
-    store = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE)
-    with highlevel.AnyReader([file], default_typestore=store) as reader:
+    highlevel = importlib.import_module("rosbags.highlevel")
+    with highlevel.AnyReader([file], default_typestore=typestore()) as reader:
         topics: dict[str, tuple[str, int]] = {}
         for each in reader.connections:
             before = topics.get(each.topic, (each.msgtype, 0))
@@ -227,24 +225,15 @@ def write_bag(path: PathLike, messages: Iterable[BagMessage], *, start: int = 0,
         ['drive.mcap', 'metadata.yaml']
     """
     require("rosbags", extra="ros")
-    target = real_target(path)
-    if target.exists():
-        raise FormatError(f"{path} exists; a bag is a new folder: give another name, or remove it")
+    target = fresh_folder(path)
     if kind not in ("mcap", "sqlite3"):
         raise FormatError(f'kind is {kind!r}; expected "mcap" or "sqlite3"')
-    beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}")
-    inner = beside / target.name  # the files of a bag are named as its folder
-    try:
-        beside.mkdir()
-        _write(inner, messages, start, kind)
-        inner.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with building(target) as beside:
+        _write(beside, messages, start, kind)
 
 
 def _write(folder: Path, messages: Iterable[BagMessage], start: int, kind: str) -> None:
-    rosbag2, typesys = (importlib.import_module(f"rosbags.{name}") for name in ("rosbag2", "typesys"))
-    store, writer = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE), Writer(rosbags_classes())
+    rosbag2, store, writer = importlib.import_module("rosbags.rosbag2"), typestore(), Writer(rosbags_classes())
     plugin = getattr(rosbag2.StoragePlugin, kind.upper())
     connections: dict[tuple[str, str], Any] = {}
     with rosbag2.Writer(folder, version=9, storage_plugin=plugin) as bag:
@@ -254,15 +243,3 @@ def _write(folder: Path, messages: Iterable[BagMessage], start: int, kind: str) 
                 connections[key] = bag.add_connection(topic, key[1], typestore=store)
             raw = store.serialize_cdr(writer.message(value), key[1])
             bag.write(connections[key], start + round(t * NANO), raw)
-
-
-def odometry_poses(entries: list[tuple[float, Odometry]]) -> tuple[Array, Array]:
-    """Times ``(T,)`` and poses ``(T, 3)`` of odometry, sorted by time, without repeated times.
-
-    Example:
-        >>> odometry_poses([])[1].shape
-        (0, 3)
-    """
-    ts, first = np.unique(np.array([t for t, _ in entries]), return_index=True)
-    poses = np.array([entries[int(k)][1].pose for k in first]).reshape(-1, 7)
-    return ts, planar(poses)

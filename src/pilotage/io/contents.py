@@ -10,9 +10,12 @@ from pathlib import Path
 
 from pilotage.core.errors import FormatError, MissingFile
 
+GZIP = 16 + zlib.MAX_WBITS
+"""The format of gzip, for zlib."""
 
-def contents(path: str | os.PathLike[str]) -> bytes:
-    """All bytes of the file.
+
+def contents(path: str | os.PathLike[str], most: int = -1) -> bytes:
+    """The bytes of the file: all of them, or the first `most`.
 
     Raises:
         MissingFile: if the file does not exist; the message suggests a file with a similar name, if there is one.
@@ -25,20 +28,22 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     """
     file = path_of(path)
     try:
-        return file.read_bytes()
+        with open(file, "rb") as opened:
+            return opened.read(most)
     except IsADirectoryError:
         raise FormatError(f"{path} is a folder; expected a file") from None
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFile(missing(file)) from None
 
 
-def text_lines(path: str | os.PathLike[str], kind: str, errors: str = "strict") -> list[str]:
+def text_lines(path: str | os.PathLike[str], kind: str, errors: str = "strict", most: int = -1) -> list[str]:
     """The lines of a text file of that kind, plain or gzipped.
 
     Args:
         path: the file.
         kind: what it is, in words.
         errors: "strict", or "replace" for files with other letters in places that do not matter.
+        most: number of bytes to read from the beginning, -1 for all; the last line is then cut off.
 
     Raises:
         FormatError: if it is not ASCII text, or its compression is damaged.
@@ -50,9 +55,11 @@ def text_lines(path: str | os.PathLike[str], kind: str, errors: str = "strict") 
         >>> text_lines(file, "log")
         ['one', 'two']
     """
-    data = contents(path)
+    data = contents(path, most)
     try:
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii", errors).splitlines()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data) if most < 0 else zlib.decompressobj(GZIP).decompress(data, most)
+        return data.decode("ascii", errors).splitlines()
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: not a {kind} text file: {error}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -148,7 +148,7 @@ def write_minari(folder: PathLike, episodes: Iterable[Episode], id: str, *, env_
         raise FormatError(f"id is {id!r}; expected a name with a version, such as pendulum/swing-up-v0")
     target = fresh_folder(folder)
     with building(target) as beside:
-        (beside / "data").mkdir()
+        (beside / "data").mkdir(parents=True)
         facts = _write(beside / "data/main_data.hdf5", episodes)
         facts |= {"dataset_id": id, "minari_version": VERSION, "data_format": "hdf5", "jpeg_encoding": False}
         if env_spec is not None:

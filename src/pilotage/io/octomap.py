@@ -39,7 +39,7 @@ LONGEST_HEADER = 1 << 16
 FREE, OCCUPIED, INNER = 1, 2, 3
 NODE = np.dtype([("log_odds", "<f4"), ("children", "u1")])
 UNFINISHED, TOO_DEEP = -1, -2
-"""What `walk` returns for damaged files."""
+"""The value that `walk` returns for damaged files."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,7 +138,7 @@ def inner_nodes(codes: Codes, levels: Levels, level: int) -> Codes:
 
 
 def _first(groups: Codes) -> NDArray[np.intp]:
-    """Where groups of equal numbers begin."""
+    """The indices at which groups of equal numbers begin."""
     return np.flatnonzero(np.concatenate((np.ones(min(len(groups), 1), np.bool_), groups[1:] != groups[:-1])))
 
 

@@ -111,7 +111,7 @@ def read_pyfg(path: PathLike) -> LandmarkGraph:
 
 
 class _Reader:
-    """The vertices and edges read so far."""
+    """The poses, landmarks and factors read so far."""
 
     def __init__(self) -> None:
         self.axes = 0

@@ -1,243 +1,37 @@
-"""Messages of ROS as plain values, and plain values as messages: no ROS is needed, nor imported.
+"""Messages of ROS, read as plain values: no ROS is needed, nor imported.
 
-A message is any object with the fields of its definition: one of rosbags, of rclpy, or of rospy. Conventions are those
-of REP-103 and REP-105. Quaternions are xyzw in messages and wxyz in memory; covariances ``(6, 6)`` are of x, y, z and
-rotations about these fixed axes.
+A message is any object with the fields of its definition: one of rosbags, of rclpy, or of rospy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core.arrays import Array, frozen
 from pilotage.core.errors import FormatError
 
+from .plane_poses import planar
 from .ros_map import RosMap
+from .ros_values import (
+    NANO,
+    LaserScan,
+    Odometry,
+    RosValue,
+    StampedMap,
+    StampedPath,
+    StampedPose,
+    StampedTransform,
+    Twist,
+)
 
 UNIT = 0.01
 """Largest distance of the norm of a quaternion from 1."""
-NANO = 1_000_000_000
 MOST_CELLS = 100_000_000
 """Cells of the largest map that is read."""
-
-
-@dataclass(frozen=True, eq=False)
-class Odometry:
-    """The pose and velocity of a robot by its odometry (nav_msgs/Odometry).
-
-    Attributes:
-        stamp: time [ns].
-        frame, child: frame of the pose, usually `odom`, and of the velocity, usually `base_link`.
-        pose: x, y, z [m], qw, qx, qy, qz ``(7,)``, with covariance `pose_cov` ``(6, 6)``.
-        twist: velocity [m/s] and turn rate [rad/s] ``(6,)``, with covariance `twist_cov` ``(6, 6)``.
-
-    Example:
-        >>> Odometry(0, "odom", "base_link", spatial([1.0, 2.0, 0.0]), np.eye(6), np.zeros(6), np.eye(6)).pose[:2]
-        array([1., 2.])
-    """
-
-    stamp: int
-    frame: str
-    child: str
-    pose: Array
-    pose_cov: Array
-    twist: Array
-    twist_cov: Array
-
-
-@dataclass(frozen=True, eq=False)
-class StampedTransform:
-    """The pose of a frame in its parent (geometry_msgs/TransformStamped); a TFMessage is a tuple of them.
-
-    Attributes:
-        stamp: time [ns].
-        frame, child: the parent and the child.
-        pose: x, y, z [m], qw, qx, qy, qz of the child in the parent ``(7,)``.
-
-    Example:
-        >>> StampedTransform(0, "odom", "base_link", spatial([1.0, 2.0, 0.0])).child
-        'base_link'
-    """
-
-    stamp: int
-    frame: str
-    child: str
-    pose: Array
-
-
-@dataclass(frozen=True, eq=False)
-class LaserScan:
-    """A scan of a laser (sensor_msgs/LaserScan).
-
-    Attributes:
-        stamp: time of the first beam [ns].
-        frame: frame of the laser.
-        start, step: direction of the first beam, and from one beam to the next [rad].
-        ranges: ``(B,)`` [m]; infinity where nothing was seen, NaN where a beam failed.
-        least, most: ranges that the laser can measure [m].
-        beam_time, scan_time: time from one beam to the next, and from one scan to the next [s].
-        intensities: ``(B,)`` or ``(0,)``.
-
-    Example:
-        >>> scan = LaserScan(0, "laser", -0.1, 0.1, np.array([1.0, 2.0, np.inf]), 0.1, 8.0)
-        >>> scan.angles.round(3).tolist()
-        [-0.1, 0.0, 0.1]
-    """
-
-    stamp: int
-    frame: str
-    start: float
-    step: float
-    ranges: Array
-    least: float
-    most: float
-    beam_time: float = 0.0
-    scan_time: float = 0.0
-    intensities: Array = field(default_factory=lambda: frozen([]))
-
-    @property
-    def angles(self) -> Array:
-        """Directions of the beams ``(B,)`` [rad]."""
-        return np.asarray(self.start + self.step * np.arange(len(self.ranges)), dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class StampedPose:
-    """A pose with its covariance (geometry_msgs/PoseWithCovarianceStamped; PoseStamped without one).
-
-    Attributes:
-        stamp: time [ns].
-        frame: frame of the pose, usually `map`.
-        pose: x, y, z [m], qw, qx, qy, qz ``(7,)``.
-        cov: covariance ``(6, 6)``, or None.
-
-    Example:
-        >>> StampedPose(0, "map", spatial([1.0, 2.0, 0.0]), np.eye(6)).frame
-        'map'
-    """
-
-    stamp: int
-    frame: str
-    pose: Array
-    cov: Array | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class StampedPath:
-    """A path (nav_msgs/Path).
-
-    Attributes:
-        stamp: time [ns].
-        frame: frame of the poses.
-        stamps: times of the poses ``(K,)`` [ns].
-        poses: x, y, z [m], qw, qx, qy, qz ``(K, 7)``.
-
-    Example:
-        >>> StampedPath(0, "map", np.zeros(2, np.int64), np.stack([spatial([0, 0, 0]), spatial([1, 0, 0])])).poses.shape
-        (2, 7)
-    """
-
-    stamp: int
-    frame: str
-    stamps: NDArray[np.int64]
-    poses: Array
-
-
-@dataclass(frozen=True, eq=False)
-class StampedMap:
-    """A map (nav_msgs/OccupancyGrid).
-
-    Attributes:
-        stamp: time [ns].
-        frame: frame of the map.
-        map: occupancy from 0 to 1, NaN if unknown, with resolution and origin.
-
-    Example:
-        >>> StampedMap(0, "map", RosMap(np.zeros((2, 3), np.float32), 0.05)).map.resolution
-        0.05
-    """
-
-    stamp: int
-    frame: str
-    map: RosMap
-
-
-@dataclass(frozen=True, eq=False)
-class Twist:
-    """A velocity or a command (geometry_msgs/Twist, without a stamp, or TwistStamped).
-
-    Attributes:
-        velocity: of translation [m/s] and of rotation [rad/s] ``(6,)``; a robot in the plane uses the first and the
-            last one.
-        stamp: time [ns], or None.
-        frame: frame of the velocity.
-
-    Example:
-        >>> Twist(np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.1])).velocity[0]
-        np.float64(0.5)
-    """
-
-    velocity: Array
-    stamp: int | None = None
-    frame: str = ""
-
-
-RosValue = Odometry | tuple[StampedTransform, ...] | LaserScan | StampedPose | StampedPath | StampedMap | Twist
-
-
-def spatial(pose: Any) -> Array:
-    """The pose in space ``(..., 7)`` of a pose in the plane: x, y, yaw ``(..., 3)``.
-
-    Example:
-        >>> spatial([1.0, 2.0, np.pi]).round(3).tolist()
-        [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 1.0]
-    """
-    x, y, yaw = np.moveaxis(np.asarray(pose, dtype=np.float64), -1, 0)
-    none = np.zeros_like(x)
-    return np.stack([x, y, none, np.cos(0.5 * yaw), none, none, np.sin(0.5 * yaw)], -1)
-
-
-def planar(pose: Any) -> Array:
-    """x, y and yaw ``(..., 3)`` of poses in space ``(..., 7)``; yaw is the direction of their x axis in the plane.
-
-    Example:
-        >>> planar(spatial([1.0, 2.0, 0.5])).round(3).tolist()
-        [1.0, 2.0, 0.5]
-    """
-    x, y, _, w, i, j, k = np.moveaxis(np.asarray(pose, dtype=np.float64), -1, 0)
-    return np.stack([x, y, np.arctan2(2.0 * (w * k + i * j), w * w + i * i - j * j - k * k)], -1)
-
-
-def spatial_cov(cov: Any) -> Array:
-    """The covariance ``(6, 6)`` of a message for one of x, y and yaw ``(3, 3)``; others are 0.
-
-    Example:
-        >>> np.diag(spatial_cov(np.diag([1.0, 2.0, 3.0]))).tolist()
-        [1.0, 2.0, 0.0, 0.0, 0.0, 3.0]
-    """
-    whole = np.zeros((6, 6))
-    whole[np.ix_(PLANE, PLANE)] = cov
-    return whole
-
-
-def planar_cov(cov: Any) -> Array:
-    """The covariance of x, y and yaw ``(3, 3)`` in one of a message ``(6, 6)``.
-
-    Example:
-        >>> planar_cov(np.diag([1.0, 2.0, 0.0, 0.0, 0.0, 3.0])).diagonal().tolist()
-        [1.0, 2.0, 3.0]
-    """
-    return np.asarray(cov, dtype=np.float64)[np.ix_(PLANE, PLANE)]
-
-
-PLANE = [0, 1, 5]
-"""x, y and yaw among the six of a message."""
 
 
 def from_ros(message: Any) -> RosValue:

@@ -107,6 +107,7 @@ def write_sequences(folder: PathLike, episodes: Iterable[Episode]) -> None:
     """
     kinds: dict[str, tuple[Any, tuple[int, ...]]] = {}
     with building(fresh_folder(folder)) as beside, ExitStack() as opened:
+        beside.mkdir()
         files, lengths = dict[str, Any](), list[int]()
         for each in same_arrays(episodes, kinds):
             for name, array in each.arrays().items():

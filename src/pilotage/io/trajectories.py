@@ -20,6 +20,7 @@ from pilotage.core.errors import FormatError, ShapeError, counted
 
 from .atomic import write_atomic
 from .contents import path_of, text_lines
+from .plane_poses import planar
 
 Array = NDArray[np.float64]
 PathLike = str | os.PathLike[str]
@@ -48,9 +49,7 @@ class Trajectory:
     @property
     def planar(self) -> Array:
         """x, y, yaw of each ``(T, 3)``; z, roll and pitch are left out."""
-        w, x, y, z = self.poses[:, 3:].T
-        yaw = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-        return np.column_stack([self.poses[:, :2], yaw])
+        return planar(self.poses)
 
 
 def read_tum(path: PathLike) -> Trajectory:

@@ -10,6 +10,7 @@ import numpy as np
 from ...core import SettingError
 from ...core.arrays import Array
 from ...core.settings import setting, whole
+from .._preset import Preset
 from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
 from .starts import STARTS, starts
@@ -37,11 +38,8 @@ class FirstStates:
         return np.array([*x, *[x[-1]] * (self.trailers - 1), dock])
 
 
-class Yard:
-    """The arguments that the environments of the truck share, and the models that follow from them.
-
-    It stands before `ModelEnv` or `ModelVectorEnv` among the bases, which take the models and all other settings.
-    """
+class Yard(Preset):
+    """The arguments that the environments of the truck share, and the models that follow from them."""
 
     def __init__(
         self,
@@ -59,14 +57,11 @@ class Yard:
         hold, trailers = whole(hold, "hold"), whole(trailers, "trailers", most=2)
         forward, goal = setting(forward, bool, "forward"), setting(goal, Goal, "goal")
         closed = start == "E3" if walls is None else setting(walls, bool, "walls")
-        made = {
-            "truncate": False, "start": FirstStates(start, goal, trailers), "inform": verdict,
-            "drawing": partial(draw_yard, walls=closed), "resolution": AT_TICKS,
-            "max_violation": 0.0,
-        }  # fmt: skip
-        env: Any = super()
-        models = kinematics(trailers, hold, forward), None, errand(trailers, hold, forward, closed)
-        env.__init__(*models, **{**made, **settings})
+        self._fill(
+            kinematics(trailers, hold, forward), None, errand(trailers, hold, forward, closed), settings,
+            truncate=False, start=FirstStates(start, goal, trailers), inform=verdict,
+            drawing=partial(draw_yard, walls=closed), resolution=AT_TICKS, max_violation=0.0,
+        )  # fmt: skip
 
 
 class TruckBackerUpper(Yard, ModelEnv):
@@ -90,7 +85,7 @@ class TruckBackerUpper(Yard, ModelEnv):
         hold: number of Euler steps of 0.1 m in a tick, for which the steering is held.
         forward: True if the truck may pull forward; the action is then (speed in [-1, 1] m/s, steering angle).
         trailers: 1, or 2 for a tandem, whose last trailer has to dock.
-        settings: other settings of `ModelEnv`, such as `render_mode`.
+        settings: other settings of `ModelEnv`, such as `render_mode`, or `sensors`.
 
     Raises:
         SettingError: if an argument has no meaning.

@@ -1,4 +1,4 @@
-"""What the wrappers need of the environment within."""
+"""Access of the wrappers to the environment within: its models, parts of its observation, links and streams."""
 
 from __future__ import annotations
 

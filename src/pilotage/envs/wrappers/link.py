@@ -10,8 +10,31 @@ from ...core.arrays import Array
 from ...core.settings import Fraction, NonNegative, Positive, settings
 
 
+@settings(eq=False, kw_only=True)
+class Timing:
+    """The rate, delay and gaps of the readings of a sensor.
+
+    Args:
+        period: seconds between readings; default: one at every tick.
+        delay: seconds from a reading to its arrival; readings arrive at ticks.
+        dropout: probability that a reading is lost.
+
+    Example:
+        >>> Timing(period=0.2, delay=0.1).due(3, 0.1), Timing().due(3, 0.1)
+        (False, True)
+    """
+
+    period: Positive | None = None
+    delay: NonNegative = 0.0
+    dropout: Fraction = 0.0
+
+    def due(self, tick: int, dt: float) -> bool:
+        """Whether there is a reading at this tick."""
+        return self.period is None or tick % max(round(self.period / dt), 1) == 0
+
+
 @settings
-class Link:
+class Link(Timing):
     """The rate, delay, noise and gaps of the readings of a sensor.
 
     Args:
@@ -21,18 +44,11 @@ class Link:
         dropout: probability that a reading is lost.
 
     Example:
-        >>> Link(period=0.2, delay=0.1).due(3, 0.1), Link().due(3, 0.1)
-        (False, True)
+        >>> Link(std=0.1, period=0.2).due(3, 0.1), Link(dropout=0.1) == Link(std=0.1, dropout=0.1)
+        (False, False)
     """
 
     std: NonNegative = 0.0
-    period: Positive | None = None
-    delay: NonNegative = 0.0
-    dropout: Fraction = 0.0
-
-    def due(self, tick: int, dt: float) -> bool:
-        """Whether there is a reading at this tick."""
-        return self.period is None or tick % max(round(self.period / dt), 1) == 0
 
 
 class Arrival(NamedTuple):

@@ -1,9 +1,8 @@
-"""What collision constraints of simulators share: values, edges, reasons, and the planning problem."""
+"""The base of the collision constraints of simulators: values, edges, reasons, and the planning problem."""
 
 from __future__ import annotations
 
 import math
-import threading
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ..core import Problem, Space
 from ..core.arrays import Array
 from ..core.settings import positive
+from ._scratch import Scratch
 
 FAR = 1.0
 """The slack where nothing is near; only its sign matters."""
@@ -35,7 +35,7 @@ class Contact(NamedTuple):
     normal: Array
 
 
-class Collisions(ABC):
+class Collisions(Scratch, ABC):
     """A constraint on positions ``(..., n)``: ``g(q) = clearance - smallest gap <= 0``.
 
     Args:
@@ -48,7 +48,7 @@ class Collisions(ABC):
         self.space = space
         self.clearance = positive(clearance, "clearance", zero=True)
         self.resolution = positive(resolution, "resolution")
-        self._lock = threading.Lock()
+        Scratch.__init__(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.space!r}, clearance={self.clearance:g})"
@@ -110,10 +110,3 @@ class Collisions(ABC):
         order = inner[np.argsort(-(inner & -inner), kind="stable")]  # by the power of two in the number of the point
         points = self.space.interpolate(a, b, order / count)
         return all(self._room(q) >= 0.0 for q in points)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state that is sent to another process, without scratch memory."""
-        return {name: value for name, value in self.__dict__.items() if name not in {"_data", "_lock"}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.Lock())
