@@ -22,6 +22,7 @@ from ..core.settings import instance, positive, setting, shown, whole
 from ..core.task import MAX_VIOLATION, references_of
 from ..models import TracedTask
 from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, sight_of
+from .exact import Exact
 
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
@@ -89,7 +90,7 @@ class Mounted(Compiling):
     def __init__(self, sensor: Sensor, context: Any, state: Space) -> None:
         self.sensor, self.context = sensor.on(state), context
         self.reading = sensor.reading
-        self._default = normal(sensor)
+        self._default, self._exact = normal(sensor), isinstance(self.sensor, Exact)
 
     @cached_property
     def machine(self) -> Sight | None:
@@ -102,8 +103,10 @@ class Mounted(Compiling):
             rows = rows_of(x)
             z = self.machine(rows, normals(streams, len(rows), self.reading.dim))
             return z[0] if x.ndim == 1 else z
-        if self._default:
+        if self._default or self._exact:
             z = answered(_array(asked(self.sensor, "observe", x, self.context)), self.reading, self.sensor, "observe")
+            if self._exact:
+                return np.asarray(z, dtype=np.float64)
             R = covariance(self.sensor.noise(x, self.context), self.reading.dim, self.sensor)
             return shaken(self.reading, z, R, streams)
         if isinstance(streams, np.random.Generator):
@@ -223,6 +226,8 @@ class Simulation(Compiling):
         """The states after a tick, by the methods of the models."""
         dynamics, state = self.dynamics, self.dynamics.state
         y = answered(_array(asked(dynamics, "step", x, u, self.dt)), state, dynamics, "step")
+        if exact(dynamics):  # the zeros of a large state are many
+            return np.asarray(y, dtype=np.float64)
         Q = covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics)
         return shaken(state, y, Q, streams) if Q.any() else np.asarray(y, dtype=np.float64)
 
@@ -370,6 +375,12 @@ def points_between(pieces: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]
     which = np.repeat(np.arange(len(pieces)), inner)
     place = 1 + np.arange(len(which)) - np.repeat(np.cumsum(inner) - inner, inner)
     return which, place / pieces[which]
+
+
+def exact(dynamics: Dynamics) -> bool:
+    """Whether dynamics have the default noise, which is zero."""
+    noise = type(dynamics).noise
+    return getattr(noise, "of_any", noise) is Dynamics.noise
 
 
 def judged_components(task: Task, state: Space) -> NDArray[np.int64]:
