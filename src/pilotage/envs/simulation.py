@@ -34,6 +34,8 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 
 TOGETHER = 1 << 15
 """The number of states on the way whose constraint is judged in one call, to save memory."""
+AT_TICKS = 1e9
+"""A resolution so coarse that constraints are checked at ticks alone."""
 FEW = 8
 """Number of states up to which single calls are as fast as a batch."""
 
@@ -276,7 +278,7 @@ class Simulation(Compiling):
         """Whether states `y` are lost or violate a constraint, also on the way from `x`, and the first such states."""
         values = self._constraint(y, u, r)
         bad = np.asarray(lost | ~(values <= self.max_violation).all(-1))
-        if values.shape[-1] == 0:
+        if values.shape[-1] == 0 or self.resolution >= AT_TICKS:
             return bad, y
         d = self.dynamics.state.minus(np.where(lost[..., None], x, y), x)
         length = np.sqrt((d[..., self.judged] ** 2).sum(-1))

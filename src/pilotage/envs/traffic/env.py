@@ -8,6 +8,7 @@ from ...core.arrays import Array
 from ...core.settings import setting
 from .._preset import Preset
 from ..model_env import ModelEnv
+from ..simulation import AT_TICKS
 from ..vector_env import ModelVectorEnv
 from .neighbours import Neighbours
 from .raster import ContextRaster
@@ -42,7 +43,7 @@ class Driving(Preset):
         sensors = around if observe == "neighbours" else {"neighbours": around, "raster": raster}
         task = TrafficTask(traffic.cars, traffic.road)
 
-        own = {"start": traffic.start, "drawing": draw_traffic, "inform": Ending(task), "resolution": 100.0}
+        own = {"start": traffic.start, "drawing": draw_traffic, "inform": Ending(task), "resolution": AT_TICKS}
         self._fill(traffic, sensors, task, settings, **own)
 
 
