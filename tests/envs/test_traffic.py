@@ -399,7 +399,7 @@ def test_an_episode_says_how_it_ended():
             _, _, terminated, truncated, info = env.step(np.array(u, dtype=np.float32))
             over = terminated or truncated
         ends.add("truncated" if truncated else next(k for k in ("collided", "off_road", "arrived") if info[k]))
-    assert ends == {"off_road", "collided"}
+    assert ends == {"off_road", "collided", "truncated"}
     with pytest.raises(SettingError, match="pixels"):
         Traffic(observe="pixels")
 
