@@ -301,6 +301,7 @@ def test_a_raster_puts_things_where_they_are():
 def test_neighbours_are_the_nearest_in_each_lane():
     traffic = ReactiveTraffic(cars=60, spacing=(20.0, 20.0))
     look, stream = Neighbours(60, traffic.road), np.random.default_rng(0)
+    x = z = np.zeros(0)
     for seed in range(5):
         x = traffic.start(seed)
         x[1] += stream.normal()
@@ -394,14 +395,13 @@ def test_an_episode_says_how_it_ended():
     ends = set()
     for seed, u in ((0, [0.0, 0.06]), (1, [6.0, 0.0]), (2, [-6.0, 0.0])):
         env.reset(seed=seed)
-        over = False
-        while not over:
+        terminated, truncated, info = False, False, {}
+        while not (terminated or truncated):
             _, _, terminated, truncated, info = env.step(np.array(u, dtype=np.float32))
-            over = terminated or truncated
         ends.add("truncated" if truncated else next(k for k in ("collided", "off_road", "arrived") if info[k]))
     assert ends == {"off_road", "collided", "truncated"}
     with pytest.raises(SettingError, match="pixels"):
-        Traffic(observe="pixels")
+        Traffic(observe="pixels")  # pyright: ignore[reportArgumentType]
 
 
 def test_the_reward_is_the_way_and_a_driver_arrives():
@@ -412,11 +412,11 @@ def test_the_reward_is_the_way_and_a_driver_arrives():
     for _ in range(600):
         u, target = driver(info["state"], target)
         seen, reward, terminated, _, info = env.step(u)
-        total += reward
+        total += float(reward)
         if terminated:
             break
     assert info["arrived"] and not info["collided"] and total == pytest.approx(info["state"][0], abs=2.0)
-    assert env.render().std() > 10.0
+    assert np.std(np.asarray(env.render())) > 10.0
 
 
 def test_recorded_traffic_is_an_environment_too():

@@ -71,4 +71,9 @@ class Traffic(Driving, ModelEnv):
 
 
 class TrafficVector(Driving, ModelVectorEnv):
-    """A vector environment of `Traffic`: ``gymnasium.make_vec("pilotage/Traffic-v0", num_envs=64)``."""
+    """A vector environment of `Traffic`: ``gymnasium.make_vec("pilotage/Traffic-v0", num_envs=64)``.
+
+    Example:
+        >>> TrafficVector(num_envs=2, observe="neighbours").reset(seed=0)[0].shape
+        (2, 35)
+    """

@@ -30,7 +30,8 @@ class ContextRaster(Exact):
         clip(l/2 + 1/2 - |xi|, 0, 1) clip(w/2 + 1/2 - |eta|, 0, 1)
 
     where xi, eta are the coordinates of the middle of the pixel in the frame of the car, and l, w its sides, all in
-    pixels. A lane mark is ``clip(1 - d, 0, 1)`` at a distance of d pixels. So a raster changes smoothly with the poses.
+    pixels. A lane mark is ``clip(3/2 - d, 0, 1)`` at a distance of d pixels. So a raster changes smoothly
+    with the poses.
 
     Args:
         cars: number of other cars in the state.
@@ -153,5 +154,5 @@ def lines(x: Any, road: Any, scale: float, beside: bool, image: Any) -> None:
             else:
                 place = y / road[1] + 0.5 * road[0]
                 line = min(max(math.floor(place + 0.5), 0.0), road[0])
-                share = max(1.0 - abs(place - line) * road[1] * scale, 0.0)
+                share = covered(1.0 - abs(place - line) * road[1] * scale)
             image[i, j] = np.uint8(255.0 * share + 0.5)

@@ -29,6 +29,14 @@ def ngsim_traffic(traffic: NGSIMTraffic, lanes: Count = 6, *, least: float = 60.
         traffic: the recording.
         lanes: number of lanes of 3.7 m.
         least: see `ReplayedTraffic`.
+
+    Example:
+        >>> from pilotage.io.ngsim import STATE as ROWS
+        >>> t = np.arange(100) / 10
+        >>> tracks = TrackTable(t, np.full(100, 7), np.stack([15 * t, 0 * t - 9.0, 0 * t + 15, 0 * t], -1), space=ROWS)
+        >>> i80 = ngsim_traffic(NGSIMTraffic(tracks, np.full(100, 3), {7: (4.0, 1.8)}))
+        >>> i80.start(vehicle=7)[:4].round(2).tolist()
+        [28.0, 1.85, 0.0, 15.0]
     """
     road = Road(lanes=setting(lanes, Count, "lanes"))
     tracks = traffic.tracks
@@ -65,6 +73,17 @@ def commonroad_traffic(scenario: RoadScenario, *, least: float = 60.0) -> Replay
 
     Raises:
         SettingError: if there are no lanes, or a tenth of the cars drive across them, as at an intersection.
+
+    Example:
+        >>> from pilotage.io import Lanelet
+        >>> s = np.linspace(0.0, 300.0, 31)
+        >>> lane = Lanelet(np.stack([0 * s - 2, s], -1), np.stack([0 * s + 2, s], -1))
+        >>> t, space = np.arange(100) / 10, Space("x y [m]", "yaw: angle", "speed [m/s]")
+        >>> rows = np.stack([0 * t + 0.5, 20 * t, 0 * t + np.pi / 2, 0 * t + 20], -1)
+        >>> tracks = TrackTable(t, np.full(100, 7), rows, space=space)
+        >>> north = RoadScenario("north", 0.1, tracks, {}, {7: (4.0, 1.8)}, {1: lane}, {})
+        >>> commonroad_traffic(north).start(vehicle=7)[[0, 1, 3]].round(2).tolist()
+        [40.0, -0.5, 20.0]
 
     Source: frame of M. Werling et al. 2010, by `ReferenceLine`.
     """

@@ -19,7 +19,7 @@ class Road:
 
     Example:
         >>> road = Road(lanes=3)
-        >>> road.centers.tolist(), road.lines.round(2).tolist()
+        >>> road.centers.round(2).tolist(), road.lines.round(2).tolist()
         ([-3.7, 0.0, 3.7], [-5.55, -1.85, 1.85, 5.55])
     """
 
