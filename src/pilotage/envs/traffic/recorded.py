@@ -5,24 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import Space, TrackTable
+from ...core import TrackTable
 from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Count, setting
 from ...io import RoadScenario
+from ...io.commonroad import STATE
 from ...io.ngsim import Traffic as NGSIMTraffic
 from ...planners.frenet import ReferenceLine
 from .replayed import ReplayedTraffic
 from .road import Road
 
-STATE = Space("x y [m]", "yaw: angle", "speed [m/s]")
-
 
 def ngsim_traffic(traffic: NGSIMTraffic, lanes: Count = 6, *, least: float = 60.0) -> ReplayedTraffic:
     """The traffic of a file of NGSIM, as `read_ngsim` gives it.
 
-    Places across the road are moved by one number, so that the cars of lane 1, the leftmost, drive in its middle on
-    average. The middle of a car is half its length behind the recorded middle of its front. Its yaw is the direction of
+    Places across the road are moved by one number, so that the cars in the leftmost lane drive in its middle, in the
+    median. The middle of a car is half its length behind the recorded middle of its front. Its yaw is the direction of
     its way, over a second before and after.
 
     Args:
@@ -40,9 +39,7 @@ def ngsim_traffic(traffic: NGSIMTraffic, lanes: Count = 6, *, least: float = 60.
     """
     road = Road(lanes=setting(lanes, Count, "lanes"))
     tracks = traffic.tracks
-    lane = traffic.lanes.min(initial=1)
-    left = float(np.median(tracks.x[traffic.lanes == lane, 1])) if len(tracks) else 0.0
-    shift = road.centers[road.lanes - lane] - left
+    shift = _shift(traffic, road)
     rows = np.empty((len(tracks), 4))
     for i in tracks.ids:
         mine = tracks.id == i
@@ -52,6 +49,14 @@ def ngsim_traffic(traffic: NGSIMTraffic, lanes: Count = 6, *, least: float = 60.
         rows[mine] = np.stack([x - half * np.cos(yaw), y - half * np.sin(yaw) + shift, yaw, v], -1)
     table = TrackTable(tracks.t, tracks.id, rows, space=STATE, kind=tracks.kind)
     return ReplayedTraffic(table, traffic.sizes, road, least=least)
+
+
+def _shift(traffic: NGSIMTraffic, road: Road) -> float:
+    """By how much y of a recording becomes that on a road [m]; the leftmost lane in use says it."""
+    if not len(traffic.tracks):
+        return 0.0
+    lane = int(min(traffic.lanes.min(), road.lanes))
+    return float(road.centers[road.lanes - max(lane, 1)] - np.median(traffic.tracks.x[traffic.lanes <= lane, 1]))
 
 
 def heading(t: Array, x: Array, y: Array, span: float = 1.0) -> Array:
@@ -75,6 +80,7 @@ def commonroad_traffic(scenario: RoadScenario, *, least: float = 60.0) -> Replay
         SettingError: if there are no lanes, or a tenth of the cars drive across them, as at an intersection.
 
     Example:
+        >>> from pilotage.core import Space
         >>> from pilotage.io import Lanelet
         >>> s = np.linspace(0.0, 300.0, 31)
         >>> lane = Lanelet(np.stack([0 * s - 2, s], -1), np.stack([0 * s + 2, s], -1))
