@@ -11,7 +11,8 @@ from ...models.trace import driver
 from .idm import BRAKE, idm
 from .mobil import SAFE, mobil
 
-EX, EY, EYAW, ESPEED, ELENGTH, EWIDTH, GOAL, RING, TICK, KEY, EGO = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+EX, EY, EYAW, ESPEED, ELENGTH, EWIDTH = 0, 1, 2, 3, 4, 5
+GOAL, RING, TICK, KEY, WAVE, PHASE, EGO = 6, 7, 8, 9, 10, 11, 12
 """Where the components of the own car stand in a state, and the number of all before the block of the others."""
 X, Y, YAW, SPEED, LENGTH, WIDTH, TARGET, DRIVER, POLITE, COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7, 12, 13
 """The columns of a car: pose, speed, sizes, y that it steers to, five numbers of `idm`, politeness."""
@@ -27,6 +28,9 @@ EACH, STEADY = 10, 0.3
 """Ticks between a driver's decisions, and the distance to the middle of the lane below which there are any [m]."""
 LASTING, SHAKE = 5, 0.25
 """How long an error of a driver lasts [ticks], and the largest one [m/s^2]."""
+UPSTREAM, APART, FREE = 4.5, 250.0, 25.0
+"""Waves of stop and go: their speed against the traffic [m/s], about how far they are apart [m], and the speed between
+them [m/s]."""
 ROUTE, SHARE, PULL = 150, 0.08, 6.0
 """Ticks after which drivers think of their routes, the share of those pulled to each side, and how much [m/s^2]."""
 MERGE = 0.5
@@ -102,6 +106,26 @@ def follow(cars: Any, i: int, j: int, ring: float, patience: float) -> float:
 
 
 @driver
+def turns(x: float, tick: float, ring: float) -> float:
+    """The phase of the waves of stop and go at a place and a tick, relative to that at 0 [rad]."""
+    count = max(math.floor(ring / APART + 0.5), 1.0)
+    return 2.0 * math.pi * count * (x + UPSTREAM * 0.1 * tick) / ring
+
+
+@driver
+def wave(x: float, state: Any) -> float:
+    """The speed that waves of stop and go allow at a place [m/s]; infinite without waves.
+
+    It falls from `FREE` to the speed in the state and back, over and over along the road, and the pattern moves
+    upstream, as jams do at 15 to 20 km/h (Treiber and Kesting, "Traffic flow dynamics", 2013, section 18.3).
+    """
+    if state[WAVE] <= 0.0 or state[RING] <= 0.0:
+        return math.inf
+    share = 0.5 - 0.5 * math.cos(state[PHASE] + turns(x, state[TICK], state[RING]))
+    return state[WAVE] + (FREE - state[WAVE]) * share * share
+
+
+@driver
 def wish(cars: Any, order: Any, place: int, ring: float, road: Any) -> float:
     """The acceleration of a driver: the least of those for the lane where the car is and the one it steers to."""
     i = order[place]
@@ -110,6 +134,17 @@ def wish(cars: Any, order: Any, place: int, ring: float, road: Any) -> float:
     a = follow(cars, i, j, ring, MERGE if moves(cars[i]) or (j >= 0 and moves(cars[j])) else 1.0)
     if there != here:
         a = min(a, follow(cars, i, seek(cars, order, place, there, 1, ring, road), ring, MERGE))
+    return a
+
+
+@driver
+def allowed(cars: Any, order: Any, place: int, state: Any, road: Any) -> float:
+    """The acceleration of a driver who heeds the waves of stop and go."""
+    i = order[place]
+    own = cars[i, DRIVER]
+    cars[i, DRIVER] = max(min(own, wave(cars[i, X], state)), 0.5)
+    a = wish(cars, order, place, state[RING], road)
+    cars[i, DRIVER] = own
     return a
 
 
@@ -245,7 +280,7 @@ def react(states, us, ego, road, dt, cars, order, out):
         for place in range(count + 1):
             i = order[place]
             if i < count:
-                y[EGO + i * COLUMNS] = wish(cars, order, place, ring, road) if cars[i, LENGTH] > 0.0 else 0.0
+                y[EGO + i * COLUMNS] = allowed(cars, order, place, state, road) if cars[i, LENGTH] > 0.0 else 0.0
         for i in range(count):
             k = EGO + i * COLUMNS
             a = y[k] + SHAKE * (2.0 * uniform(key, int(tick) // LASTING, i) - 1.0)
@@ -281,8 +316,7 @@ def intend(states, ego, road, targets, free, cars, order, out):
 def replay(states, us, table, ids, dt, out):
     """Traffic after a tick in which all but the own car, whose id is the key, move as in a recording.
 
-    `table` ``(K, M, COLUMNS)`` and `ids` ``(K, M)`` hold the cars at each tick, those that are there first; an id
-    below 0 stands for none.
+    `table` ``(K, M, COLUMNS)`` and `ids` ``(K, M)`` hold the cars at each tick; an id below 0 stands for none.
     """
     count = (out.shape[1] - EGO) // COLUMNS
     for w in range(states.shape[0]):
@@ -303,16 +337,13 @@ def show(y: Any, table: Any, ids: Any, count: int) -> None:
     """Write the recorded cars of a tick into a state, without the one that has become the own car."""
     for c in range(EGO, y.shape[0]):
         y[c] = 0.0
-    tick, k = int(y[TICK]), 0
+    tick = int(y[TICK])
     if tick < 0 or tick >= table.shape[0]:
         return
-    for i in range(ids.shape[1]):
-        if ids[tick, i] < 0 or k == count:
-            break
-        if ids[tick, i] != int(y[KEY]):
+    for i in range(count):
+        if ids[tick, i] >= 0 and ids[tick, i] != int(y[KEY]):
             for c in range(COLUMNS):
-                y[EGO + k * COLUMNS + c] = table[tick, i, c]
-            k += 1
+                y[EGO + i * COLUMNS + c] = table[tick, i, c]
 
 
 @driver("void(f8[:,::1], f8[::1], f8[:,::1])", nogil=True)

@@ -52,8 +52,8 @@ class Traffic(Driving, ModelEnv):
 
     The observation is a dictionary of the context raster ``uint8 (3, 117, 24)`` (`ContextRaster`) and 35 numbers about
     the neighbours (`Neighbours`). The action is acceleration [m/s^2] and curvature [1/m]. The reward is the way along
-    the road in a tick of 0.1 s [m]. An episode terminates at the goal, after 210 m by default, at a collision, and
-    when the car leaves the road; ``info`` says which ("arrived", "collided", "off_road"). It is truncated after 600
+    the road in a tick of 0.1 s [m]. An episode terminates at the goal, after 300 m by default, at a collision, and
+    when the car leaves the road; ``info`` says which ("arrived", "collided", "off_road"). It is truncated after 1000
     ticks.
 
     Args:

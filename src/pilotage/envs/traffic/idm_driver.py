@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.arrays import Array
 from ...core.settings import settings
-from ._flow import COLUMNS, EGO, ESPEED, EY, EYAW, STEADY, TARGET, intend
+from ._flow import COLUMNS, EGO, ESPEED, EY, EYAW, STEADY, TARGET, TICK, intend
 from .road import Road
 from .state import EGO_DRIVER
 
@@ -54,7 +54,7 @@ class IDMDriver:
         count = (x.shape[-1] - EGO) // COLUMNS + 1
         row, out = np.zeros(COLUMNS), np.empty((len(xs), 3))
         row[TARGET + 1 :] = self.driver
-        tick = np.rint(xs[:, EGO - 2]) % 10 == 0
+        tick = np.rint(xs[:, TICK]) % 10 == 0
         free = tick & (abs(xs[:, EY] - aims) <= STEADY) if self.changes else np.zeros(len(xs), dtype=bool)
         intend(xs, row, self.road.packed, aims, free, np.empty((count, COLUMNS)), np.empty(count, np.int64), out)
         turn = np.clip(out[:, 1] - xs[:, EYAW], -0.04, 0.04)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,25 @@ from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Natural, NonNegative, Positive, settings
 from ...core.streams import Rng, generator
-from ._flow import COLUMNS, EGO, EX, GOAL, KEY, LENGTH, RING, SPEED, TARGET, TICK, WIDTH, X, Y, react
+from ._flow import (
+    COLUMNS,
+    EGO,
+    EX,
+    GOAL,
+    KEY,
+    LENGTH,
+    PHASE,
+    RING,
+    SPEED,
+    TARGET,
+    TICK,
+    WAVE,
+    WIDTH,
+    X,
+    Y,
+    react,
+    turns,
+)
 from .road import Road
 from .state import ACTION, expected, traffic_space
 
@@ -68,9 +87,9 @@ class ReactiveTraffic(Dynamics):
 
     The own car moves by ``p += v dt [cos yaw, sin yaw]``, ``yaw += atan(curvature v dt)`` and ``v += accel dt``, and
     does not drive backwards. The road repeats after `ring` metres, drawn at each start from `spacing`, so that the
-    density stays what it is: from free flow at 80 m a car to stop-and-go waves below 20 m. Drivers err by up to 0.25
-    m/s^2, for half a second each time; these errors depend on the key in the state, so that a state that is set again
-    goes on as before.
+    density stays what it is: from free flow at 80 m a car to a queue below 15 m. Drivers err by up to 0.25 m/s^2,
+    for half a second each time, and waves of stop and go come towards them about every 250 m. Both depend on numbers in
+    the state, so that a state that is set again goes on as before.
 
     A tick takes 0.1 s. Cars that hit each other do not notice; `TrafficTask` ends an episode where the own car does.
 
@@ -79,6 +98,7 @@ class ReactiveTraffic(Dynamics):
         cars: number of other cars.
         spacing: least and greatest distance of cars in a lane, from middle to middle [m].
         drivers: what the drivers are like.
+        waves: least and greatest speed in waves of stop and go [m/s], drawn at each start; None for no waves.
         warm_up: ticks before an episode starts.
 
     Raises:
@@ -89,13 +109,14 @@ class ReactiveTraffic(Dynamics):
         >>> x = traffic.start(0)
         >>> y = traffic.step(x, [0.0, 0.0], 0.1)
         >>> bool(y[0] > x[0] == 0.0), y.shape
-        (True, (530,))
+        (True, (532,))
     """
 
     road: Road = Road()
     cars: Count = 50
     spacing: Range = (18.0, 40.0)
     drivers: Drivers = Drivers()
+    waves: Range | None = (0.5, 6.0)
     warm_up: Natural = 300
 
     def __post_init__(self) -> None:
@@ -123,15 +144,19 @@ class ReactiveTraffic(Dynamics):
         rows, ring = self._placed(stream)
         x = np.zeros(EGO + rows.size)
         x[RING], x[KEY], x[EGO:] = ring, float(stream.integers(1 << 31)), rows.ravel()
+        x[WAVE] = 0.0 if self.waves is None else stream.uniform(*self.waves)
+        x[PHASE] = stream.uniform(-math.pi, math.pi)
         for _ in range(self.warm_up):
             x = self._moved(x, np.zeros(2), 0.1)
-        rows = x[EGO:].reshape(-1, COLUMNS)
+        rows, before = x[EGO:].reshape(-1, COLUMNS), x
         ego = int(stream.choice(np.flatnonzero(rows[:, LENGTH] < 6.0)))
         rest = np.delete(rows, ego, axis=0)
         rest[:, X] -= rows[ego, X]
         rest[:, X] -= ring * np.floor(rest[:, X] / ring + 0.5)
         x = np.concatenate([rows[ego, :TARGET], np.zeros(EGO - TARGET), rest.ravel()])
-        x[EX], x[GOAL], x[RING], x[TICK], x[KEY] = 0.0, self.road.length, ring, 0.0, float(stream.integers(1 << 31))
+        x[EX], x[GOAL], x[RING], x[KEY] = 0.0, self.road.length, ring, float(stream.integers(1 << 31))
+        phase = before[PHASE] + turns.function(rows[ego, X], before[TICK], ring)
+        x[WAVE], x[PHASE] = before[WAVE], math.remainder(phase, 2.0 * math.pi)
         return x
 
     def _placed(self, stream: np.random.Generator) -> tuple[Array, float]:

@@ -23,8 +23,8 @@ Integers = NDArray[np.int64]
 class ReplayedTraffic(Dynamics):
     """Recorded cars that move as they did, and one of them that is driven anew; they do not react to it.
 
-    `start` draws one of the recorded cars, or takes the one that is asked for. It begins where and as that car did, and
-    its goal is where the recording of it ends.
+    A car has the same row as long as it is there. `start` draws one of the recorded cars, or takes the one that is
+    asked for. It begins where and as that car did, and its goal is where the recording of it ends.
 
     Args:
         tracks: x along the road and y to its left [m] of the middles of the cars, yaw [rad] and speed [m/s], every 0.1
@@ -64,7 +64,7 @@ class ReplayedTraffic(Dynamics):
         rows, ticks = _rows(instance(tracks, TrackTable, "ReplayedTraffic"), sizes), _ticks(tracks.t)
         ticks = ticks - ticks.min(initial=0)
         self.table, self.ids = _table(rows, ticks, tracks.id)
-        self.cars = max(self.ids.shape[1] - 1, 1)
+        self.cars = self.ids.shape[1]
         self.state = traffic_space(self.cars)
         far = positive(least, "least")
         spans = {int(i): _span(ticks[tracks.id == i], rows[tracks.id == i, X], self.skip) for i in tracks.ids}
@@ -140,12 +140,20 @@ def _rows(tracks: TrackTable, sizes: Mapping[int, tuple[float, float]]) -> Array
 
 
 def _table(rows: Array, ticks: Integers, ids: Integers) -> tuple[Array, Integers]:
-    """The cars of each tick ``(K, M, COLUMNS)`` and their ids ``(K, M)``, -1 where there are no more."""
-    count = np.bincount(ticks, minlength=1)
-    place = np.arange(len(ticks)) - np.repeat(np.cumsum(count) - count, count)
-    table, names = np.zeros((len(count), count.max(), COLUMNS)), np.full((len(count), count.max()), -1)
-    table[ticks, place], names[ticks, place] = rows, ids
-    return table, names.astype(np.int64)
+    """The cars of each tick ``(K, M, COLUMNS)`` and their ids ``(K, M)``, -1 for none; a car keeps its place."""
+    names, car = np.unique(ids, return_inverse=True)
+    first, last = np.full(len(names), ticks.max(initial=0)), np.zeros(len(names), np.int64)
+    np.minimum.at(first, car, ticks)
+    np.maximum.at(last, car, ticks)
+    place, ends = np.zeros(len(names), np.int64), list[int]()
+    for i in np.argsort(first, kind="stable"):
+        free = [k for k, end in enumerate(ends) if end < first[i]]
+        place[i] = free[0] if free else len(ends)
+        ends[place[i] : place[i] + 1] = [int(last[i])]
+    K = int(ticks.max(initial=-1)) + 1
+    table, there = np.zeros((K, max(len(ends), 1), COLUMNS)), np.full((K, max(len(ends), 1)), -1, np.int64)
+    table[ticks, place[car]], there[ticks, place[car]] = rows, ids
+    return table, there
 
 
 def _ticks(t: Array) -> Integers:

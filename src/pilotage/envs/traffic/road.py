@@ -25,7 +25,7 @@ class Road:
 
     lanes: Count = 6
     lane_width: Positive = 3.7
-    length: Positive = 210.0
+    length: Positive = 300.0
 
     @property
     def width(self) -> float:

@@ -21,27 +21,25 @@ def traffic_space(cars: int) -> Space:
     """The space of traffic with up to so many other cars.
 
     The own car comes first: pose of its middle, speed, length and width; then x of its goal, the length after which the
-    road repeats (0 for a road that does not), the number of ticks, and the key of random numbers, or of the recorded
-    car that it replaces. Each row of `cars` is another car: x, y, yaw, speed, length, width, y that it steers to,
-    and its driver (the numbers of `idm`: desired speed, time gap, acceleration, braking, least gap; and politeness). A
-    length of 0 stands for no car.
+    road repeats (0 for a road that does not), the number of ticks, the key of random numbers, or of the recorded car
+    that it replaces, and the speed in waves of stop and go (0 without them) and their phase. Each row of `cars` is
+    another car: x, y, yaw, speed, length, width, y that it steers to, and its driver (the numbers of `idm`: desired
+    speed, time gap, acceleration, braking, least gap; and politeness). A length of 0 stands for no car.
 
     Example:
         >>> traffic_space(2).size
-        36
+        38
     """
     count = whole(cars, "cars")
-    return Space(
-        "x y [m]", "yaw: angle", "speed [m/s]", "length width goal ring [m]", "tick", "key",
-        f"cars: float64[{count}, {COLUMNS}]",
-    )  # fmt: skip
+    own = ("x y [m]", "yaw: angle", "speed [m/s]", "length width goal ring [m]")
+    return Space(*own, "tick", "key", "wave [m/s]", "phase: angle", f"cars: float64[{count}, {COLUMNS}]")
 
 
 def others(x: Any) -> Array:
     """The rows of the other cars ``(..., M, 13)`` in states; those of length 0 are not there.
 
     Example:
-        >>> others(np.zeros(36)).shape
+        >>> others(np.zeros(38)).shape
         (2, 13)
     """
     x = np.asarray(x, dtype=np.float64)
@@ -52,7 +50,7 @@ def present(x: Any) -> Array:
     """The rows of the other cars that are there in one state ``(K, 13)``.
 
     Example:
-        >>> present(np.zeros(36)).shape
+        >>> present(np.zeros(38)).shape
         (0, 13)
     """
     rows = others(x)

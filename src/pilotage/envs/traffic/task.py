@@ -35,7 +35,7 @@ class TrafficTask(Task):
     road: Road = Road()
 
     def __post_init__(self) -> None:
-        for name, value in (("state", traffic_space(self.cars)), ("action", ACTION), ("dt", 0.1), ("horizon", 600)):
+        for name, value in (("state", traffic_space(self.cars)), ("action", ACTION), ("dt", 0.1), ("horizon", 1000)):
             object.__setattr__(self, name, value)
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:

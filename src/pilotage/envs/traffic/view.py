@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..canvas import BLUE, ORANGE, Canvas, Color
 from ..drawing import Scene, rotation
 from ..figures import box_at
-from ._flow import EGO, ELENGTH, EWIDTH, EX, EY, EYAW, LENGTH, SPEED, TARGET, WIDTH, YAW, X, Y
+from ._flow import ELENGTH, EWIDTH, EX, EY, EYAW, GOAL, LENGTH, SPEED, TARGET, WIDTH, YAW, X, Y
 from .road import Road
 from .state import present
 
@@ -29,8 +29,8 @@ def draw_traffic(scene: Scene) -> NDArray[np.uint8]:
         starts = [low[0]] if whole else np.arange(np.floor(low[0] / 9.0) * 9.0, high[0], 9.0)
         for start in starts:
             canvas.line([(start, y), (high[0] if whole else start + 3.0, y)], MARK, 1.5)
-    if scene.model is not None and low[0] < x[EGO - 4] < high[0]:
-        canvas.line([(x[EGO - 4], -0.5 * road.width), (x[EGO - 4], 0.5 * road.width)], BLUE, 3)
+    if scene.model is not None and low[0] < x[GOAL] < high[0]:
+        canvas.line([(x[GOAL], -0.5 * road.width), (x[GOAL], 0.5 * road.width)], BLUE, 3)
     for row in present(x):
         if low[0] - 8.0 < row[X] < high[0] + 8.0:
             body(canvas, row[:TARGET], pace(row[SPEED]))

@@ -13,6 +13,7 @@ from ....core.arrays import Array
 from ....core.errors import SettingError
 from ....core.settings import Count, setting, whole
 from ....envs.traffic import ContextRaster, IDMDriver, ReactiveTraffic, ReplayedTraffic, others
+from ....envs.traffic._flow import EGO
 from ....io import Episode
 from .ego import actions_of
 
@@ -124,7 +125,7 @@ def swapped(xs: Array, car: int) -> Array:
         away = rows[..., 0] - own[..., 0, None]
         rows[..., 0] -= ring[..., None] * np.floor(away / ring[..., None] + 0.5)
     ys[..., :6] = own
-    ys[..., 10:] = rows.reshape(*rows.shape[:-2], -1)
+    ys[..., EGO:] = rows.reshape(*rows.shape[:-2], -1)
     return ys
 
 
