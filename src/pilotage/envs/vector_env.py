@@ -25,6 +25,7 @@ from .model_env import (
     checked_mode,
     frames,
     observation_space,
+    same_spaces,
     simulation,
     state_option,
     vector,
@@ -32,6 +33,7 @@ from .model_env import (
 from .simulation import Array, Start
 
 EACH = {name: name for name in ("np_random", "np_random_seed")} | {
+    "action": "actions",
     "scene": "scenes",
     "state": "states",
     "time": "times",
@@ -120,6 +122,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._streams: list[np.random.Generator] = []
         self._seeds: list[int] = []
         self._x: Array = np.empty((0, dynamics.state.size))
+        self._us: Array = np.zeros((num_envs, dynamics.action.size))
         self._r: Array = np.zeros(
             (num_envs, self.world.task.stage.size)
         )  # the references of the task at this tick, and their carries
@@ -151,7 +154,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """The result of a tick of all episodes; those that ended restart."""
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
-        us = self._controls(actions)
+        self._us = us = self._controls(actions)
         self._restart(self._ended.nonzero()[0])
         rewards, terminated, truncated, *faults = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
@@ -181,10 +184,32 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         for scene, states in zip(self.scenes, saved.pictured, strict=True):
             scene.states = [*states]
 
+    def replace_dynamics(self, dynamics: Dynamics, which: ArrayLike | None = None) -> None:
+        """Let other dynamics of the same spaces move all environments, or those with these indices.
+
+        Args:
+            dynamics: such as ``envs.world.dynamics.replace(mass=2.0)``.
+            which: indices of environments.
+        """
+        same_spaces(dynamics, self.world.dynamics)
+        if which is None:
+            self.world = self.world.moved_by(dynamics)
+        elif not self.world.each:
+            self.world = self.world.moved_by(self.world.dynamics, [self.world.dynamics] * self.num_envs)
+        for i in range(self.num_envs) if which is None else np.atleast_1d(which).tolist():
+            self.scenes[i].model = dynamics
+            if which is not None:
+                self.world.vary(i, dynamics)
+
     @property
     def states(self) -> Array:
         """The true states ``(num_envs, n)``."""
         return self._x.copy()
+
+    @property
+    def actions(self) -> Array:
+        """The last actions ``(num_envs, m)``, in the units of the dynamics; zeros before the first."""
+        return self._us.copy()
 
     @property
     def times(self) -> Array:
@@ -250,7 +275,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def _moved(self, which: Any, us: Array) -> tuple[NDArray[Any], ...]:
         """The result of a tick of some worlds, given by an array of indices or a slice."""
         world, xs, rs = self.world, chosen(self._x, which), chosen(self._r, which)
-        moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [])
+        moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [], which)
         self._ticks[which] = ticks = chosen(self._ticks, which) + 1
         shown = np.where(moved.lost[:, None], xs, moved.states) if moved.lost.any() else moved.states
         self._x[which] = shown
@@ -313,12 +338,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
                 self._carries[i] = carry
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
-        given: Any = setting(seed, Seeds, "seed")
-        seeds = (
-            given if isinstance(given, tuple) else [None if given is None else given + i for i in range(self.num_envs)]
-        )
-        if len(seeds) != self.num_envs:
-            raise ShapeError(f"{len(seeds)} seeds were given for {self.num_envs} environments; give one each")
+        seeds = seeds_of(seed, self.num_envs)
         kept = zip(self._streams, self._seeds, strict=True) if self._streams else [None] * self.num_envs
         pairs = [old if old and s is None else seeding.np_random(s) for s, old in zip(seeds, kept, strict=True)]
         self._streams, self._seeds = [stream for stream, _ in pairs], [s for _, s in pairs]
@@ -372,6 +392,20 @@ def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
     if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
         raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
     return mode
+
+
+def seeds_of(seed: Any, count: int) -> list[int | None]:
+    """The seed of each environment: s, s + 1, ... from one seed s, or one that is given for each.
+
+    Example:
+        >>> seeds_of(4, 3), seeds_of(None, 2), seeds_of([7, None], 2)
+        ([4, 5, 6], [None, None], [7, None])
+    """
+    given: Any = setting(seed, Seeds, "seed")
+    seeds = [*given] if isinstance(given, tuple) else [None if given is None else given + i for i in range(count)]
+    if len(seeds) != count:
+        raise ShapeError(f"{len(seeds)} seeds were given for {count} environments; give one each")
+    return seeds
 
 
 def chosen(rows: NDArray[Any], which: Any) -> NDArray[Any]:
