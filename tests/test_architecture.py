@@ -55,6 +55,7 @@ HOMES = {
     "mujoco": {"envs"},
     "pybullet": {"envs"},
     "stable_baselines3": {"envs"},
+    "imageio": {"envs"},
     "matplotlib": {"viz"},
     "rerun": {"viz"},
     "cyclopts": {"cli"},
