@@ -13,7 +13,6 @@ PPO (Schulman et al., 2017, in Stable-Baselines3) was trained once for each: its
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,10 +21,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-import pilotage.envs
 from pilotage.bench import bootstrap
 from pilotage.control import MPPI
 from pilotage.core import Gaussian, Space
@@ -34,12 +30,10 @@ from pilotage.envs import ModelVectorEnv, sb3_vec_env
 from pilotage.envs.wrappers import Link
 from pilotage.envs.wrappers.vector import DegradedObservation, EstimatedObservation
 from pilotage.estimators import EKF
-from pilotage.io import write_atomic
 from pilotage.learning import NetworkPolicy
 from pilotage.learning.networks import Ensemble
 from pilotage.learning.scaling import Scaling
 from pilotage.models import cart_pole, sensor, task
-from pilotage.viz.palette import ESTIMATE, INK, MUTED, TRUTH
 
 TRACK, TILT = 2.4, 0.21
 """Where an episode ends [m, rad]."""
