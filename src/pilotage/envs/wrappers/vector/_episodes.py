@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from ....core import SettingError
 from ....core.arrays import Array
+from ....core.settings import shown
+from ....estimators.bank import Bank
 from ...vector_env import ModelVectorEnv, checked_autoreset, seeds_of
 from .._world import named, stream_of
 from ..link import Link
@@ -37,8 +40,11 @@ class Step(NamedTuple):
 class Episodes(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
     """A wrapper of a vector environment that follows its episodes, each with a random stream of its own.
 
-    Environment i has the stream that the wrapper of a single environment has, so that both draw the same numbers.
+    Environment i has the stream that the wrapper of a single environment has, so that both draw the same numbers. The
+    attributes that change in an episode are named in ``_KEPT``.
     """
+
+    _KEPT: tuple[str, ...] = ()
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         super().__init__(env)
@@ -48,6 +54,19 @@ class Episodes(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         self._ended = ~self._all
         self._seeds: list[int | None] = [None] * env.num_envs
         self._streams = [np.random.default_rng() for _ in self._seeds]
+
+    def get_state(self) -> Kept:
+        """All that the rest of the episodes depends on, as `ModelVectorEnv.get_state` has it."""
+        names = ("_ended", "_seeds", "_streams", *self._KEPT)
+        return Kept(type(self), inner_state(self.env), {name: kept(vars(self)[name]) for name in names})
+
+    def set_state(self, saved: Kept) -> None:
+        """Go on from what `get_state` returned: the same actions then have the same results, to the bit."""
+        if not isinstance(saved, Kept) or saved.owner is not type(self):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingError(f"the state is {shown(saved)}; expected one that get_state of {self} returned")
+        env: Any = self.env
+        env.set_state(saved.inner)
+        vars(self).update({name: kept(value) for name, value in saved.values.items()})
 
     def _reset(self, seed: Any, options: Any) -> tuple[Any, dict[str, Any]]:
         """Start all episodes, with new streams where there is a seed."""
@@ -82,6 +101,32 @@ class Episodes(VectorWrapper[Any, Any, Any, Any, NDArray[Any]]):
         for i in np.flatnonzero(step.began):
             final[i] = row_of(shown[0], int(i))
         return shown[-1], {**infos, "final_obs": final}
+
+
+class Kept(NamedTuple):
+    """The state of a wrapper.
+
+    Attributes:
+        owner: its class.
+        inner: the state of the environment within.
+        values: attributes of the wrapper by name.
+    """
+
+    owner: type
+    inner: Any
+    values: dict[str, Any]
+
+
+def kept(value: Any) -> Any:
+    """A copy that shares nothing that changes; a bank of filters knows how to copy itself."""
+    return copy.copy(value) if isinstance(value, Bank) else copy.deepcopy(value)
+
+
+def inner_state(env: Any) -> Any:
+    """The state of a vector environment."""
+    if not hasattr(env, "get_state"):
+        raise SettingError(f"the state of {env} cannot be reached; give it the methods get_state and set_state")
+    return env.get_state()
 
 
 def with_final(seen: Parts, ended: Mask, infos: dict[str, Any]) -> Parts:

@@ -36,6 +36,8 @@ class DegradedObservation(Episodes):
         (True, [0.0, 0.0])
     """
 
+    _KEPT = ("_step", "_ticks", "_way", "_last", "_taken")
+
     def __init__(self, env: VectorEnv[Any, Any, Any], links: Link | Mapping[str, Link]) -> None:
         super().__init__(env)
         dt, space = vector_core_of(env, "DegradedObservation").world.dt, env.single_observation_space

@@ -34,10 +34,10 @@ class Tick(NamedTuple):
 
     time: float
     us: Array | None
-    sent: list[tuple[Sensor, Sent]]
+    sent: dict[str, Sent]
     rows: NDArray[np.intp]
     beliefs: list[Any]
-    first: list[tuple[Sensor, Sent]]
+    first: dict[str, Sent]
 
 
 class EstimatedObservation(Episodes):
@@ -71,6 +71,8 @@ class EstimatedObservation(Episodes):
         >>> observations.shape, guess.belief.mean.shape
         ((16, 4), (16, 2))
     """
+
+    _KEPT = ("_step", "_ticks", "_behind", "_now", "_past")
 
     def __init__(
         self,
@@ -137,15 +139,14 @@ class EstimatedObservation(Episodes):
         sent = self._sent(step.last, step.going)
         rows = np.flatnonzero(step.began)
         self._ticks[rows] = 0
-        first = self._sent(step.first, step.began) if len(rows) else []
+        first = self._sent(step.first, step.began) if len(rows) else {}
         beliefs = [self._make(self._seeds[i]).belief for i in rows]
         return Tick(self._step * self._core.world.dt, us, sent, rows, beliefs, first)
 
-    def _sent(self, parts: Parts, rows: Mask) -> list[tuple[Sensor, Sent]]:
-        return [
-            (self._sensors[name], self._lines[name].send(self._step, self._ticks, part, rows, self._streams))
-            for name, part in parts.items()
-        ]
+    def _sent(self, parts: Parts, rows: Mask) -> dict[str, Sent]:
+        """The readings that these environments send in this step."""
+        lines = self._lines
+        return {n: lines[n].send(self._step, self._ticks, part, rows, self._streams) for n, part in parts.items()}
 
     def _caught_up(self) -> Bank:
         """The filters after the last tick, with the readings that have arrived by now."""
@@ -177,11 +178,12 @@ class EstimatedObservation(Episodes):
             bank.add(belief)
         self._update(bank, tick.first)
 
-    def _update(self, bank: Bank, readings: list[tuple[Sensor, Sent]]) -> None:
-        for sensor, sent in readings:
+    def _update(self, bank: Bank, readings: dict[str, Sent]) -> None:
+        """Update with the readings that have arrived by now."""
+        for name, sent in readings.items():
             if sent.due <= self._step and (count := np.count_nonzero(sent.rows)):
                 rows = None if count == self.num_envs else np.flatnonzero(sent.rows)
-                bank.update(sensor, sent.readings[sent.rows].reshape(count, -1), rows)
+                bank.update(self._sensors[name], sent.readings[sent.rows].reshape(count, -1), rows)
 
     def _seen(self, bank: Bank) -> NDArray[np.float32]:
         moments, space = bank.belief.moments(), self.single_observation_space

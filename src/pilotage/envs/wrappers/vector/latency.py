@@ -28,6 +28,8 @@ class ActionLatency(Episodes):
         ([[0.0, 0.0], [0.0, 0.0]], True)
     """
 
+    _KEPT = ("_queue",)
+
     def __init__(self, env: VectorEnv[Any, Any, Any], ticks: int, rest: Any = None) -> None:
         super().__init__(env)
         box: Any = env.single_action_space

@@ -34,6 +34,8 @@ class RandomisedDynamics(Episodes):
         ((8,), {1.1})
     """
 
+    _KEPT = ("_factors",)
+
     def __init__(self, env: VectorEnv[Any, Any, Any], factors: Factors) -> None:
         super().__init__(env)
         self._core = vector_core_of(env, "RandomisedDynamics")
@@ -54,13 +56,22 @@ class RandomisedDynamics(Episodes):
         self._draw(self._stepped(observations, terminated | truncated, infos).began)
         return observations, rewards, terminated, truncated, self._told(infos)
 
+    def set_state(self, saved: Any) -> None:
+        super().set_state(saved)
+        for i in range(self.num_envs):
+            self._act(i)
+
     def _draw(self, rows: Mask) -> None:
         """Give the new episodes of these rows their models."""
         for i in np.flatnonzero(rows).tolist():
-            factors = self._random.draw(self._streams[i])
-            self._core.replace_dynamics(self._random.model(factors), [i])
-            for name, factor in factors.items():
+            for name, factor in self._random.draw(self._streams[i]).items():
                 self._factors[name][i] = factor
+            self._act(i)
+
+    def _act(self, i: int) -> None:
+        """Give an environment the model of its factors."""
+        factors = {name: float(each[i]) for name, each in self._factors.items()}
+        self._core.replace_dynamics(self._random.model(factors), [i])
 
     def _told(self, infos: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {}
