@@ -268,7 +268,8 @@ def picture(results: dict[tuple[str, str], Result], angles: dict[str, np.ndarray
     left.plot(t, degrees["belief"], color=ESTIMATE, label="belief, two deviations")
     left.plot(t, degrees["truth"], color=TRUTH, label="truth")
     left.set(xlabel="time [s]", ylabel="angle of the pole [degrees]", title="what a controller sees")
-    left.legend(loc="upper right", fontsize=8)
+    left.legend(loc="lower left", fontsize=8)
+    left.set_ylim(bottom=-9.5)
     for ax, title in ((middle, "the pole stood for 10 s [%]"), (right, "mean return")):
         for k, name in enumerate(("PPO", "MPPI")):
             spans = [results[name, kind].stood if ax is middle else results[name, kind].mean for kind in KINDS]
@@ -278,7 +279,7 @@ def picture(results: dict[tuple[str, str], Result], angles: dict[str, np.ndarray
             ax.errorbar(x, value, np.maximum([value - low, high - value], 0.0), color=INK, capsize=4, ls="none")
         ax.set_xticks(range(len(KINDS)), KINDS)
         ax.set_title(title)
-    middle.legend(loc="upper center")
+    figure.legend(*middle.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return figure
 
 
