@@ -26,7 +26,7 @@ from pilotage.envs.wrappers import (
 from pilotage.estimators import EKF, UKF, ParticleFilter
 from pilotage.models import dynamics
 
-from .worlds import ACTION, START, STATE, compass, fix, going_home, rover
+from .worlds import ACTION, START, STATE, compass, fix, going_home, home, rover
 
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 SENSORS = {"fix": fix(), "heading": compass()}
@@ -231,3 +231,21 @@ def test_what_does_not_fit() -> None:
         vector.RandomisedDynamics(many, {"wings": 2.0})
     with pytest.raises(ShapeError, match="3 seeds"):
         vector.ActionLatency(many, 1).reset(seed=[1, 2, 3])
+
+
+def test_other_dynamics_of_the_same_spaces_move_some_worlds() -> None:
+    """Another function, with code of its own, and another noise; then the first one again."""
+    plain, x0, u = dragged(noise=0.0), START.mean, np.tile([0.5, 0.2], (3, 1))
+    envs = ModelVectorEnv(plain, None, home(initial=START, dt=0.1, horizon=40, fence=50.0), num_envs=3)
+    for other in (rover(noise=0.0), dragged(noise=0.0, drag=2.0), Called(plain)):
+        envs.reset(seed=0, options={"state": x0})
+        envs.replace_dynamics(other, [1])
+        envs.step(u)
+        assert (envs.world.machine is None) == (not isinstance(other, type(plain)) or other.name != plain.name)
+        for world, model in zip(envs.states, (plain, other, plain), strict=True):
+            np.testing.assert_allclose(world, model.step(x0, u[0], 0.1), atol=1e-12)
+    envs.replace_dynamics(rover(), 2)
+    envs.reset(seed=0, options={"state": x0})
+    envs.step(u)
+    assert np.abs(envs.states[2] - rover().step(x0, u[0], 0.1)).min() > 1e-9, "this one has noise"
+    np.testing.assert_allclose(envs.states[0], plain.step(x0, u[0], 0.1), atol=1e-12)

@@ -155,7 +155,7 @@ class Moves:
         return y, found
 
     def vary(self, row: int, dynamics: Any, dt: float) -> None:
-        """Give a row the parameters of these dynamics."""
+        """Give a row the parameters of these dynamics, which have the same code."""
         self._params[row], self._roots[row] = ParameterMemory(dynamics, dt).vector, self._root(dynamics, dt)
         self.noise = self._roots.shape[-1] if self._roots.any() else 0
 
@@ -198,9 +198,16 @@ def moves_of(
     others: Sequence[Dynamics] = (),
 ) -> Moves | None:
     """Machine code of a tick; None where a model has none, or noise or costs that change from tick to tick."""
-    known = compiled(dynamics, "Q", {"dt", "p"}) and compiled(task, "", set()) and not task.stage.size
+    known = compiled(task, "", set()) and not task.stage.size
+    known = known and all(same_code(one, dynamics) for one in (dynamics, *others))
     fits = known and plain(dynamics.state) and plain(dynamics.action)
     return Moves(dynamics, task, dt, judged, limits, others) if fits else None
+
+
+def same_code(one: Dynamics, other: Dynamics) -> bool:
+    """Whether two dynamics have machine code, the same one, and differ in their parameters alone."""
+    known = all(compiled(each, "Q", {"dt", "p"}) for each in (one, other))
+    return known and code_of(one, "y").address == code_of(other, "y").address
 
 
 def sight_of(sensor: Sensor, context: Any) -> Sight | None:

@@ -21,7 +21,8 @@ from ..core.declared import answered, asked, covariance
 from ..core.settings import instance, positive, setting, shown, whole
 from ..core.task import MAX_VIOLATION, references_of
 from ..models import TracedTask
-from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, sight_of
+from ._between import judged_components, points_between
+from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, same_code, sight_of
 
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
@@ -193,8 +194,10 @@ class Simulation(Compiling):
         """Let other dynamics move one world of a batch whose worlds have dynamics of their own."""
         self.each[world] = dynamics
         self.__dict__.pop("noisy", None)
-        if self.machine is not None:
+        if self.machine is not None and same_code(dynamics, self.dynamics):
             self.machine.vary(world, dynamics, self.dt)
+        else:
+            self.__dict__.pop("machine", None)
 
     @cached_property
     def noisy(self) -> bool:
@@ -378,32 +381,3 @@ def alike(one: Space, other: Space) -> bool:
 def rows_of(x: Array) -> Array:
     """States ``(..., n)`` as a contiguous array ``(N, n)``."""
     return np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-
-
-def points_between(pieces: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
-    """The inner points of ways ``(N,)`` cut into equal pieces: whose way each lies on, and at which share of it.
-
-    Example:
-        >>> which, share = points_between(np.array([1, 2, 4]))
-        >>> which.tolist(), share.tolist()
-        ([1, 2, 2, 2], [0.5, 0.25, 0.5, 0.75])
-    """
-    inner = np.maximum(pieces - 1, 0)
-    which = np.repeat(np.arange(len(pieces)), inner)
-    place = 1 + np.arange(len(which)) - np.repeat(np.cumsum(inner) - inner, inner)
-    return which, place / pieces[which]
-
-
-def judged_components(task: Task, state: Space) -> NDArray[np.int64]:
-    """Components of the tangent of `state` that the constraint of a task reads: all, where that is not known."""
-    if isinstance(task, TracedTask):
-        read = task.components("g", "x")
-    else:
-        read = {state.find(name) for name in task.state.names} if task.state.size else set(range(state.size))
-    found: list[int] = []
-    for part, s, t in state.layout:
-        if part.size == part.dim:
-            found += [t.start + i for i in range(part.size) if s.start + i in read]
-        elif read & {*range(s.start, s.stop)}:
-            found += range(t.start, t.stop)
-    return np.array(found, dtype=np.int64)

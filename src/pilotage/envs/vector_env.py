@@ -13,8 +13,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, SettingError, ShapeError, Task
-from ..core.settings import Natural, by_name, setting, shown, whole
+from ..core.settings import by_name, setting, shown, whole
 from ..core.task import MAX_VIOLATION
+from ._batches import checked_autoreset, chosen, merged, seeds_of
 from .boxes import Controls, float_type
 from .branching import Snapshot
 from .drawing import Drawing, Scene, draw
@@ -40,8 +41,6 @@ EACH = {name: name for name in ("np_random", "np_random_seed")} | {
 }
 """Attributes that each environment has for itself: the name in `ModelEnv`, and that of all together here."""
 SHARED = {name: f"single_{name}" for name in ("action_space", "observation_space")}
-
-Seeds = Natural | None | tuple[Natural | None, ...]
 
 
 class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
@@ -314,7 +313,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         info = self._info(info["violated"] & ~ended, info["lost"] & ~ended)
         info.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
         self._ended = np.zeros(self.num_envs, dtype=bool)
-        return _merged(observations, began, ended), info
+        return merged(observations, began, ended), info
 
     def _restart(self, ended: NDArray[np.intp]) -> None:
         if not len(ended):
@@ -385,38 +384,3 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         for name, value in values.items():
             info[name], info[f"_{name}"] = value, self._all.copy()
         return info
-
-
-def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
-    """`mode`, if this vector environment supports it."""
-    if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
-        raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
-    return mode
-
-
-def seeds_of(seed: Any, count: int) -> list[int | None]:
-    """The seed of each environment: s, s + 1, ... from one seed s, or one that is given for each.
-
-    Example:
-        >>> seeds_of(4, 3), seeds_of(None, 2), seeds_of([7, None], 2)
-        ([4, 5, 6], [None, None], [7, None])
-    """
-    given: Any = setting(seed, Seeds, "seed")
-    seeds = [*given] if isinstance(given, tuple) else [None if given is None else given + i for i in range(count)]
-    if len(seeds) != count:
-        raise ShapeError(f"{len(seeds)} seeds were given for {count} environments; give one each")
-    return seeds
-
-
-def chosen(rows: NDArray[Any], which: Any) -> NDArray[Any]:
-    """A copy of some rows: those of an array of numbers, for which `take` is fastest, or of a slice of all."""
-    return rows.copy() if isinstance(which, slice) else rows.take(which, axis=0)
-
-
-def _merged(all_of: Any, some: Any, which: NDArray[np.bool_]) -> Any:
-    """The observations of all worlds with those of some worlds replaced."""
-    if isinstance(all_of, dict):
-        return {name: _merged(each, some[name], which) for name, each in all_of.items()}
-    merged = all_of.copy()
-    merged[which] = some
-    return merged

@@ -13,7 +13,8 @@ from ....core import SettingError
 from ....core.arrays import Array
 from ....core.settings import shown
 from ....estimators.bank import Bank
-from ...vector_env import ModelVectorEnv, checked_autoreset, seeds_of
+from ..._batches import checked_autoreset, seeds_of
+from ...vector_env import ModelVectorEnv
 from .._world import named, stream_of
 from ..link import Link
 
