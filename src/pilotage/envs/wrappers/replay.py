@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from ...core import PilotageError
-from ...io import Episode
+
+if TYPE_CHECKING:
+    from ...io import Episode
 
 
 @dataclass(eq=False)
@@ -51,6 +53,8 @@ class Recording:
             >>> env.recording.episode, env.recording.episode.seed
             (Episode(1 steps), 5)
         """
+        from ...io import Episode  # half the time of importing the wrappers
+
         first = self.observations[0]
         named = isinstance(first, dict)
         seen = {name: np.array([z[name] for z in self.observations]) for name in first} if named else np.array(
