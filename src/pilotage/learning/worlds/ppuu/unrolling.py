@@ -138,9 +138,8 @@ class Unrolled:
             if s.kind == "uncertainty":
                 extra = extra + s.discount**t * self._doubt(scene, own, u, z, t).mean()
             scene, own = model.step(scene, own, u, z)
-            now = (
-                self.costs(scene, own) + s.pace * torch.relu(v0 - own[..., 3]).square() + s.effort * u[..., 0].square()
-            )
+            slow, effort = torch.relu(v0 - own[..., 3]).square(), u[..., 0].square()
+            now = self.costs(scene, own) + s.pace * slow + s.effort * effort
             cost = cost + s.discount**t * now.mean()
             if s.kind == "expert":
                 off = (own[..., :2] - window.own[..., t + 1, :2]) / torch.tensor([3.0, 0.5])
