@@ -147,6 +147,7 @@ def test_a_recorded_episode_goes_into_a_data_set(tmp_path, name):
     np.testing.assert_array_equal(again.episode.rewards, episodes[-1].rewards)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # imageio's reader leaves pipes open
 def test_films_of_episodes(tmp_path):
     """A frame for each state of an episode, as it was rendered but for compression; what is in the folder stays."""
     pytest.importorskip("imageio_ffmpeg")
