@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 BATCH = 32
+SHARE = 0.7
+"""Share of the readings that makes a given hypothesis good enough to need no samples."""
 
 
 class Consensus(NamedTuple):
@@ -76,8 +78,7 @@ def consensus(
         [True, True, True, True, False, False]
     """
     rng, best, least = generator(rng), Consensus(None, np.zeros(count, dtype=bool), 0), math.inf
-    drawn, enough = 0, float(samples)
-    tried = given
+    drawn, enough, tried = 0, float(samples), given
     while tried is not None or (drawn < enough and count >= size):
         if tried is None:
             tried = solve(_samples(rng, count, size))
@@ -89,7 +90,8 @@ def consensus(
             if not costs[k] < least - 1e-12 * (1.0 + least if least < math.inf else 1.0):
                 break
             least, best = costs[k], Consensus(tried[k], s[k] <= limit, drawn)
-            enough = min(float(samples), _enough(best.inliers.mean(), size, confidence))
+            share = float(best.inliers.mean())
+            enough = 0.0 if drawn == 0 and share >= SHARE else min(float(samples), _enough(share, size, confidence))
             tried = improve(best.inliers, tried[k])[None] if improve and best.inliers.sum() > size else tried[:0]
         tried = None
     return best._replace(samples=drawn)

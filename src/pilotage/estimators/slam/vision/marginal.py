@@ -11,7 +11,7 @@ from pilotage.core import Space
 from pilotage.core.mathematics import Mathematics
 from pilotage.core.parts import Components
 from pilotage.core.rotations import conjugate, product
-from pilotage.models import TracedSensor
+from pilotage.models import TracedSensor, code_of
 from pilotage.models.trace.params import Values
 from pilotage.models.trace.portable import variants
 from pilotage.models.trace.sensor import SensorFamily, sensor
@@ -93,6 +93,12 @@ def prior_factor(poses: Array, H: Array, g: Array, axes: int) -> Factors:
 def placed(axes: int, count: int) -> TracedSensor:
     """The sensor of several poses at once: their positions, and turns from given ones (in the plane, headings)."""
     return _placed(axes, count)()
+
+
+def prepare(axes: int, count: int) -> None:
+    """Compile the sensor of so many poses, which takes a second, before a camera moves."""
+    for results in ("e", "e E"):
+        code_of(placed(axes, count), results)
 
 
 @variants

@@ -19,6 +19,7 @@ from ..gauss_newton import GaussNewton
 from ..kernels import Huber, RobustKernel
 from ..solver import GraphSolver
 from .camera_model import CameraModel
+from .marginal import prepare
 from .resection import Resection
 from .two_view import TwoViewGeometry, TwoViewStatus
 from .window import Keyframe, Landmark, Window
@@ -55,6 +56,7 @@ class VisualOdometry:
         camera: the camera, in space or in the plane.
         window: number of keyframes that are adjusted.
         scale: distance between the first two keyframes of a single camera [m].
+        scale_std: its standard deviation, as a share of it.
         overlap: a frame becomes a keyframe if it sees less than this share of the points of the last one.
         parallax: or if lines of sight have turned by this since then, in the median [rad].
         min_parallax: angle between lines of sight from which a point is triangulated [rad].
@@ -87,6 +89,7 @@ class VisualOdometry:
     camera: CameraModel
     window: Count = 6
     scale: Positive = 1.0
+    scale_std: Fraction = 0.01
     overlap: Fraction = 0.7
     parallax: NonNegative = 0.05
     min_parallax: Positive = 0.02
@@ -175,6 +178,7 @@ class VisualOdometer:
         self._retired = dict[int, Array]()
         self._suspects = dict[int, int]()
         self._gone, self._last_t = 0, -np.inf
+        prepare(settings.camera.axes, settings.window)
         self._begin()
 
     def _begin(self) -> None:
@@ -272,9 +276,9 @@ class VisualOdometer:
         for id in wrong:
             del second.seen[id], first.seen[id]
         self._window.frames.append(second)
-        self._window.distance = s.scale
-        for id, point, good in zip(shared, found.points, found.inliers, strict=True):
-            if good:
+        self._window.distance = s.scale, s.scale_std * s.scale
+        for id, point, angle in zip(shared, found.points, found.parallax, strict=True):
+            if angle >= s.min_parallax:
                 place = np.asarray(self._space.act(first.pose, s.scale * point))
                 self._window.landmarks[id] = Landmark(place, np.zeros((3, 3)))
         belief, _, reason = self._window.adjust()
@@ -302,15 +306,16 @@ class VisualOdometer:
         self._doubt(wrong, [id for id, good in zip(known, found.inliers, strict=True) if good])
         frame = Keyframe(window.frames[-1].number + 1, np.asarray(found.belief.mean),
                          {id: reading for id, reading in seen.items() if id not in set(wrong)})  # fmt: skip
-        belief, bad, _ = window.adjust(frame)
+        belief, bad, reason = window.adjust(frame)
         wrong += [id for k, id in bad if k == len(window.frames)]
         agreed = sum(id in frame.seen for id in known)
         said = f"{agreed} of {counted(len(known), 'known point')} agree, {len(seen)} features"
         if agreed < s.least:
             return self._missed(seen, said)
-        belief = found.belief if belief is None else belief
-        self._motion = np.asarray(self._space.compose(self._space.inverse(self._pose), belief.mean))
-        self._pose, self._gone = np.asarray(belief.mean), 0
+        self._motion = np.asarray(self._space.compose(self._space.inverse(self._pose), frame.pose))
+        self._pose, self._gone = frame.pose, 0
+        if belief is None:
+            return self._step(VisualStatus.DEGENERATE, reason, None, False, tuple(wrong))
         became = self._is_new(frame)
         if became:
             self._add_keyframe(frame)
@@ -383,7 +388,9 @@ class VisualOdometer:
     def _record(self, t: float) -> None:
         """Keep the frame relative to the last keyframe."""
         last = self._window.frames[-1]
-        self._track.append((t, last.number, np.asarray(self._space.compose(self._space.inverse(last.pose), self._pose))))
+        self._track.append(
+            (t, last.number, np.asarray(self._space.compose(self._space.inverse(last.pose), self._pose)))
+        )
 
     def _step(
         self, status: VisualStatus, reason: str, belief: Gaussian | None = None, keyframe: bool = False,

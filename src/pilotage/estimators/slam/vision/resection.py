@@ -163,7 +163,7 @@ def _least_squares(
         step = np.linalg.lstsq(H, g, rcond=1e-12)[0]
         length = float(np.abs(step).max())
         pose = np.asarray(camera.pose.plus(pose, step * min(1.0, 1.0 / max(length, 1e-12))))
-        if length < 1e-10:
+        if length < 1e-8:
             break
     return pose, H
 

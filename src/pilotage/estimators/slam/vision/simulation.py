@@ -96,10 +96,14 @@ class TrackSimulator:
         bodies = numbers(self.hidden_by, "hidden_by")
         bodies = bodies.reshape(0, self.camera.axes + 1) if bodies.size == 0 else bodies
         if bodies.ndim != 2 or bodies.shape[1] != self.camera.axes + 1 or not np.isfinite(bodies).all():
-            raise ShapeError(f"hidden_by has shape {bodies.shape}; expected centres and radii (B, {self.camera.axes + 1})")
+            raise ShapeError(
+                f"hidden_by has shape {bodies.shape}; expected centres and radii (B, {self.camera.axes + 1})"
+            )
         object.__setattr__(self, "hidden_by", bodies)
 
-    def run(self, poses: ArrayLike, points: ArrayLike, ts: ArrayLike | None = None, *, rng: Rng = None) -> FeatureTracks:
+    def run(
+        self, poses: ArrayLike, points: ArrayLike, ts: ArrayLike | None = None, *, rng: Rng = None
+    ) -> FeatureTracks:
         """The features of a drive.
 
         Args:

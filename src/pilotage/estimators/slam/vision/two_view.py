@@ -48,7 +48,8 @@ class TwoView:
             after a pure rotation; None if there is none.
         cov: its covariance in the tangent ``(6, 6)``, zero along the direction of the motion, whose length is free.
         inliers: the features that agree with it ``(N,)``.
-        points: their positions ``(N, 3)`` in that unit; NaN for outliers and points without parallax.
+        points: their positions ``(N, 3)`` in that unit; NaN for outliers.
+        parallax: angles between their lines of sight ``(N,)`` [rad]; 0 for outliers.
         reason: the outcome in words.
 
     Example:
@@ -63,6 +64,7 @@ class TwoView:
     cov: Array | None
     inliers: Mask
     points: Array
+    parallax: Array
     reason: str
 
 
@@ -101,7 +103,7 @@ class TwoViewGeometry:
 
     limit: Positive = 6.6
     least: Count = 15
-    min_parallax: Positive = 0.015
+    min_parallax: Positive = 0.03
     rotation: Fraction = 0.9
     samples: Count = 1000
 
@@ -170,9 +172,9 @@ class TwoViewGeometry:
         angle = float(np.linalg.norm(SPATIAL.minus(pose, ORIGIN)))
         if np.median(np.abs(z1 - z2)) == 0.0 or angle < 3.0 * np.sqrt(spread.mean() / len(a)):
             reason = "the images are the same: the camera has not moved"
-            return TwoView(TwoViewStatus.STILL, pose, None, found.inliers, points, reason)
+            return TwoView(TwoViewStatus.STILL, pose, None, found.inliers, points, np.zeros(len(a)), reason)
         reason = f"the camera has turned by {np.degrees(angle):.3g} degrees on the spot; expected a motion to the side"
-        return TwoView(TwoViewStatus.ROTATION, pose, None, found.inliers, points, reason)
+        return TwoView(TwoViewStatus.ROTATION, pose, None, found.inliers, points, np.zeros(len(a)), reason)
 
     def _motion(
         self, camera: CameraModel, E: Array, z1: Array, z2: Array, a: Array, b: Array, variances: Any, inliers: Mask
@@ -190,12 +192,13 @@ class TwoViewGeometry:
         k = np.flatnonzero(inliers & _in_front(pose, a, b))
         poses = np.repeat([ORIGIN, pose], len(k), axis=0)
         seen = triangulate(camera, poses, np.vstack([z1[k], z2[k]]), np.tile(np.arange(len(k)), 2))
-        points, inliers = np.full((len(a), 3), np.nan), np.zeros(len(a), dtype=bool)
-        points[k[seen.ahead]], inliers[k[seen.ahead]] = seen.points[seen.ahead], True
-        parallax = float(np.median(seen.parallax)) if len(k) else 0.0
+        points, angles, inliers = np.full((len(a), 3), np.nan), np.zeros(len(a)), np.zeros(len(a), dtype=bool)
+        good = k[seen.ahead]
+        points[good], angles[good], inliers[good] = seen.points[seen.ahead], seen.parallax[seen.ahead], True
+        parallax = float(np.median(angles[good])) if len(good) else 0.0
         said = f"{inliers.sum()} of {len(a)} features agree; median parallax {np.degrees(parallax):.2g} degrees"
         status = TwoViewStatus.SOLVED if parallax >= self.min_parallax else TwoViewStatus.PARALLAX
-        return TwoView(status, pose, cov, inliers, points, said)
+        return TwoView(status, pose, cov, inliers, points, angles, said)
 
 
 def sampson(E: Array, a: Array, b: Array, variances: tuple[Array, Array]) -> Array:
@@ -268,7 +271,9 @@ def _matrix(poses: Array) -> Array:
 
 
 def _none(count: int, status: TwoViewStatus, reason: str) -> TwoView:
-    return TwoView(status, None, None, np.zeros(count, dtype=bool), np.full((count, 3), np.nan), reason)
+    return TwoView(
+        status, None, None, np.zeros(count, dtype=bool), np.full((count, 3), np.nan), np.zeros(count), reason
+    )
 
 
 def _checked(camera: CameraModel, first: Any, second: Any) -> tuple[Array, Array]:

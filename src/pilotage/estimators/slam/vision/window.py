@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Gaussian
+from pilotage.core.errors import ShapeError
 
 from ..factors import FactorGraph, Factors, Variables
 from ..kernels import RobustKernel
@@ -22,8 +23,8 @@ from .triangulation import inverses, refined, triangulate
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-SURE = 1e-4
-"""Standard deviation of the known distance of the first two keyframes, as a share of it."""
+VAGUE = 0.2
+"""Standard deviation of a point, as a share of its distance, from which it is no use."""
 
 
 @dataclass(eq=False)
@@ -62,7 +63,7 @@ class Window:
         frames: keyframes, oldest first.
         landmarks: points by id.
         prior: what keyframes that have left said about those here; None while the first one is here, which is known.
-        distance: known distance of the first two keyframes of a single camera [m].
+        distance: known distance of the first two keyframes of a single camera, and its standard deviation [m].
     """
 
     camera: CameraModel
@@ -73,7 +74,7 @@ class Window:
     frames: list[Keyframe] = field(default_factory=list)
     landmarks: dict[int, Landmark] = field(default_factory=dict)
     prior: Factors | None = None
-    distance: float | None = None
+    distance: tuple[float, float] | None = None
 
     @property
     def least(self) -> int:
@@ -101,14 +102,20 @@ class Window:
         _, H, _ = refined(self.camera, poses[i], z, j, points, iterations=0)
         for id, point, cov in zip(ids, points, inverses(H), strict=True):
             self.landmarks[id] = Landmark(point, cov)
-        belief = solution.belief("pose", len(frames) - 1)
-        return belief, self._outliers(frames, ids, i, j, z), solution.reason
+        self._drop_vague(poses[-1])
+        try:
+            belief, reason = solution.belief("pose", len(frames) - 1), solution.reason
+        except ShapeError as error:  # the readings leave something free at the solution, if not at the guess
+            belief, reason = None, str(error)
+        return belief, self._outliers(frames, ids, points, i, j, z), reason
 
     def _graph(self, frames: list[Keyframe], ids: list[int]) -> tuple[FactorGraph, list[int], Any]:
         """The graph of some of the points, their ids that are seen, and readings of poses i and points j."""
         at, found = {id: k for k, id in enumerate(ids)}, list[tuple[int, int, Array]]()
         for k, frame in enumerate(frames):
             found += [(k, at[id], z) for id, z in frame.seen.items() if id in at]
+        counts = Counter(row[1] for row in found)
+        found = [row for row in found if counts[row[1]] >= self.least]
         i, j, z = (np.array(column) for column in zip(*found, strict=True)) if found else (np.zeros(0, int),) * 3
         seen, j = np.unique(j, return_inverse=True)
         kept = [ids[k] for k in seen]
@@ -123,20 +130,28 @@ class Window:
         if self.prior is not None:
             factors.append(self.prior)
         if self.distance is not None:
-            std = SURE * self.distance
-            factors.append(Factors(separation(std, self.camera.axes), [[self.distance]], [("pose", [0]), ("pose", [1])]))
+            metres, std = self.distance
+            factors.append(Factors(separation(std, self.camera.axes), [[metres]], [("pose", [0]), ("pose", [1])]))
         return FactorGraph(variables, factors), kept, (i, j, z)
 
-    def _outliers(self, frames: list[Keyframe], ids: list[int], i: Indices, j: Indices, z: Array) -> Any:
+    def _outliers(
+        self, frames: list[Keyframe], ids: list[int], points: Array, i: Indices, j: Indices, z: Array
+    ) -> list[tuple[int, int]]:
         """Take out readings that do not agree, and points with too few readings left or behind a camera."""
         poses = np.array([frame.pose for frame in frames])
-        points = np.array([self.landmarks[id].point for id in ids]).reshape(-1, self.camera.axes)
         chi2 = squared_residuals(self.camera, poses[i], points[j], z)
         bad = [(int(i[k]), ids[j[k]]) for k in np.flatnonzero(chi2 > self.limit)]
         for k, id in bad:
             del frames[k].seen[id]
         self.drop_weak(frames)
         return bad
+
+    def _drop_vague(self, pose: Array) -> None:
+        """Forget points whose distance is not known: those without parallax drift to infinity."""
+        for id, mark in list(self.landmarks.items()):
+            away = np.linalg.norm(mark.point - pose[: self.camera.axes])
+            if not np.sqrt(np.linalg.eigvalsh(mark.cov)[-1]) <= VAGUE * away:
+                del self.landmarks[id]
 
     def drop_weak(self, frames: list[Keyframe] | None = None) -> None:
         """Forget points that too few frames see."""
@@ -162,7 +177,9 @@ class Window:
         found = triangulate(self.camera, poses, z, index, min_parallax=self.min_parallax)
         count = np.bincount(index)
         free = np.maximum(count * self.camera.reading.dim - self.camera.axes, 1)
-        good = found.ok & (found.chi2 <= self.limit * free)
+        away = np.linalg.norm(found.points - self.frames[-1].pose[: self.camera.axes], axis=1)
+        clear = np.sqrt(np.linalg.eigvalsh(found.covs)[:, -1]) <= VAGUE * away
+        good = found.ok & clear & (found.chi2 <= self.limit * free)
         for n in np.flatnonzero(good):
             self.landmarks[int(names[n])] = Landmark(found.points[n], found.covs[n])
         return int(good.sum())
