@@ -146,6 +146,8 @@ __all__ = [
     "sensor",
     "singer",
     "standstill",
+    "stereo_bearings",
+    "stereo_pinhole",
     "task",
     "tilt",
     "trailer_rear",

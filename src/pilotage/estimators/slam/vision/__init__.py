@@ -4,7 +4,8 @@
 - `VisualOdometry`, `VisualOdometer`, `VisualStep`, `VisualStatus`: the system, what robot code holds, and what a frame
   has changed
 - `bundle_adjustment`, `bundle_graph`: poses and points that explain all readings best
-- `TwoViewGeometry`, `TwoView`, `TwoViewStatus`: the motion between two views; `essential_matrices`: five points
+- `TwoViewGeometry`, `TwoView`, `TwoViewStatus`: the motion between two views; `essential_matrices` of five points,
+  `homographies` and `homography_motions` of points in a plane
 - `Resection`, `Resected`: a pose from known points; `three_point_poses`, `bearing_poses`: three points
 - `triangulate`, `Triangulation`: points from known poses
 - `TrackSimulator`, `FeatureTracks`: features of a simulated camera
@@ -17,6 +18,8 @@ from .bundle import bundle_graph as bundle_graph
 from .camera import Camera as Camera
 from .camera_model import CameraModel as CameraModel
 from .five_point import essential_matrices as essential_matrices
+from .homography import homographies as homographies
+from .homography import homography_motions as homography_motions
 from .odometry import VisualOdometer as VisualOdometer
 from .odometry import VisualOdometry as VisualOdometry
 from .odometry import VisualStatus as VisualStatus
@@ -54,6 +57,8 @@ __all__ = [
     "bundle_adjustment",
     "bundle_graph",
     "essential_matrices",
+    "homographies",
+    "homography_motions",
     "three_point_poses",
     "triangulate",
 ]

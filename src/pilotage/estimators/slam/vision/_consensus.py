@@ -16,8 +16,6 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 BATCH = 32
-SHARE = 0.7
-"""Share of the readings that makes a given hypothesis good enough to need no samples."""
 
 
 class Consensus(NamedTuple):
@@ -43,6 +41,7 @@ def consensus(
     *,
     improve: Callable[[Mask, Array], Array] | None = None,
     given: Array | None = None,
+    content: float = 1.0,
     confidence: float = 0.999,
     samples: int = 2000,
     rng: Rng = 0,
@@ -64,6 +63,7 @@ def consensus(
         limit: squared residual from which a reading is an outlier.
         improve: a better hypothesis from inliers ``(count,)`` and a hypothesis.
         given: hypotheses to try before any sample ``(H, ...)``.
+        content: share of inliers that makes a given hypothesis good enough to need no samples.
         confidence: probability that a sample without outliers was among those drawn.
         samples: most samples.
         rng: seed or generator.
@@ -91,7 +91,7 @@ def consensus(
                 break
             least, best = costs[k], Consensus(tried[k], s[k] <= limit, drawn)
             share = float(best.inliers.mean())
-            enough = 0.0 if drawn == 0 and share >= SHARE else min(float(samples), _enough(share, size, confidence))
+            enough = 0.0 if drawn == 0 and share >= content else min(float(samples), _enough(share, size, confidence))
             tried = improve(best.inliers, tried[k])[None] if improve and best.inliers.sum() > size else tried[:0]
         tried = None
     return best._replace(samples=drawn)

@@ -74,7 +74,7 @@ def bundle_graph(
                  "point": Variables(camera.place, np.asarray(points))}  # fmt: skip
     seen = Factors(camera.sensor, np.asarray(z), ("pose", frames), ("point", landmarks), kernel=kernel)
     known = [
-        Factors(separation(1e-4 * metres, camera.axes), [[metres]], [("pose", [i]), ("pose", [j])])
+        Factors(separation(1e-4 * metres, camera.axes), np.array([[metres]]), [("pose", [i]), ("pose", [j])])
         for i, j, metres in distances
     ]
     return FactorGraph(variables, [seen, *known])
@@ -118,7 +118,7 @@ def bundle_adjustment(
         >>> solution.status.value, bool(np.abs(solution["point"] - points).max() < 1e-6)
         ('converged', True)
         >>> bundle_adjustment(camera, poses, guess, z, i, j).reason
-        'the readings leave the scale, and with it pose 1 (vx, vy...
+        'the readings leave the scale, and with it pose 1 (pose.vx)...'
     """
     graph = bundle_graph(
         camera, poses, points, z, frames, landmarks, fixed=fixed, distances=distances, kernel=kernel

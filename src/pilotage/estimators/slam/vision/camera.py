@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -68,9 +67,8 @@ class Camera(CameraModel):
         if self.near >= self.far:
             raise SettingError(f"near of Camera is {self.near} and far {self.far}; expected near < far")
 
-    @cached_property
-    def sensor(self) -> TracedSensor:
-        """The sensor: a pose of the camera and a point to a reading, traced."""
+    def make_sensor(self) -> TracedSensor:
+        """The sensor, made once."""
         lens = {"focal": self.focal, "centre": self.centre, "std": self.std}
         if self.has_depth:
             return stereo_pinhole(baseline=self.baseline, **lens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,10 +29,14 @@ class CameraModel(ABC):
         (3, 2, False, True)
     """
 
-    @property
-    @abstractmethod
+    @cached_property
     def sensor(self) -> Sensor:
         """The sensor: a pose of the camera and a point to a reading, traced."""
+        return self.make_sensor()
+
+    @abstractmethod
+    def make_sensor(self) -> Sensor:
+        """The sensor, made once."""
 
     @property
     @abstractmethod

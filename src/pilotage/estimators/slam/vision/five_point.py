@@ -21,6 +21,8 @@ CUBIC: list[Monomial] = [
 ]  # fmt: skip
 """Monomials x^i y^j z^k: the ten of degree 3 first, which the constraints express by the rest."""
 QUADRATIC = CUBIC[10:]
+MIXED = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+"""Turns the null space, so that no simple motion is one where the coefficient of E4 is zero."""
 
 
 def essential_matrices(first: ArrayLike, second: ArrayLike) -> Array:
@@ -43,8 +45,8 @@ def essential_matrices(first: ArrayLike, second: ArrayLike) -> Array:
     Raises:
         ShapeError: if shapes do not match.
 
-    Source: Stewénius, Engels and Nistér, "Recent developments on direct relative orientation" (2006), section 3; Nistér,
-    "An efficient solution to the five-point relative pose problem" (2004).
+    Source: Stewénius, Engels and Nistér, "Recent developments on direct relative orientation" (2006), section 3;
+    Nistér, "An efficient solution to the five-point relative pose problem" (2004).
 
     Example:
         >>> points = np.array([[0, 0, 4], [1, 0, 5], [0, 1, 6], [-1, 1, 4], [1, -1, 7]], dtype=float)
@@ -58,7 +60,7 @@ def essential_matrices(first: ArrayLike, second: ArrayLike) -> Array:
         raise ShapeError(f"directions have shapes {a.shape} and {b.shape}; expected (..., 5, 3) of both")
     a, b, batch = a.reshape(-1, 5, 3), b.reshape(-1, 5, 3), a.shape[:-2]
     A = (b[:, :, :, None] * a[:, :, None, :]).reshape(-1, 5, 9)
-    null = np.linalg.svd(A)[2][:, 5:].reshape(-1, 4, 3, 3)
+    null = (MIXED @ np.linalg.svd(A)[2][:, 5:]).reshape(-1, 4, 3, 3)
     E = np.moveaxis(null, 1, 3)  # (B, 3, 3, 4): coefficients of x, y, z, 1
     values, vectors = _multiplication_by_x(_constraints(E))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -90,7 +92,7 @@ def _minors(E: Array, quadratic: Array) -> Array:
 def _multiplication_by_x(constraints: Array) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """Eigenvalues and eigenvectors ``(B, 10)``, ``(B, 10, 10)``: values of x and of the quadratic monomials."""
     left, right = constraints[:, :, :10], constraints[:, :, 10:]
-    singular = np.linalg.cond(left) > 1e14
+    singular = np.reshape(np.linalg.cond(left) > 1e14, len(left))
     left = np.where(singular[:, None, None], np.eye(10), left)
     B = np.linalg.solve(left, right)  # cubic monomials = -B quadratic ones
     M = np.zeros((len(constraints), 10, 10))
@@ -101,10 +103,10 @@ def _multiplication_by_x(constraints: Array) -> tuple[NDArray[np.complex128], ND
         else:
             M[:, row, where - 10] = 1.0
     M[singular] = np.nan
-    good = np.isfinite(M).all(axis=(1, 2))
-    values, vectors = np.linalg.eig(np.where(good[:, None, None], M, np.eye(10)))
+    good = np.isfinite(M).all(axis=(1, 2), keepdims=True)
+    values, vectors = np.linalg.eig(np.where(good, M, np.eye(10)))
     values, vectors = values.astype(complex), vectors.astype(complex)
-    values[~good] = 1j
+    values[~good[:, 0, 0]] = 1j
     return values, vectors
 
 

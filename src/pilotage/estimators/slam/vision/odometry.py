@@ -41,8 +41,8 @@ class VisualStatus(enum.Enum):
 class VisualOdometry:
     """Visual odometry from tracked features, by bundle adjustment in a window of keyframes.
 
-    1. A single camera waits until two views have parallax, and finds its motion between them (`TwoViewGeometry`). A pair
-       of cameras sees points at once.
+    1. A single camera waits until two views have parallax, and finds its motion between them (`TwoViewGeometry`). A
+       pair of cameras sees points at once.
     2. Each frame's pose follows from the points that it sees, some of them wrong (`Resection`), and then from a factor
        graph of the keyframes, this frame and all their points.
     3. A frame that sees something new becomes a keyframe. New features become points as soon as they have parallax.
@@ -164,8 +164,8 @@ class VisualOdometer:
         >>> odometer = VisualOdometry(camera).start()
         >>> for k in range(4):
         ...     step = odometer.add(range(12), camera.observe([0.1 * k, 0.0, 0.0], points))
-        >>> step.pose.round(3).tolist(), len(odometer.landmarks[0])
-        ([0.3, 0.0, 0.0], 12)
+        >>> step.pose[:2].round(3).tolist(), len(odometer.landmarks[0])
+        ([0.3, 0.0], 12)
     """
 
     def __init__(self, settings: VisualOdometry, pose: Array, rng: Rng = 0) -> None:
@@ -200,7 +200,7 @@ class VisualOdometer:
 
     @property
     def landmarks(self) -> tuple[Indices, Array]:
-        """Ids ``(N,)`` and positions ``(N, axes)`` of all points so far; a point that was seen again is the last one."""
+        """Ids ``(N,)`` and positions ``(N, axes)`` of all points so far, each id as it was seen last."""
         points = self._retired | {id: mark.point for id, mark in self._window.landmarks.items()}
         ids = np.array(sorted(points), dtype=np.int64)
         return ids, np.array([points[int(id)] for id in ids]).reshape(-1, self.settings.camera.axes)
@@ -246,7 +246,7 @@ class VisualOdometer:
         if found.status is TwoViewStatus.SOLVED and found.pose is not None:
             return self._two_views(seen, shared, found)
         status = VisualStatus.INITIALIZING
-        if found.status in (TwoViewStatus.ROTATION, TwoViewStatus.STILL):
+        if found.status in (TwoViewStatus.ROTATION, TwoViewStatus.STILL, TwoViewStatus.AMBIGUOUS):
             status = VisualStatus.DEGENERATE
         return self._step(status, found.reason)
 

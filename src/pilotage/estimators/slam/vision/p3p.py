@@ -83,7 +83,7 @@ def _polished(s: Array, squares: Array, cosines: Array) -> Array:
             e[..., row] = s[..., i] ** 2 + s[..., j] ** 2 - 2.0 * c * s[..., i] * s[..., j] - squares[..., row]
             J[..., row, i] = 2.0 * (s[..., i] - c * s[..., j])
             J[..., row, j] = 2.0 * (s[..., j] - c * s[..., i])
-        sound = np.abs(np.linalg.det(np.nan_to_num(J))) > 1e-12
+        sound = np.reshape(np.abs(np.linalg.det(np.nan_to_num(J))) > 1e-12, s.shape[:-1])
         J[~sound] = np.eye(3)
         step = np.linalg.solve(J, e[..., None])[..., 0]
         s = s - np.where(sound[..., None], step, 0.0)
@@ -93,12 +93,12 @@ def _polished(s: Array, squares: Array, cosines: Array) -> Array:
 def _real_roots(A: Array) -> Array:
     """Real roots of quartics ``(B, 5)``, highest coefficient first; NaN for complex ones ``(B, 4)``."""
     B = A[:, 1:] / A[:, :1]
-    good = np.isfinite(B).all(axis=1)
+    good = np.isfinite(B).all(axis=1, keepdims=True)
     companion = np.zeros((len(A), 4, 4))
     companion[:, 1:, :3] = np.eye(3)
-    companion[:, 0] = -np.where(good[:, None], B, 0.0)
+    companion[:, 0] = -np.where(good, B, 0.0)
     roots = np.linalg.eigvals(companion)
-    real = (np.abs(roots.imag) <= 1e-4 * (1.0 + np.abs(roots.real))) & good[:, None]
+    real = (np.abs(roots.imag) <= 1e-4 * (1.0 + np.abs(roots.real))) & good
     return np.where(real, roots.real, np.nan)  # double roots of rounding are polished later
 
 

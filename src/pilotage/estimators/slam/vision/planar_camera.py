@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -53,9 +52,8 @@ class PlanarCamera(CameraModel):
         if self.near >= self.far:
             raise SettingError(f"near of PlanarCamera is {self.near} and far {self.far}; expected near < far")
 
-    @cached_property
-    def sensor(self) -> TracedSensor:
-        """The sensor: a pose of the camera and a point to a reading, traced."""
+    def make_sensor(self) -> TracedSensor:
+        """The sensor, made once."""
         return stereo_bearings(baseline=self.baseline, std=self.std)
 
     @property

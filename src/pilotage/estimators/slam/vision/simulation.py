@@ -38,7 +38,7 @@ class FeatureTracks:
         >>> points = np.random.default_rng(0).uniform([-2, -2, 4], [2, 2, 9], (30, 3))
         >>> tracks = TrackSimulator(Camera()).run([[0.1 * k, 0, 0, 1, 0, 0, 0] for k in range(5)], points, rng=0)
         >>> [len(ids) for ids, z, t in tracks]
-        [29, 28, 28, 28, 27]
+        [30, 29, 29, 29, 28]
     """
 
     ts: Array
@@ -137,7 +137,9 @@ class TrackSimulator:
             z, wrong = self._readings(pose, now[chosen], draw)
             frames.append((tracked[chosen], z, wrong | moves[chosen]))
         ids, readings, bad = zip(*frames, strict=True)
-        return FeatureTracks(times, ids, readings, bad, x, places, np.array(origin, dtype=np.int64))
+        return FeatureTracks(
+            np.asarray(times, dtype=np.float64), ids, readings, bad, x, places, np.array(origin, dtype=np.int64)
+        )
 
     def _chosen(self, pose: Array, points: Array, tracked: Indices, draw: np.random.Generator) -> Indices:
         """Numbers of the points whose features a frame holds."""

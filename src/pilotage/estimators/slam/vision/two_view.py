@@ -19,11 +19,16 @@ from pilotage.core.streams import Rng
 from ._consensus import consensus
 from .camera_model import CameraModel, Mask
 from .five_point import essential_matrices
+from .homography import homographies, homography_motions
 from .p3p import quaternions
 from .triangulation import triangulate
 
 Array = NDArray[np.float64]
 SPATIAL = Space("pose: SE3")
+ALIKE = 0.98
+"""Cosine of the angle between two directions of motion from which they are taken for one."""
+RIVAL = 9.2
+"""Difference of chi2 up to which a second motion may be the true one: the quantile 0.99 of two degrees of freedom."""
 ORIGIN = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
 
 
@@ -36,6 +41,7 @@ class TwoViewStatus(enum.Enum):
     STILL = "no motion"
     ROTATION = "pure rotation"
     PARALLAX = "little parallax"
+    AMBIGUOUS = "two motions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +83,12 @@ class TwoViewGeometry:
         r2' E r1 = 0,    E = R' [t]        r1, r2: directions of a feature;  (t, R): pose of the second camera
 
     1. Features that a rotation alone explains say nothing about the motion: then the status is "pure rotation".
-    2. The five-point algorithm on random samples finds E; the best one is moved to the least sum of Sampson's errors.
+    2. The two motions of the largest plane, and the five-point algorithm on random samples, give candidates of E; the
+       best one is moved to the least sum of Sampson's errors.
     3. Of the four motions of E, the one with most points in front of both cameras is taken.
 
-    One camera does not tell how far it moved: the distance is taken for 1.
+    One camera does not tell how far it moved: the distance is taken for 1. Points in a plane may fit two motions; then
+    the status is "two motions".
 
     Args:
         limit: squared error over its variance from which a feature is an outlier.
@@ -90,7 +98,8 @@ class TwoViewGeometry:
         samples: most random samples.
 
     Source: Nistér, "An efficient solution to the five-point relative pose problem" (2004), section 4; Hartley and
-    Zisserman, "Multiple View Geometry in Computer Vision" (2004), section 9.6 and equation 11.9.
+    Zisserman, "Multiple View Geometry in Computer Vision" (2004), section 9.6 and equation 11.9; Longuet-Higgins, "The
+    reconstruction of a plane surface from two perspective projections" (1986), for the two motions of a plane.
 
     Example:
         >>> from pilotage.estimators.slam.vision import Camera
@@ -125,14 +134,15 @@ class TwoViewGeometry:
             return _none(count, TwoViewStatus.FEW, f"{count} features; expected {max(self.least, 5)} or more")
         a, b = camera.rays(z1), camera.rays(z2)
         variances = camera.ray_std(z1) ** 2, camera.ray_std(z2) ** 2
-        found = self._essential(a, b, variances, rng)
+        planar = self._planar(a, b, variances, rng)
+        found = self._essential(a, b, variances, _essential_of(planar), rng)
         if found.model is None or found.inliers.sum() < self.least:
             reason = f"{found.inliers.sum()} of {count} features agree on a motion; expected {self.least} or more"
             return _none(count, TwoViewStatus.NO_CONSENSUS, reason)
         turned = self._rotation(a, b, variances, found.inliers, z1, z2, rng)
-        return turned or self._motion(camera, found.model, z1, z2, a, b, variances, found.inliers)
+        return turned or self._motion(camera, found.model, planar, (z1, z2), (a, b), variances, found.inliers)
 
-    def _essential(self, a: Array, b: Array, variances: tuple[Array, Array], rng: Rng) -> Any:
+    def _essential(self, a: Array, b: Array, variances: tuple[Array, Array], given: Array, rng: Rng) -> Any:
         """The best essential matrix."""
 
         def solve(samples: NDArray[np.intp]) -> Array:
@@ -147,7 +157,9 @@ class TwoViewGeometry:
             pose = _best_pose(E, a[inliers], b[inliers])[0]
             return _essential_of(_moved(pose, a[inliers], b[inliers], own)[0])
 
-        return consensus(len(a), 5, solve, squares, self.limit, improve=improve, samples=self.samples, rng=rng)
+        return consensus(
+            len(a), 5, solve, squares, self.limit, improve=improve, given=given, samples=self.samples, rng=rng
+        )
 
     def _rotation(
         self, a: Array, b: Array, variances: tuple[Array, Array], agree: Mask, z1: Array, z2: Array, rng: Rng
@@ -177,9 +189,10 @@ class TwoViewGeometry:
         return TwoView(TwoViewStatus.ROTATION, pose, None, found.inliers, points, np.zeros(len(a)), reason)
 
     def _motion(
-        self, camera: CameraModel, E: Array, z1: Array, z2: Array, a: Array, b: Array, variances: Any, inliers: Mask
+        self, camera: CameraModel, E: Array, planar: Array, z: Any, rays: Any, variances: Any, inliers: Mask
     ) -> TwoView:
         """The motion, with points and covariance."""
+        a, b = rays
         pose, _ = _best_pose(E, a[inliers], b[inliers])
         cov, agreed = np.zeros((6, 6)), int(inliers.sum())
         for _ in range(3):  # a wrong feature on its epipolar line often lies behind a camera
@@ -191,14 +204,44 @@ class TwoViewGeometry:
             inliers = sampson(_essential_of(pose), a, b, variances) ** 2 <= self.limit
         k = np.flatnonzero(inliers & _in_front(pose, a, b))
         poses = np.repeat([ORIGIN, pose], len(k), axis=0)
-        seen = triangulate(camera, poses, np.vstack([z1[k], z2[k]]), np.tile(np.arange(len(k)), 2))
+        seen = triangulate(camera, poses, np.vstack([z[0][k], z[1][k]]), np.tile(np.arange(len(k)), 2))
         points, angles, inliers = np.full((len(a), 3), np.nan), np.zeros(len(a)), np.zeros(len(a), dtype=bool)
         good = k[seen.ahead]
         points[good], angles[good], inliers[good] = seen.points[seen.ahead], seen.parallax[seen.ahead], True
         parallax = float(np.median(angles[good])) if len(good) else 0.0
         said = f"{inliers.sum()} of {len(a)} features agree; median parallax {np.degrees(parallax):.2g} degrees"
         status = TwoViewStatus.SOLVED if parallax >= self.min_parallax else TwoViewStatus.PARALLAX
+        if status is TwoViewStatus.SOLVED and self._rival(pose, planar, a[good], b[good], [v[good] for v in variances]):
+            status = TwoViewStatus.AMBIGUOUS
+            said = "the points lie in a plane, and two motions explain them; expected points off the plane"
         return TwoView(status, pose, cov, inliers, points, angles, said)
+
+    def _rival(self, pose: Array, planar: Array, a: Array, b: Array, variances: Any) -> bool:
+        """Whether one of the two motions of a plane fits nearly as well, and is another one."""
+        best = float((sampson(_essential_of(pose), a, b, variances) ** 2).sum())
+        for other in _essential_of(planar):
+            found, _ = _moved(_best_pose(other, a, b)[0], a, b, variances)
+            cost = float((sampson(_essential_of(found), a, b, variances) ** 2).sum())
+            if found[:3] @ pose[:3] < ALIKE and cost < best + RIVAL and _in_front(found, a, b).mean() > 0.9:
+                return True
+        return False
+
+    def _planar(self, a: Array, b: Array, variances: tuple[Array, Array], rng: Rng) -> Array:
+        """The two motions of the plane with most points."""
+
+        def solve(samples: NDArray[np.intp]) -> Array:
+            return homographies(a[samples], b[samples])
+
+        def squares(H: Array) -> Array:
+            seen = np.einsum("hij,kj->hki", H, a)
+            seen /= np.maximum(np.linalg.norm(seen, axis=2, keepdims=True), 1e-300)
+            return ((seen - b) ** 2).sum(axis=2) / sum(variances)
+
+        def improve(inliers: Mask, H: Array) -> Array:
+            return homographies(a[inliers], b[inliers])
+
+        found = consensus(len(a), 4, solve, squares, 9.2, improve=improve, samples=200, rng=rng)
+        return np.tile(ORIGIN, (2, 1)) if found.model is None else homography_motions(found.model)
 
 
 def sampson(E: Array, a: Array, b: Array, variances: tuple[Array, Array]) -> Array:
@@ -255,7 +298,7 @@ def _moved(pose: Array, a: Array, b: Array, variances: tuple[Array, Array]) -> t
         pose[:3] /= np.linalg.norm(pose[:3])
         if np.abs(d).max() < 1e-9:
             break
-    return pose, np.linalg.pinv(J.T @ J, rcond=1e-10, hermitian=True)
+    return pose, np.asarray(np.linalg.pinv(J.T @ J, rcond=1e-10, hermitian=True), dtype=np.float64)
 
 
 def _rotations(a: Array, b: Array) -> Array:
@@ -267,7 +310,7 @@ def _rotations(a: Array, b: Array) -> Array:
 
 def _matrix(poses: Array) -> Array:
     """The rotation matrices of poses ``(..., 7)``."""
-    return np.stack(rotation_matrix(np.moveaxis(poses[..., 3:], -1, 0)), axis=-1).reshape(*poses.shape[:-1], 3, 3)
+    return np.stack(rotation_matrix(list(np.moveaxis(poses[..., 3:], -1, 0))), axis=-1).reshape(*poses.shape[:-1], 3, 3)
 
 
 def _none(count: int, status: TwoViewStatus, reason: str) -> TwoView:

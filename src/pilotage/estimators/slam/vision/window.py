@@ -131,7 +131,9 @@ class Window:
             factors.append(self.prior)
         if self.distance is not None:
             metres, std = self.distance
-            factors.append(Factors(separation(std, self.camera.axes), [[metres]], [("pose", [0]), ("pose", [1])]))
+            factors.append(
+                Factors(separation(std, self.camera.axes), np.array([[metres]]), [("pose", [0]), ("pose", [1])])
+            )
         return FactorGraph(variables, factors), kept, (i, j, z)
 
     def _outliers(
