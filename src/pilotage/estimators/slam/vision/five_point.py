@@ -106,7 +106,7 @@ def _multiplication_by_x(constraints: Array) -> tuple[NDArray[np.complex128], ND
     good = np.isfinite(M).all(axis=(1, 2), keepdims=True)
     values, vectors = np.linalg.eig(np.where(good, M, np.eye(10)))
     values, vectors = values.astype(complex), vectors.astype(complex)
-    values[~good[:, 0, 0]] = 1j
+    values[~np.ravel(good)] = 1j
     return values, vectors
 
 
