@@ -56,7 +56,7 @@ def test_the_optimum_is_that_of_scipy(camera: Any) -> None:
             camera.pose.minus(solution["pose"][1:], camera.pose.plus(x0[1:], d[: free * dim].reshape(free, dim)))
         ).max()
         < 1e-4
-    )  # noqa: E501
+    )
     assert np.abs(solution["point"] - p0 - d[free * dim :].reshape(-1, camera.axes)).max() < 2e-3
 
 
@@ -82,7 +82,7 @@ def test_a_single_camera_leaves_the_scale_free() -> None:
 
 
 def test_wrong_readings_lose_their_weight() -> None:
-    poses, points, i, j, z, x0, p0 = problem(Camera(baseline=0.3))
+    poses, _, i, j, z, x0, p0 = problem(Camera(baseline=0.3))
     z[::7] += 60.0
     robust = bundle_adjustment(Camera(baseline=0.3), x0, p0, z, i, j, kernel=Huber(2.0))
     plain = bundle_adjustment(Camera(baseline=0.3), x0, p0, z, i, j)

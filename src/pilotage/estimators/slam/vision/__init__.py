@@ -3,7 +3,7 @@
 - `Camera`, `PlanarCamera`, `CameraModel`: a pinhole camera or a pair of them, a pair in the plane, and what they share
 - `VisualOdometry`, `VisualOdometer`, `VisualStep`, `VisualStatus`: the system, what robot code holds, and what a frame
   has changed
-- `bundle_adjustment`, `bundle_graph`: poses and points that explain all readings best
+- `bundle_adjustment`, `bundle_graph`: poses and points that explain all readings best; `free_lens_graph`: and lenses
 - `TwoViewGeometry`, `TwoView`, `TwoViewStatus`: the motion between two views; `essential_matrices` of five points,
   `homographies` and `homography_motions` of points in a plane
 - `Resection`, `Resected`: a pose from known points; `three_point_poses`, `bearing_poses`: three points
@@ -18,6 +18,7 @@ from .bundle import bundle_graph as bundle_graph
 from .camera import Camera as Camera
 from .camera_model import CameraModel as CameraModel
 from .five_point import essential_matrices as essential_matrices
+from .free_lenses import free_lens_graph as free_lens_graph
 from .homography import homographies as homographies
 from .homography import homography_motions as homography_motions
 from .odometry import VisualOdometer as VisualOdometer
@@ -57,6 +58,7 @@ __all__ = [
     "bundle_adjustment",
     "bundle_graph",
     "essential_matrices",
+    "free_lens_graph",
     "homographies",
     "homography_motions",
     "three_point_poses",

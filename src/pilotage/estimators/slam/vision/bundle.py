@@ -23,7 +23,6 @@ from ..solver import GraphSolver
 from .camera_model import CameraModel
 
 Array = NDArray[np.float64]
-SPATIAL, LENS = Space("pose: SE3"), Space("focal [px]", "k1 k2")
 
 
 def bundle_graph(
