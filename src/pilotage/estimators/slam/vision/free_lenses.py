@@ -60,8 +60,8 @@ def free_lens_graph(
 
     Example:
         >>> pose, lens = [[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]], [[400.0, 0.0, 0.0]]
-        >>> one = np.zeros(1, dtype=int)
-        >>> problem = BundleProblem(np.array(pose), np.array(lens), np.array([[1.0, 2.0, 4.0]]), one, one, np.zeros((1, 2)))
+        >>> arrays, one = map(np.array, (pose, lens, [[1.0, 2.0, 4.0]])), np.zeros(1, dtype=int)
+        >>> problem = BundleProblem(*arrays, one, one, np.zeros((1, 2)))
         >>> free_lens_graph(problem)
         FactorGraph(1 of pose, 1 of point, 1 of lens; 6 unknowns, 2 residuals)
     """
