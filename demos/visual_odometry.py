@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pilotage.core import Space
 from pilotage.core.arrays import Array
@@ -44,7 +45,7 @@ class Drive:
     """
 
     tracks: FeatureTracks
-    frames: Array
+    frames: NDArray[np.int64]
     poses: Array
     std: Array
     score: float

@@ -77,7 +77,7 @@ def test_bearings_to_points_behind_have_no_pose() -> None:
 def test_resection_survives_outliers_and_knows_its_errors(name: str) -> None:
     camera, nees = CAMERAS[name], list[float]()
     rng = np.random.default_rng(3)
-    for k in range(40):
+    for k in range(20):
         points, pose = around(camera, rng, 80), beside(camera, rng)
         z = np.asarray(camera.sensor.sample(np.tile(pose, (80, 1)), points, rng=rng))
         bad = np.arange(80) < 32
@@ -93,7 +93,7 @@ def test_resection_survives_outliers_and_knows_its_errors(name: str) -> None:
 def test_resection_adds_the_uncertainty_of_points() -> None:
     camera, nees = Camera(), {True: list[float](), False: list[float]()}
     rng = np.random.default_rng(4)
-    for k in range(40):
+    for k in range(20):
         points, pose = around(camera, rng, 60), beside(camera, rng)
         z = np.asarray(camera.sensor.sample(np.tile(pose, (60, 1)), points, rng=rng))
         covs = np.tile(np.diag([0.03, 0.03, 0.03]) ** 2, (60, 1, 1))

@@ -113,11 +113,12 @@ def refined(
         tried = points - _damped(H, g, damping)
         after = _normal(camera, poses, z, which, tried)
         better = after[2] < chi2
-        done = not (after[2] < chi2 * (1.0 - 1e-9) - 1e-9).any() and bool((better | (damping > 1e-3)).all())
+        slack = 1e-9 * (1.0 + chi2)
+        settled = ~(after[2] < chi2 - np.where(np.isfinite(slack), slack, 0.0)) & (better | (damping > 1e-3))
         points = np.where(better[:, None], tried, points)
         H, g = np.where(better[:, None, None], after[0], H), np.where(better[:, None], after[1], g)
         chi2, damping = np.where(better, after[2], chi2), np.clip(damping * np.where(better, 0.1, 10.0), 1e-9, 1e9)
-        if done:
+        if settled.all():
             break
     return points, H, chi2
 
