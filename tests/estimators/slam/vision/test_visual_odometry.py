@@ -90,6 +90,14 @@ def test_wrong_features_do_no_harm(camera: Any) -> None:
     assert len(named & bad) > 0.8 * len(named)
 
 
+@pytest.mark.parametrize("seed", [24, 37])
+def test_few_points_are_no_reason_to_be_lost(seed: int) -> None:
+    """Most features are too far for the pair: a keyframe has to come before the points run out."""
+    _, odometer, steps = drive(PAIR, 9, seed, most=60)
+    assert len(odometer.landmarks[0]) > 10 and odometer.lost == 0
+    assert "of 1" in steps[1].reason  # few indeed
+
+
 def test_the_scale_is_that_of_the_first_keyframes() -> None:
     tracks, _, steps = drive(SINGLE, 20)
     started = next(k for k, step in enumerate(steps) if step.belief is not None)

@@ -28,6 +28,10 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
+FEW = 0.2
+"""Share of the parallax of a keyframe that makes one while few points are known."""
+
+
 class VisualStatus(enum.Enum):
     """The outcome of a frame."""
 
@@ -353,13 +357,14 @@ class VisualOdometer:
         still = [id for id in last.seen if id in frame.seen]
         if sum(id in frame.seen for id in before) < s.overlap * len(before) or len(still) < 2 * s.least:
             return True
+        known = sum(id in frame.seen for id in self._window.landmarks)
         a, b = (
             np.asarray(self._space.act(each.pose, s.camera.rays(np.array([each.seen[id] for id in still]))))
             - each.pose[: s.camera.axes]
             for each in (last, frame)
         )
         angle = 2.0 * np.arcsin(np.clip(0.5 * np.linalg.norm(a - b, axis=1), 0.0, 1.0))
-        return float(np.median(angle)) > s.parallax
+        return float(np.median(angle)) > (s.parallax if known >= 2 * s.least else FEW * s.parallax)
 
     def _add_keyframe(self, frame: Keyframe) -> None:
         """Add a keyframe, and points that have parallax now; let the oldest go if the window is full."""
