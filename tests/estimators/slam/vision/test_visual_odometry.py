@@ -47,6 +47,24 @@ def test_errors_are_a_small_share_of_the_way(camera: Any, share: float) -> None:
     assert errors(camera, tracks, odometer) < share * way
 
 
+@pytest.mark.parametrize(
+    ("cameras", "way"),
+    [
+        ([Camera(baseline=0.2, far=20.0, std=std) for std in (1e-4, 0.3, 1.0)], 2.2),
+        ([Camera(far=20.0, std=std) for std in (1e-4, 0.3)], 2.2),
+        ([PlanarCamera(far=12.0, std=std) for std in (1e-6, 0.001, 0.01)], 1.65),
+    ],
+)
+def test_errors_are_those_of_the_noise(cameras: Any, way: float) -> None:
+    """In proportion to it: without noise there are none."""
+    found = list[float]()
+    for camera in cameras:
+        tracks, odometer, _ = drive(camera, 12, lose=0.0)
+        found.append(errors(camera, tracks, odometer) / way)
+    assert found[0] < 1e-5
+    assert found == sorted(found) and found[-1] < 0.1
+
+
 def scores(camera: Any, seeds: int) -> Any:
     """NEES over the dimension of the pose, at the middle and the end of drives with seeds from 0 on."""
     found = list[Any]()
@@ -90,10 +108,10 @@ def test_wrong_features_do_no_harm(camera: Any) -> None:
     assert len(named & bad) > 0.8 * len(named)
 
 
-@pytest.mark.parametrize("seed", [24, 37])
+@pytest.mark.parametrize("seed", [18, 37])
 def test_few_points_are_no_reason_to_be_lost(seed: int) -> None:
     """Most features are too far for the pair: a keyframe has to come before the points run out."""
-    _, odometer, steps = drive(PAIR, 9, seed, most=60)
+    _, odometer, steps = drive(PAIR, 16, seed, most=60)
     assert len(odometer.landmarks[0]) > 10 and odometer.lost == 0
     assert "of 1" in steps[1].reason  # few indeed
 
