@@ -204,6 +204,15 @@ def test_a_short_blink_does_not_matter() -> None:
     assert np.linalg.norm(odometer.pose[:3] - tracks.poses[-1, :3]) < 0.2
 
 
+def test_a_map_without_points_is_lost() -> None:
+    tracks, odometer, steps = drive(SINGLE, 12)
+    assert steps[-1].status is VisualStatus.TRACKING
+    odometer._window.landmarks.clear()
+    pose, (ids, z, _) = odometer.pose, list(tracks)[-1]
+    step = odometer.add(ids, z)
+    assert step.status is VisualStatus.LOST and np.array_equal(step.pose, pose)
+
+
 def test_nothing_but_wrong_features() -> None:
     rng = np.random.default_rng(0)
     odometer = VisualOdometry(SINGLE, two_view=TwoViewGeometry(samples=100)).start()

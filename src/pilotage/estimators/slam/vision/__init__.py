@@ -23,8 +23,6 @@ from .homography import homographies as homographies
 from .homography import homography_motions as homography_motions
 from .odometry import VisualOdometer as VisualOdometer
 from .odometry import VisualOdometry as VisualOdometry
-from .odometry import VisualStatus as VisualStatus
-from .odometry import VisualStep as VisualStep
 from .p3p import three_point_poses as three_point_poses
 from .planar_camera import PlanarCamera as PlanarCamera
 from .resection import Resected as Resected
@@ -37,6 +35,8 @@ from .triangulation import triangulate as triangulate
 from .two_view import TwoView as TwoView
 from .two_view import TwoViewGeometry as TwoViewGeometry
 from .two_view import TwoViewStatus as TwoViewStatus
+from .visual_step import VisualStatus as VisualStatus
+from .visual_step import VisualStep as VisualStep
 
 __all__ = [
     "Camera",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from .camera_model import CameraModel
 from .marginal import prepare
 from .resection import Resection
 from .two_view import TwoViewGeometry, TwoViewStatus
+from .visual_step import VisualStatus, VisualStep
 from .window import Keyframe, Landmark, Window
 
 Array = NDArray[np.float64]
@@ -30,15 +30,6 @@ Indices = NDArray[np.int64]
 
 FEW = 0.2
 """Share of the parallax of a keyframe that makes one while few points are known."""
-
-
-class VisualStatus(enum.Enum):
-    """The outcome of a frame."""
-
-    INITIALIZING = "initializing"
-    DEGENERATE = "degenerate"
-    TRACKING = "tracking"
-    LOST = "lost"
 
 
 @settings
@@ -124,34 +115,6 @@ class VisualOdometry:
         return VisualOdometer(self, np.array(space.identity() if pose is None else space.check(pose, "the pose")), rng)
 
 
-@dataclass(frozen=True, eq=False)
-class VisualStep:
-    """The outcome of a frame.
-
-    Attributes:
-        status: the outcome.
-        reason: the same in words.
-        pose: pose of the camera ``(size,)``; the last one known where it is lost or initializing.
-        belief: the pose with its covariance, relative to the start of the map; None where it is lost or initializing.
-        keyframe: whether the frame became a keyframe.
-        wrong: ids whose readings do not agree.
-        map: number of the map, from 0 on: a camera that was lost for long begins a new one.
-
-    Example:
-        >>> from pilotage.estimators.slam.vision import Camera
-        >>> VisualOdometry(Camera()).start().add([0], [[320.0, 240.0]]).reason
-        'waits for a second view: 1 feature'
-    """
-
-    status: VisualStatus
-    reason: str
-    pose: Array
-    belief: Gaussian | None
-    keyframe: bool
-    wrong: tuple[int, ...]
-    map: int
-
-
 class VisualOdometer:
     """The way of a camera while it moves: what `VisualOdometry.start` returns.
 
@@ -187,7 +150,7 @@ class VisualOdometer:
 
     def _begin(self) -> None:
         """An empty window."""
-        s = self.settings
+        s, self._started = self.settings, False
         self._window = Window(s.camera, s.kernel, s.solver, s.limit, s.min_parallax)
 
     @property
@@ -221,12 +184,9 @@ class VisualOdometer:
             ShapeError: if shapes do not match, an id occurs twice, or a reading is infinite; nothing is changed then.
             SettingError: if the time is not a finite number, or not later than the last one.
         """
-        seen = self._checked(ids, pixels)
+        seen = _features(ids, pixels, self.settings.camera.reading.size)
         stamp = self._stamped(t)
-        if not self._window.landmarks:
-            step = self._initialize(seen)
-        else:
-            step = self._follow(seen)
+        step = self._follow(seen) if self._started else self._initialize(seen)
         self._last_t = stamp
         if step.belief is not None:
             self._record(stamp)
@@ -268,8 +228,10 @@ class VisualOdometer:
             reason = f"{len(self._window.landmarks)} features have depth; expected {self.settings.least} or more"
             self._begin()
             return self._step(VisualStatus.INITIALIZING, reason)
-        dim = self._space.dim
-        return self._taken(Gaussian(self._space, self._pose, 1e-12 * np.eye(dim)), True, (), "the first frame")
+        self._started = True
+        self._register()
+        belief = Gaussian(self._space, self._pose, 1e-12 * np.eye(self._space.dim))
+        return self._step(VisualStatus.TRACKING, "the first frame", belief, True)
 
     def _two_views(self, seen: dict[int, Array], shared: list[int], found: Any) -> VisualStep:
         """The first two keyframes of a single camera, and their points."""
@@ -288,7 +250,7 @@ class VisualOdometer:
         belief, _, reason = self._window.adjust()
         if belief is None or len(self._window.landmarks) < s.least:
             return self._wait(seen, f"begins again: {reason}")
-        self._pose, self._motion = second.pose, np.array(self._space.identity())
+        self._pose, self._motion, self._started = second.pose, np.array(self._space.identity()), True
         self._register()
         return self._step(VisualStatus.TRACKING, found.reason, belief, True, wrong)
 
@@ -358,13 +320,8 @@ class VisualOdometer:
         if sum(id in frame.seen for id in before) < s.overlap * len(before) or len(still) < 2 * s.least:
             return True
         known = sum(id in frame.seen for id in self._window.landmarks)
-        a, b = (
-            np.asarray(self._space.act(each.pose, s.camera.rays(np.array([each.seen[id] for id in still]))))
-            - each.pose[: s.camera.axes]
-            for each in (last, frame)
-        )
-        angle = 2.0 * np.arcsin(np.clip(0.5 * np.linalg.norm(a - b, axis=1), 0.0, 1.0))
-        return float(np.median(angle)) > (s.parallax if known >= 2 * s.least else FEW * s.parallax)
+        turned = self._window.turned(last, frame, still)
+        return turned > (s.parallax if known >= 2 * s.least else FEW * s.parallax)
 
     def _add_keyframe(self, frame: Keyframe) -> None:
         """Add a keyframe, and points that have parallax now; let the oldest go if the window is full."""
@@ -378,10 +335,6 @@ class VisualOdometer:
 
     def _keyframe(self, seen: dict[int, Array]) -> Keyframe:
         return Keyframe(max(self.keyframes, default=-1) + 1, self._pose, dict(seen))
-
-    def _taken(self, belief: Gaussian, keyframe: bool, wrong: tuple[int, ...], reason: str) -> VisualStep:
-        self._register()
-        return self._step(VisualStatus.TRACKING, reason, belief, keyframe, wrong)
 
     def _retire(self, points: dict[int, Array]) -> None:
         self._retired |= points
@@ -412,19 +365,20 @@ class VisualOdometer:
             raise SettingError(f"t is {stamp:g}; expected a finite time after that of the last frame, {self._last_t:g}")
         return stamp
 
-    def _checked(self, ids: ArrayLike, pixels: ArrayLike) -> dict[int, Array]:
-        """Readings by id."""
-        size, given = self.settings.camera.reading.size, np.asarray(ids)
-        z = numbers(pixels, "pixels", missing=True)
-        z = z.reshape(0, size) if z.size == 0 and given.size == 0 else z
-        if given.ndim != 1 or z.shape != (len(given), size):
-            raise ShapeError(f"ids and pixels have shapes {given.shape} and {z.shape}; expected (N,) and (N, {size})")
-        if given.size and given.dtype.kind not in "iu":
-            raise ShapeError(f"ids are of kind {given.dtype}; expected whole numbers")
-        if np.isinf(z).any():
-            raise ShapeError("pixels hold infinity; expected finite numbers, or NaN for what was not measured")
-        names, counts = np.unique(given, return_counts=True)
-        if (counts > 1).any():
-            raise ShapeError(f"id {names[counts > 1][0]} occurs {counts.max()} times; expected each feature once")
-        whole = ~np.isnan(z).any(axis=1)
-        return {int(id): reading for id, reading in zip(given[whole], z[whole], strict=True)}
+
+def _features(ids: ArrayLike, pixels: ArrayLike, size: int) -> dict[int, Array]:
+    """Readings by id."""
+    given = np.asarray(ids)
+    z = numbers(pixels, "pixels", missing=True)
+    z = z.reshape(0, size) if z.size == 0 and given.size == 0 else z
+    if given.ndim != 1 or z.shape != (len(given), size):
+        raise ShapeError(f"ids and pixels have shapes {given.shape} and {z.shape}; expected (N,) and (N, {size})")
+    if given.size and given.dtype.kind not in "iu":
+        raise ShapeError(f"ids are of kind {given.dtype}; expected whole numbers")
+    if np.isinf(z).any():
+        raise ShapeError("pixels hold infinity; expected finite numbers, or NaN for what was not measured")
+    names, counts = np.unique(given, return_counts=True)
+    if (counts > 1).any():
+        raise ShapeError(f"id {names[counts > 1][0]} occurs {counts.max()} times; expected each feature once")
+    whole = ~np.isnan(z).any(axis=1)
+    return {int(id): reading for id, reading in zip(given[whole], z[whole], strict=True)}

@@ -186,6 +186,15 @@ class Window:
             self.landmarks[int(names[n])] = Landmark(found.points[n], found.covs[n])
         return int(good.sum())
 
+    def turned(self, first: Keyframe, second: Keyframe, ids: list[int]) -> float:
+        """The angle by which the lines of sight of features have turned between two frames, in the median [rad]."""
+        a, b = (
+            np.asarray(self.camera.pose.act(each.pose, self.camera.rays(np.array([each.seen[id] for id in ids]))))
+            - each.pose[: self.camera.axes]
+            for each in (first, second)
+        )
+        return float(np.median(2.0 * np.arcsin(np.clip(0.5 * np.linalg.norm(a - b, axis=1), 0.0, 1.0))))
+
     def forget_oldest(self, ties: int) -> dict[int, Array]:
         """Let the oldest keyframe go, and make a prior of what it and its points say about the others.
 
