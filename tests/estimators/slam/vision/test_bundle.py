@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import SettingError, ShapeError
 from pilotage.estimators.slam import FactorGraph, Factors, GaussNewton, Huber, SolveStatus, Variables
 from pilotage.estimators.slam.vision import Camera, PlanarCamera, bundle_adjustment, bundle_graph
 from pilotage.estimators.slam.vision.marginal import marginal
@@ -142,6 +142,13 @@ def test_marginals_of_poses_are_those_of_algebra(axes: int, space: Any) -> None:
     whole, less = GaussNewton().solve(graph), GaussNewton().solve(rest)
     for k in (0, 1):
         assert np.allclose(less.belief("pose", k).cov, whole.belief("pose", k + 1).cov, rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.parametrize("metres", [0.0, -1.0, np.nan, "far"])
+def test_distances_that_are_refused(metres: Any) -> None:
+    _, _, i, j, z, x0, p0 = problem(Camera())
+    with pytest.raises(SettingError):
+        bundle_graph(Camera(), x0, p0, z, i, j, distances=[(0, 1, metres)])
 
 
 def test_the_graph_is_one_of_factors() -> None:

@@ -263,6 +263,8 @@ def test_settings_that_are_refused() -> None:
         VisualOdometry("camera")  # type: ignore[arg-type]
     with pytest.raises(SettingError):
         VisualOdometry(SINGLE, scale=0.0)
+    with pytest.raises(SettingError):
+        VisualOdometry(SINGLE, scale_std=0.0)
     with pytest.raises(ShapeError):
         VisualOdometry(PLANE).start([0.0, 0.0])
 

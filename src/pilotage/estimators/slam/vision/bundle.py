@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core import Space
 from pilotage.core.mathematics import Mathematics
 from pilotage.core.parts import Components
-from pilotage.core.settings import instance
+from pilotage.core.settings import instance, positive
 from pilotage.models import TracedSensor, factor
 
 from ..factors import FactorGraph, Factors, Variables
@@ -72,11 +72,7 @@ def bundle_graph(
     variables = {"pose": Variables(camera.pose, np.asarray(poses), fixed=fixed),
                  "point": Variables(camera.place, np.asarray(points))}  # fmt: skip
     seen = Factors(camera.sensor, np.asarray(z), ("pose", frames), ("point", landmarks), kernel=kernel)
-    known = [
-        Factors(separation(1e-4 * metres, camera.axes), np.array([[metres]]), [("pose", [i]), ("pose", [j])])
-        for i, j, metres in distances
-    ]
-    return FactorGraph(variables, [seen, *known])
+    return FactorGraph(variables, [seen, *known_distances(distances, camera.axes)])
 
 
 def bundle_adjustment(
@@ -123,6 +119,16 @@ def bundle_adjustment(
         camera, poses, points, z, frames, landmarks, fixed=fixed, distances=distances, kernel=kernel
     )  # fmt: skip
     return (solver or LevenbergMarquardt(tolerance=1e-8)).solve(graph)
+
+
+def known_distances(distances: Sequence[tuple[int, int, float]], axes: int) -> list[Factors]:
+    """A factor for each known distance between two poses, exact to 1e-4 of it."""
+    found = list[Factors]()
+    for i, j, metres in distances:
+        known = positive(metres, f"the distance of cameras {i} and {j}")
+        x = [("pose", [i]), ("pose", [j])]
+        found.append(Factors(separation(1e-4 * known, axes), np.array([[known]]), x))
+    return found
 
 
 @cache

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from pilotage.core import Space
 from pilotage.core.mathematics import Mathematics
 from pilotage.core.parts import Components
@@ -18,7 +16,7 @@ from pilotage.models.trace.params import Values
 
 from ..factors import FactorGraph, Factors, Variables
 from ..kernels import RobustKernel
-from .bundle import separation
+from .bundle import known_distances
 
 SPATIAL, POINT, LENS = Space("pose: SE3"), Space("x y z [m]"), Space("focal [px]", "k1 k2")
 
@@ -59,6 +57,7 @@ def free_lens_graph(
     Source: Agarwal, Snavely, Seitz and Szeliski, "Bundle Adjustment in the Large" (2010).
 
     Example:
+        >>> import numpy as np
         >>> pose, lens = [[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]], [[400.0, 0.0, 0.0]]
         >>> arrays, one = map(np.array, (pose, lens, [[1.0, 2.0, 4.0]])), np.zeros(1, dtype=int)
         >>> problem = BundleProblem(*arrays, one, one, np.zeros((1, 2)))
@@ -72,8 +71,5 @@ def free_lens_graph(
         "lens": Variables(LENS, problem.lenses),
     }
     x = [("pose", problem.frames), ("point", problem.landmarks), ("lens", problem.frames)]
-    known = [
-        Factors(separation(1e-4 * metres), np.array([[metres]]), [("pose", [i]), ("pose", [j])])
-        for i, j, metres in distances
-    ]
-    return FactorGraph(variables, [Factors(snapshot(std=std), problem.pixels, x, kernel=kernel), *known])
+    seen = Factors(snapshot(std=std), problem.pixels, x, kernel=kernel)
+    return FactorGraph(variables, [seen, *known_distances(distances, 3)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core import Gaussian
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import SettingError, ShapeError, counted
-from pilotage.core.settings import Count, Fraction, NonNegative, Positive, instance, number, settings
+from pilotage.core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, number, settings
 from pilotage.core.streams import Rng, generator
 
 from ..gauss_newton import GaussNewton
@@ -84,7 +84,7 @@ class VisualOdometry:
     camera: CameraModel
     window: Count = 6
     scale: Positive = 1.0
-    scale_std: Fraction = 0.01
+    scale_std: Annotated[float, Interval(0.0, 1.0, "(]")] = 0.01
     overlap: Fraction = 0.7
     parallax: NonNegative = 0.05
     min_parallax: Positive = 0.02
