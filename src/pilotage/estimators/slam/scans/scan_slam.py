@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +15,7 @@ from pilotage.core import Gaussian
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import Count, Fraction, NonNegative, Positive, instance, number, settings
-from pilotage.io import PoseGraph
+from pilotage.io import PoseGraph, write_atomic
 from pilotage.maps import InverseLikelihoodModel, OccupancyGrid, OccupancyMap
 
 from ..closures import Closure
@@ -21,6 +23,7 @@ from ..gauss_newton import GaussNewton
 from ..matching import CorrelativeMatcher, Match, PointToLineICP, Surface, scan_surface
 from ..odometry import OdometryModel, calibrate_odometry
 from ..solver import GraphSolver
+from ._kept import restored, saved
 from .keyframes import PLANE, Keyframes
 from .loops import LoopCloser
 
@@ -79,16 +82,33 @@ class ScanSLAM:
     patience: NonNegative = 3.0
     worst: Positive = 30.0
 
-    def start(self, angles: ArrayLike, pose: Sequence[float] = (0.0, 0.0, 0.0)) -> ScanMapper:
-        """A mapper at a pose, for scans with beams in these directions ``(B,)`` [rad].
+    def start(
+        self, angles: ArrayLike, pose: ArrayLike = (0.0, 0.0, 0.0), *, mount: ArrayLike = (0.0, 0.0, 0.0)
+    ) -> ScanMapper:
+        """A mapper for a robot that starts at a pose.
+
+        Args:
+            angles: directions of the beams from the laser ``(B,)`` [rad].
+            pose: x, y, yaw of the robot in the map ``(3,)``.
+            mount: x, y, yaw of the laser on the robot ``(3,)``.
 
         Raises:
-            ShapeError: if the angles or the pose have another shape, or are not finite.
+            ShapeError: if one of them has another shape, or is not finite.
         """
         directions = np.array(numbers(angles, "angles"))
         if directions.ndim != 1 or not len(directions) or not np.isfinite(directions).all():
             raise ShapeError(f"angles have shape {directions.shape}; expected one finite direction a beam, (B,)")
-        return ScanMapper(self, directions, np.array(PLANE.check(pose, "the pose")))
+        begin, place = (np.array(PLANE.check(x, name)) for x, name in ((pose, "the pose"), (mount, "the mount")))
+        return ScanMapper(self, directions, begin, place)
+
+    def resume(self, path: str | os.PathLike[str]) -> ScanMapper:
+        """The mapper that `ScanMapper.save` has kept in a file, which goes on to the bit.
+
+        Raises:
+            MissingFile: if the file does not exist.
+            FormatError: if it is no such file, is damaged, or was kept by a mapper with other settings.
+        """
+        return restored(self, path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +139,12 @@ class ScanStep:
 class ScanMapper:
     """The map of scans that a robot makes while it drives: what `ScanSLAM.start` returns.
 
+    All poses are of the robot. Scans are moved from its laser to its middle before they are matched.
+
     Attributes:
         settings: the settings.
+        angles: directions of the beams ``(B,)`` [rad].
+        mount: x, y, yaw of the laser on the robot ``(3,)``.
         keyframes: scans, their poses, and the measurements between them.
         pending: closures that wait for others that agree.
         lost: number of scans that matched nothing.
@@ -132,8 +156,8 @@ class ScanMapper:
         (True, [0.0, 0.0, 0.0])
     """
 
-    def __init__(self, settings: ScanSLAM, angles: Array, pose: Array) -> None:
-        self.settings, self.angles = instance(settings, ScanSLAM, "ScanMapper"), angles
+    def __init__(self, settings: ScanSLAM, angles: Array, pose: Array, mount: Array) -> None:
+        self.settings, self.angles, self.mount = instance(settings, ScanSLAM, "ScanMapper"), angles, mount
         self.keyframes, self.pending, self.rejected = Keyframes(), list[Closure](), list[Closure]()
         self.lost = 0
         self._start, self._here, self._last = pose, np.zeros(3), np.zeros(3)
@@ -159,7 +183,7 @@ class ScanMapper:
         Raises:
             ShapeError: if ranges have another shape than the angles, or the odometry is not finite.
         """
-        surface = scan_surface(ranges, self.angles, self.settings.max_range, min_range=self.settings.min_range)
+        surface = self.surface(ranges)
         wheels = None if odometry is None else np.array(PLANE.check(odometry, "odometry"))
         stamp = float(len(self._track)) if t is None else number(t, "t")
         match, lost = self._matched(surface, wheels) if self._reference is not None else (None, False)
@@ -204,10 +228,16 @@ class ScanMapper:
             noise: standard deviation of a range [m].
         """
         built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise))
-        built.insert(
-            np.array(self.keyframes.poses), np.array(self.keyframes.scans), self.angles, self.settings.max_range
-        )
+        lasers = np.asarray(PLANE.compose(np.array(self.keyframes.poses), self.mount))
+        built.insert(lasers, np.array(self.keyframes.scans), self.angles, self.settings.max_range)
         return built.grid()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Keep the mapper in a file (npz), from which `ScanSLAM.resume` makes it again.
+
+        An older file is replaced when the new one is complete.
+        """
+        write_atomic(path, saved(self))
 
     def calibration(self) -> OdometryModel:
         """The errors of the odometry, from the steps that scans have measured.
@@ -219,6 +249,34 @@ class ScanMapper:
             raise ShapeError(f"{len(self._steps)} steps have odometry and a match; expected ten or more to calibrate")
         u, z, covs = (np.array(column) for column in zip(*self._steps, strict=True))
         return calibrate_odometry(u, z, covs)
+
+    def surface(self, ranges: ArrayLike) -> Surface:
+        """The surface of a scan ``(B,)`` in the frame of the robot."""
+        seen = scan_surface(ranges, self.angles, self.settings.max_range, min_range=self.settings.min_range)
+        return seen.moved(self.mount) if self.mount.any() else seen
+
+    def state(self) -> dict[str, Any]:
+        """What is between keyframes, as arrays by name: see `save`."""
+        track = zip(*self._track, strict=True) if self._track else ((), (), ())
+        ts, at, here = (list(column) for column in track)
+        return {
+            "start": self._start, "here": self._here, "last": self._last, "lost": self.lost, "waiting": self._waiting,
+            "odometry": np.reshape([] if self._odometry is None else self._odometry, (-1, 3)),
+            "ts": np.array(ts, dtype=np.float64), "at": np.array(at, dtype=np.int64),
+            "track": np.reshape(here, (-1, 3)), "measured": np.reshape([z for step in self._steps for z in step[:2]], (-1, 2, 3)),
+            "measured_cov": np.reshape([step[2] for step in self._steps], (-1, 3, 3)),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with what `state` has given; the keyframes are there already."""
+        self._here, self._last = (np.array(PLANE.check(state[name], name)) for name in ("here", "last"))
+        self.lost, self._waiting = int(state["lost"]), float(state["waiting"])
+        odometry = state["odometry"]
+        self._odometry = (odometry[0], odometry[1]) if len(odometry) else None
+        self._track = list(zip(state["ts"].tolist(), state["at"].tolist(), state["track"], strict=True))
+        self._steps = [(u, z, cov) for (u, z), cov in zip(state["measured"], state["measured_cov"], strict=True)]
+        if self.keyframes:
+            self._refer()
 
     # --- parts ---
 
