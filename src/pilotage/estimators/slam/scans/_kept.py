@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core.errors import FormatError, PilotageError
+from pilotage.core.errors import FormatError, MissingFile, PilotageError
 from pilotage.io.contents import contents
 
 from ..closures import Closure
 
 if TYPE_CHECKING:
-    from .keyframes import Keyframes
     from .scan_slam import ScanMapper, ScanSLAM
 
 Array = NDArray[np.float64]
 VERSION = "pilotage scan mapper 1"
+DAMAGE = (
+    *(PilotageError, ValueError, KeyError, IndexError, TypeError, AttributeError, NotImplementedError),
+    *(EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error),
+)
+"""The errors that numpy and ours raise for an archive that is damaged, or of something else."""
 
 
 def saved(mapper: ScanMapper) -> bytes:
@@ -53,14 +57,9 @@ def restored(settings: ScanSLAM, path: str | os.PathLike[str]) -> ScanMapper:
             raise ValueError(f"version {arrays['version']}")
         _refuse_others(settings, arrays["settings"].tolist(), path)
         return _mapper(settings, arrays)
-    except FormatError:
+    except (FormatError, MissingFile):
         raise
-    except (
-        ValueError, KeyError, IndexError, TypeError, EOFError, OSError, MemoryError, AttributeError, NotImplementedError,
-        zipfile.BadZipFile, zlib.error, PilotageError,
-    ) as error:  # fmt: skip
-        if isinstance(error, PilotageError) and isinstance(error, OSError):  # there is no file
-            raise
+    except DAMAGE as error:
         raise FormatError(f"{path} is no file of ScanMapper.save, or is damaged: {error!r:.100}") from error
 
 
@@ -78,9 +77,9 @@ def _mapper(settings: ScanSLAM, arrays: Mapping[str, Any]) -> ScanMapper:
     z, covs = arrays["step_z"], arrays["step_cov"].reshape(-1, 3, 3)
     if len(arrays["poses"]) != len(arrays["scans"]) or len(z) != max(len(arrays["scans"]) - 1, 0):
         raise ValueError("scans, poses and steps differ in number")
-    for k, scan in enumerate(arrays["scans"]):
-        first = (arrays["state_start"], np.zeros((3, 3)))
-        mapper.keyframes.append(mapper.surface(scan), scan, *((z[k - 1], covs[k - 1]) if k else first))
+    z, covs = [arrays["state_start"], *z], [np.zeros((3, 3)), *covs]
+    for scan, pose, cov in zip(arrays["scans"], z, covs, strict=False):
+        mapper.keyframes.append(mapper.surface(scan), scan, pose, cov)
     mapper.keyframes.poses, mapper.keyframes.solved = list(arrays["poses"]), float(arrays["solved"])
     for name, kept in _lists(mapper).items():
         kept += _unpacked(*(arrays[f"{name}_{part}"] for part in ("ends", "z", "cov")), len(mapper.keyframes))

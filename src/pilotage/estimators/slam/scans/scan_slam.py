@@ -263,7 +263,8 @@ class ScanMapper:
             "start": self._start, "here": self._here, "last": self._last, "lost": self.lost, "waiting": self._waiting,
             "odometry": np.reshape([] if self._odometry is None else self._odometry, (-1, 3)),
             "ts": np.array(ts, dtype=np.float64), "at": np.array(at, dtype=np.int64),
-            "track": np.reshape(here, (-1, 3)), "measured": np.reshape([z for step in self._steps for z in step[:2]], (-1, 2, 3)),
+            "track": np.reshape(here, (-1, 3)),
+            "measured": np.reshape([step[:2] for step in self._steps], (-1, 2, 3)),
             "measured_cov": np.reshape([step[2] for step in self._steps], (-1, 3, 3)),
         }  # fmt: skip
 
