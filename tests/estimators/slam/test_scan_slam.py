@@ -18,6 +18,7 @@ from pilotage.estimators.slam.scores import absolute_trajectory_error, map_quali
 from pilotage.io import read_carmen, read_gfs_json, read_relations
 
 from .rooms import ANGLES, FAR, PLANE, RING, lap, scan, wheels
+from .rooms import ranges as seen_from
 
 POSES = lap()
 
@@ -77,6 +78,23 @@ def test_the_map_agrees_with_scans_from_other_places(ring: ScanMapper) -> None:
 def test_odometry_is_no_need() -> None:
     mapper = drive(ScanSLAM(max_range=FAR), readings(1), None)
     assert error(mapper) < 0.1 and not mapper.lost
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.02])
+def test_a_short_laser_in_a_corridor_says_what_it_does_not_know(noise: float) -> None:
+    """Without odometry, nothing tells how far the robot goes: places along the corridor are wrong, and said to be."""
+    angles, rng, at = np.radians(np.arange(-180.0, 180.0, 2.0)), np.random.default_rng(1), 0
+    poses = lap(0.2)[200:245]
+    mapper, wrong, free = ScanSLAM(max_range=1.5, loops=None).start(angles), list[float](), 0
+    for k, pose in enumerate(poses):
+        seen = seen_from(RING, pose, angles) + noise * rng.normal(size=180)
+        step = mapper.update(np.where(seen < 1.5, seen, np.inf))
+        if step.match is not None and not step.lost:
+            e = np.asarray(PLANE.minus(PLANE.compose(PLANE.inverse(poses[at]), pose), step.match.pose))
+            wrong.append(float(np.abs(e / np.sqrt(np.diagonal(step.match.cov))).max()))
+            free += len(step.match.free)
+        at = k if step.keyframe else at
+    assert free > 10 and max(wrong) < 5.0
 
 
 def test_odometry_is_believed_where_nothing_is_seen() -> None:

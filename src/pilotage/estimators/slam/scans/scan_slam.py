@@ -28,6 +28,11 @@ from .keyframes import PLANE, Keyframes
 from .loops import LoopCloser
 
 Array = NDArray[np.float64]
+UNKNOWN = 0.3
+"""Standard deviation of the motion between two scans without odometry [m], [rad]. Where scans leave a direction free,
+the speed along it is as unknown as the place, and the errors of the scans add up."""
+BLURRED = 0.25
+"""Keyframes whose distance from the last one is less certain [m] are no reference: things are seen twice in them."""
 
 
 @settings
@@ -165,7 +170,10 @@ class ScanMapper:
         self._reference: Surface | None = None
         self._track: list[tuple[float, int, Array]] = []
         self._steps: list[tuple[Array, Array, Array]] = []
-        self._waiting = 0.0
+        self._waiting, self._unsure = (
+            0.0,
+            0,
+        )  # chi2 of closures; scans since the last keyframe that left a direction free
 
     @property
     def pose(self) -> Array:
@@ -260,7 +268,8 @@ class ScanMapper:
         track = zip(*self._track, strict=True) if self._track else ((), (), ())
         ts, at, here = (list(column) for column in track)
         return {
-            "start": self._start, "here": self._here, "last": self._last, "lost": self.lost, "waiting": self._waiting,
+            "start": self._start, "here": self._here, "last": self._last,
+            "lost": self.lost, "waiting": self._waiting, "unsure": self._unsure,
             "odometry": np.reshape([] if self._odometry is None else self._odometry, (-1, 3)),
             "ts": np.array(ts, dtype=np.float64), "at": np.array(at, dtype=np.int64),
             "track": np.reshape(here, (-1, 3)),
@@ -271,7 +280,7 @@ class ScanMapper:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with what `state` has given; the keyframes are there already."""
         self._here, self._last = (np.array(PLANE.check(state[name], name)) for name in ("here", "last"))
-        self.lost, self._waiting = int(state["lost"]), float(state["waiting"])
+        self.lost, self._unsure, self._waiting = int(state["lost"]), int(state["unsure"]), float(state["waiting"])
         odometry = state["odometry"]
         self._odometry = (odometry[0], odometry[1]) if len(odometry) else None
         self._track = list(zip(state["ts"].tolist(), state["at"].tolist(), state["track"], strict=True))
@@ -287,7 +296,7 @@ class ScanMapper:
         assert reference is not None
         if wheels is None or self._odometry is None:
             start = np.asarray(PLANE.compose(self._here, self._last))
-            guess = Gaussian(PLANE, start, 0.3**2 * np.eye(3))
+            guess = Gaussian(PLANE, start, (UNKNOWN * (1 + self._unsure)) ** 2 * np.eye(3))
         else:
             guess = self.settings.odometry.step(self._odometry[0], wheels)
             moved = self.settings.odometry.step(self._odometry[1], wheels)
@@ -302,6 +311,7 @@ class ScanMapper:
             match = replace(match, pose=np.asarray(guess.mean), cov=np.asarray(guess.cov))
         self._last = np.asarray(PLANE.compose(PLANE.inverse(self._here), match.pose))
         self._here = match.pose
+        self._unsure = self._unsure + 1 if lost or len(match.free) else 0
         return match, lost
 
     def _good(self, match: Match, guess: Gaussian) -> bool:
@@ -332,7 +342,7 @@ class ScanMapper:
             self.keyframes.append(surface, scan, self._start, np.zeros((3, 3)))
         else:
             self.keyframes.append(surface, scan, match.pose, match.cov + self._floor)
-        self._here = np.zeros(3)
+        self._here, self._unsure = np.zeros(3), 0
         self._refer()
 
     def _close(self) -> tuple[Closure, ...]:
@@ -355,9 +365,12 @@ class ScanMapper:
         return True
 
     def _refer(self) -> None:
-        """Join the last keyframes, which the next scan is matched to."""
-        last = len(self.keyframes)
-        self._reference = self.keyframes.around(last - 1, last - self.settings.local, last)
+        """Join the last keyframes, which the next scan is matched to, as far as it is known how they lie."""
+        last = len(self.keyframes) - 1
+        first = max(last - self.settings.local + 1, 0)
+        while first < last and np.trace(self.keyframes.between(first, last)[1][:2, :2]) > BLURRED**2:
+            first += 1
+        self._reference = self.keyframes.around(last, first, last + 1)
 
     @property
     def _floor(self) -> Array:
