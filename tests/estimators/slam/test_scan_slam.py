@@ -75,6 +75,19 @@ def test_the_map_agrees_with_scans_from_other_places(ring: ScanMapper) -> None:
     assert quality.ends > 0.9 and quality.passages > 0.97
 
 
+def test_a_map_that_grows_is_that_of_all_keyframes(ring: ScanMapper) -> None:
+    """Asked for at every keyframe, before and after a loop closes, and with other settings in between."""
+    ranges, odometry = readings(), wheels(POSES, turn=0.1)
+    mapper, grid = ScanSLAM(max_range=FAR).start(ANGLES), None
+    for k in range(len(POSES)):
+        if mapper.update(ranges[k], odometry[k], 0.1 * k).keyframe and k % 3 == 0:
+            grid = mapper.map(0.2 if k == 30 else 0.1)
+    mapper.finish()
+    grid = mapper.map(0.1)
+    assert grid.origin == ring.map(0.1).origin
+    assert np.array_equal(grid.log_odds, ring.map(0.1).log_odds, equal_nan=True)
+
+
 def test_odometry_is_no_need() -> None:
     mapper = drive(ScanSLAM(max_range=FAR), readings(1), None)
     assert error(mapper) < 0.1 and not mapper.lost

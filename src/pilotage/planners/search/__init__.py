@@ -11,6 +11,9 @@ from .depth_first import DepthFirst as DepthFirst
 from .dijkstra import Dijkstra as Dijkstra
 from .dstar_lite import DStarLite as DStarLite
 from .field import cost_to_go as cost_to_go
+from .frontiers import Frontier as Frontier
+from .frontiers import FrontierExploration as FrontierExploration
+from .frontiers import frontiers as frontiers
 from .graph import EdgeGraph as EdgeGraph
 from .graph import Graph as Graph
 from .greedy import GreedyBestFirst as GreedyBestFirst
@@ -35,6 +38,8 @@ __all__ = [
     "DepthFirst",
     "Dijkstra",
     "EdgeGraph",
+    "Frontier",
+    "FrontierExploration",
     "Graph",
     "GreedyBestFirst",
     "HybridAStar",
@@ -49,5 +54,6 @@ __all__ = [
     "StateLattice",
     "ThetaStar",
     "cost_to_go",
+    "frontiers",
     "solve_scenario",
 ]

@@ -82,7 +82,8 @@ def _mapper(settings: ScanSLAM, arrays: Mapping[str, Any]) -> ScanMapper:
         mapper.keyframes.append(mapper.surface(scan), scan, pose, cov)
     mapper.keyframes.poses, mapper.keyframes.solved = list(arrays["poses"]), float(arrays["solved"])
     for name, kept in _lists(mapper).items():
-        kept += _unpacked(*(arrays[f"{name}_{part}"] for part in ("ends", "z", "cov")), len(mapper.keyframes))
+        ends, z, covs = (arrays[f"{name}_{part}"] for part in ("ends", "z", "cov"))
+        kept += _unpacked(ends, z, covs, len(mapper.keyframes))
     mapper.restore({name[6:]: value for name, value in arrays.items() if name.startswith("state_")})
     return mapper
 

@@ -170,10 +170,9 @@ class ScanMapper:
         self._reference: Surface | None = None
         self._track: list[tuple[float, int, Array]] = []
         self._steps: list[tuple[Array, Array, Array]] = []
-        self._waiting, self._unsure = (
-            0.0,
-            0,
-        )  # chi2 of closures; scans since the last keyframe that left a direction free
+        self._drawn: tuple[tuple[float, float], OccupancyMap, Array] | None = None  # settings, map and poses of it
+        self._waiting = 0.0  # chi2 of closures
+        self._unsure = 0  # scans since the last keyframe, in a row, that left a direction free
 
     @property
     def pose(self) -> Array:
@@ -231,13 +230,20 @@ class ScanMapper:
     def map(self, resolution: float = 0.05, noise: float = 0.03) -> OccupancyGrid:
         """The occupancy grid of all keyframes at their poses as they are known now.
 
+        As long as no loop closes, only the keyframes since the last call are added to the map of that call.
+
         Args:
             resolution: side of a cell [m].
             noise: standard deviation of a range [m].
         """
-        built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise))
-        lasers = np.asarray(PLANE.compose(np.array(self.keyframes.poses), self.mount))
-        built.insert(lasers, np.array(self.keyframes.scans), self.angles, self.settings.max_range)
+        kind, poses = (resolution, noise), np.array(self.keyframes.poses).reshape(-1, 3)
+        before, built, drawn = self._drawn or (None, None, poses)
+        if built is None or before != kind or not np.array_equal(drawn, poses[: len(drawn)]):
+            built, drawn = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise)), poses[:0]
+        lasers = np.asarray(PLANE.compose(poses[len(drawn) :], self.mount))
+        scans = np.reshape(self.keyframes.scans[len(drawn) :], (-1, len(self.angles)))
+        built.insert(lasers, scans, self.angles, self.settings.max_range)
+        self._drawn = kind, built, poses
         return built.grid()
 
     def save(self, path: str | os.PathLike[str]) -> None:
