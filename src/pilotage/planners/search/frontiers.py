@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -89,7 +89,7 @@ class FrontierExploration:
         least: length of the shortest frontier [m].
         gain: way that a metre of a frontier is worth [m].
         near: distance of the end of the path from a frontier [m], beside the radius of the robot.
-        margin: distance that the robot keeps from obstacles [m]; less where it would be in collision.
+        margin: distance that the robot keeps from obstacles [m]; less where there is no way otherwise.
         comfort: distance from obstacles up to which the path is worse [m].
 
     Source: B. Yamauchi, "A frontier-based approach for autonomous exploration", CIRA 1997, with the cost of J. Hörner,
@@ -109,7 +109,7 @@ class FrontierExploration:
     comfort: Positive = 0.6
 
     MARGINS: ClassVar[tuple[float, ...]] = (1.0, 0.5, 0.0)
-    """Shares of the margin that are tried, until the robot may stand where it is."""
+    """Shares of the margin that are tried, until the robot may stand where it is, and finds a way."""
 
     def plan(self, grid: OccupancyGrid, start: Any, *, radius: float, avoid: ArrayLike | None = None) -> Plan:
         """The path to the best frontier, or why there is none.
@@ -132,6 +132,7 @@ class FrontierExploration:
         all_of_them = frontiers(grid, least=self.least)
         left = [each for each in all_of_them if not _close(each.points, bad, self.near)]
         reason = "nothing is left to explore" if not all_of_them else "all frontiers that are left are to be avoided"
+        status = PlanStatus.INVALID if left else PlanStatus.NO_PATH
         for share in self.MARGINS if left else ():
             inflated = grid.inflate(body + share * self.margin)
             costs = grid.soft_costs(body + self.comfort, peak=5.0)
@@ -142,25 +143,20 @@ class FrontierExploration:
                 continue
             goal = self._best(grid, left, ways, body)
             if goal is None:
-                text = f"{counted(len(left), 'frontier')} cannot be reached"
-                return Plan(PlanStatus.NO_PATH, reason=text, stats={"frontiers": len(left)})
+                status, reason = PlanStatus.NO_PATH, f"{counted(len(left), 'frontier')} cannot be reached"
+                continue
             found = AStar().plan(inflated, start, goal[0], costs=costs)
             stats = {**found.stats, "frontier": goal[1], "frontiers": len(left)}
-            xs = found.xs
-            return Plan(found.status, found.space, xs, cost=found.cost, reason=found.reason, stats=stats,
-                        footprint=Footprint.disc(body) if body else None)  # fmt: skip
-        status = PlanStatus.INVALID if left else PlanStatus.NO_PATH
+            return replace(found, stats=stats, footprint=Footprint.disc(body) if body else None)
         return Plan(status, reason=reason, stats={"frontiers": len(left)})
 
     def _best(
         self, grid: OccupancyGrid, left: list[Frontier], ways: Array, radius: float
     ) -> tuple[Array, Array] | None:
-        """The place to drive to, and the point of the frontier beside it."""
+        """The place to drive to, and the point of the frontier beside it; ways are negative where none leads."""
         from scipy import ndimage
 
-        if not np.isfinite(ways).any():
-            return None
-        result: Any = ndimage.distance_transform_edt(~np.isfinite(ways), return_indices=True)
+        result: Any = ndimage.distance_transform_edt(ways < 0.0, return_indices=True)
         away, places = result[0] * grid.resolution, np.moveaxis(result[1], 0, -1)
         best: tuple[float, Array, Array] | None = None
         for each in left:
