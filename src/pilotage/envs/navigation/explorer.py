@@ -1,29 +1,24 @@
-"""An agent that maps a building while it drives through it, and another that drives on in the map it has made."""
+"""An agent that maps a building while it drives through it, to where the map ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from ...control import MPPI, follow
-from ...core import Action, ActionStatus, Agent, Belief, Gaussian, Plan, PlanStatus, SettingError, Space
+from ...core import Action, ActionStatus, Agent, Belief, Gaussian, Plan, PlanStatus, Space
 from ...core.arrays import Array
-from ...core.settings import Positive, instance, settings
-from ...estimators.localization import MonteCarloLocalization
+from ...core.settings import Positive, settings
 from ...estimators.slam.scans import ScanMapper, ScanSLAM
-from ...maps import Footprint, Lidar, OccupancyGrid
-from ...planners import AStar, FrontierExploration, frontiers
+from ...maps import Footprint, OccupancyGrid
+from ...planners import FrontierExploration, frontiers
+from ._steering import Steering, driven
 from .robots import Robot
 
 PLANE = Space("x y [m]", "yaw: angle")
 POSE = Space("pose: SE2")
 TURN = 0.5
 """Rate at which a robot turns that sees no way [rad/s]."""
-KEPT = 0.02
-"""Distance between the robot and obstacles, beside their cells [m]."""
-WEIGHTS = {"along": 4.0, "across": 8.0, "heading": 5.0, "near": 20.0}
 PATIENCE = 40
 """Plans in a row that may fail, while the robot turns, before it gives up."""
 
@@ -78,14 +73,14 @@ class Explorer:
     look: Positive = 1.0
 
     def __post_init__(self) -> None:
-        _driven(self.robot, "Explorer")
+        driven(self.robot, "Explorer")
 
-    def start(self, *, seed: int | None = None) -> Exploring:
+    def start(self, *, seed: int | None = None) -> Exploration:
         """The agent at the start of an exploration."""
-        return Exploring(self, seed)
+        return Exploration(self, seed)
 
 
-class Exploring:
+class Exploration:
     """An exploration under way: what `Explorer.start` returns.
 
     Attributes:
@@ -182,169 +177,6 @@ class Exploring:
     def _turn(self, belief: Belief, plan: Plan) -> Action:
         """Look around where there is no path, or stand still at the end."""
         return Action(np.array([0.0, 0.0 if self.done else TURN]), ActionStatus.FALLBACK, reason=plan.reason)
-
-
-class Patrol:
-    """An agent that drives from place to place in a map that it has made, localized by its laser.
-
-    `MonteCarloLocalization` starts with the belief that the mapping ended with, and `AStar` finds the paths.
-
-    Args:
-        robot: models and footprint of the robot, which is driven by speed and yaw rate.
-        grid: the map.
-        start: pose ``(3,)`` or belief about it at the beginning.
-        goals: places ``(K, 2)`` to drive to [m]; those that cannot be reached are left out.
-        angles: directions of the beams of its laser ``(B,)`` [rad].
-        max_range: largest range of the laser [m].
-        dt: time between two observations [s].
-        speed: largest speed [m/s].
-
-    Attributes:
-        reached: number of goals that were reached.
-        skipped: number of goals that no path leads to.
-        done: whether no goal is left.
-
-    Example:
-        >>> from pilotage.envs import Navigation
-        >>> env = Navigation("turtlebot3_world", start=(-2.0, -0.5, 0.0), tolerance=1e-9)
-        >>> patrol = Patrol(env.robot, env.grid, [-2.0, -0.5, 0.0], [[0.5, -0.5]], env.lidar.angles, 8.0)
-        >>> observation, _ = env.reset(seed=1)
-        >>> for k in range(20):
-        ...     observation, *_ = env.step(patrol.step(observation, 0.1 * k).u)
-        >>> bool(np.abs(patrol.pose - [-2.0, -0.5, 0.0]).max() < 2.0)
-        True
-    """
-
-    def __init__(
-        self, robot: Robot, grid: OccupancyGrid, start: Any, goals: ArrayLike, angles: ArrayLike, max_range: float,
-        *, dt: float = 0.1, speed: float = 0.6, seed: int = 0,
-    ) -> None:  # fmt: skip
-        self.robot, self.grid, self.speed, self.dt = _driven(robot, "Patrol"), grid, speed, dt
-        instance(grid, OccupancyGrid, "Patrol")
-        self.goals = [np.array(goal) for goal in np.asarray(goals, dtype=np.float64).reshape(-1, 2)]
-        self.reached = self.skipped = 0
-        known = start if hasattr(start, "moments") else Gaussian(PLANE, start, np.diag([0.05, 0.05, 0.02]) ** 2)
-        mcl = MonteCarloLocalization(grid, robot.odometry, dt)
-        self.lidar = Lidar(grid, angles=angles, max_range=max_range, beams=min(60, len(np.asarray(angles))))
-        self._filter = mcl.start(belief=known, rng=seed)
-        self._steering = Steering(robot, dt, speed, seed)
-        self.agent = Agent(self, self._plan, self._pursue, valid=self._valid, fallback=self._stop)
-
-    @property
-    def belief(self) -> Gaussian:
-        """The belief about the pose now."""
-        return self._filter.belief.best
-
-    @property
-    def pose(self) -> Array:
-        """x, y, yaw of the robot now ``(3,)``."""
-        return np.asarray(self.belief.mean)
-
-    @property
-    def done(self) -> bool:
-        """Whether no goal is left."""
-        return not self.goals
-
-    def step(self, observation: Any, t: float) -> Action:
-        """The action at time `t` [s] after an observation; to stand still once it is done."""
-        return self.agent.step(observation, t)
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Nothing: a patrol begins once."""
-
-    def perceive(self, observation: Any, u: Any, t: float) -> Belief:
-        """Move the particles by the wheels, and weigh them by the scan."""
-        if u is not None:
-            self._filter.predict(self.dt, u=np.asarray(observation["odometry"], dtype=np.float64))
-        self._filter.update(self.lidar, np.asarray(observation["lidar"], dtype=np.float64))
-        return self.belief
-
-    def _plan(self, belief: Belief) -> Plan:
-        """The path to the next goal."""
-        action = self.agent.action
-        if self.agent.plan is not None and action is not None and action.status is ActionStatus.DONE:
-            self.reached += 1
-            del self.goals[0]
-        body = self.robot.footprint.radius
-        costs = self.grid.soft_costs(3.0 * body, peak=5.0)
-        while self.goals:
-            for gap in (0.1, 0.05, 0.0):
-                plan = AStar().plan(self.grid.inflate(body + gap), self.pose[:2], self.goals[0], costs=costs)
-                if plan.ok:
-                    return plan
-            self.skipped += 1
-            del self.goals[0]
-        return Plan(PlanStatus.NO_PATH, reason="no goal is left")
-
-    def _valid(self, plan: Plan, belief: Belief) -> bool:
-        """Whether the robot is on the path, and does not stand before an obstacle."""
-        assert plan.xs is not None
-        action, off = self.agent.action, np.hypot(*(plan.xs[:, :2] - self.pose[:2]).T).min()
-        return bool(off < 0.6) and (action is None or action.status is not ActionStatus.STUCK)
-
-    def _pursue(self, plan: Plan) -> Steering:
-        return self._steering.along(plan, self.grid)
-
-    def _stop(self, belief: Belief, plan: Plan) -> Action:
-        return Action(np.zeros(2), ActionStatus.FALLBACK, reason=plan.reason)
-
-
-def free_places(grid: OccupancyGrid, pose: ArrayLike, radius: float, count: int, rng: np.random.Generator) -> Array:
-    """Places ``(count, 2)`` that a robot of this radius can reach from a pose, drawn at random."""
-    start = np.asarray(pose, dtype=np.float64)[:2]
-    inside: NDArray[Any] = grid.inflate(radius + 0.1).free_component(start)
-    if not inside.any():
-        inside = grid.inflate(radius).free_component(start)
-    cells = np.argwhere(inside)
-    if not len(cells):
-        return np.zeros((0, 2))
-    return grid.cell_to_world(cells[rng.integers(len(cells), size=count)])
-
-
-def _driven(robot: Robot, who: str) -> Robot:
-    """The robot, if speed and yaw rate drive it."""
-    if robot.model.state.size != 3 or robot.model.action.size != 2:
-        raise SettingError(
-            f"the robot of {who} has the state {', '.join(robot.model.state.names)}; expected x, y and yaw, driven by "
-            "speed and yaw rate: take differential_drive"
-        )
-    return robot
-
-
-class Steering:
-    """MPPI along one path after another, clear of what is occupied on the map.
-
-    Example:
-        >>> from pilotage.envs.navigation.robots import differential_drive
-        >>> grid = OccupancyGrid.from_occupied(np.zeros((40, 40)), 0.1)
-        >>> drive = Steering(differential_drive(), 0.1, 0.6, 0).along([[1.0, 1.0], [3.0, 1.0]], grid)
-        >>> bool(drive.act([1.0, 1.0, 0.0]).u[0] > 0.2)
-        True
-    """
-
-    def __init__(self, robot: Robot, dt: float, speed: float, seed: int) -> None:
-        self.robot, self.dt, self.speed, self.seed = robot, dt, speed, seed
-        self._mppi: MPPI | None = None
-
-    def along(self, path: Plan | ArrayLike, grid: OccupancyGrid) -> Steering:
-        """The same controller, with a new path."""
-        task = follow(
-            path, grid.obstacles("free").field, radius=self.robot.footprint.radius + KEPT, margin=0.1, speed=self.speed,
-            tolerance=0.15, turn_rate=1.0, weights=WEIGHTS, dt=self.dt,
-        )  # fmt: skip
-        if self._mppi is None:
-            self._mppi = MPPI(self.robot.model, task, horizon=30, samples=512, std=(0.3, 0.6), rng=self.seed)
-        else:
-            self._mppi.retarget(task)
-        return self
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Nothing: the last actions are a good start for a new path."""
-
-    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The action for a state or belief."""
-        assert self._mppi is not None
-        return self._mppi.act(belief_or_state, t)
 
 
 def _free(grid: OccupancyGrid, plan: Plan, pose: Array, body: Footprint) -> bool:

@@ -14,6 +14,7 @@ from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.settings import NonNegative, Positive, instance, positive, settings
 from pilotage.maps import Footprint, OccupancyGrid
 
+from ._on_cells import world_point
 from .astar import AStar
 from .field import cost_to_go
 
@@ -128,7 +129,7 @@ class FrontierExploration:
             SettingError: if the map is no `OccupancyGrid`, or the radius is negative.
             ShapeError: if start or points are none.
         """
-        body, bad = positive(radius, "radius", zero=True), _points(avoid)
+        body, bad, place = positive(radius, "radius", zero=True), _points(avoid), world_point(start, "start")
         all_of_them = frontiers(grid, least=self.least)
         left = [each for each in all_of_them if not _close(each.points, bad, self.near)]
         reason = "nothing is left to explore" if not all_of_them else "all frontiers that are left are to be avoided"
@@ -137,7 +138,7 @@ class FrontierExploration:
             inflated = grid.inflate(body + share * self.margin)
             costs = grid.soft_costs(body + self.comfort, peak=5.0)
             try:
-                ways = cost_to_go(inflated, start, costs=costs, unreachable=-1.0).values
+                ways = cost_to_go(inflated, place, costs=costs, unreachable=-1.0).values
             except PilotageError as error:
                 reason = str(error).replace("goal", "start", 1)
                 continue
@@ -145,7 +146,7 @@ class FrontierExploration:
             if goal is None:
                 status, reason = PlanStatus.NO_PATH, f"{counted(len(left), 'frontier')} cannot be reached"
                 continue
-            found = AStar().plan(inflated, start, goal[0], costs=costs)
+            found = AStar().plan(inflated, place, goal[0], costs=costs)
             stats = {**found.stats, "frontier": goal[1], "frontiers": len(left)}
             return replace(found, stats=stats, footprint=Footprint.disc(body) if body else None)
         return Plan(status, reason=reason, stats={"frontiers": len(left)})
