@@ -132,7 +132,9 @@ class FrontierExploration:
         body, bad, place = positive(radius, "radius", zero=True), _points(avoid), world_point(start, "start")
         all_of_them = frontiers(grid, least=self.least)
         left = [each for each in all_of_them if not _close(each.points, bad, self.near)]
-        reason = "nothing is left to explore" if not all_of_them else "all frontiers that are left are to be avoided"
+        reason = "nothing is left to explore"
+        if all_of_them and not left:
+            reason = f"{counted(len(all_of_them), 'frontier')} left, all near points to avoid"
         status = PlanStatus.INVALID if left else PlanStatus.NO_PATH
         for share in self.MARGINS if left else ():
             inflated = grid.inflate(body + share * self.margin)
