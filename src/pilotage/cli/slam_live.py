@@ -108,7 +108,8 @@ def _patrol(
                 errors.append(float(np.hypot(*(truth - patrol.pose)[:2])))
             observation, _, ended, _, info = env.step(action.u)
             t += DT
-            bar.update(patrol.reached - bar.n)
+            bar.n = patrol.reached
+            bar.update(0)
             if ended:
                 break
     found = errors or [np.inf]
