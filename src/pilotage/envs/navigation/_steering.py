@@ -16,13 +16,13 @@ KEPT = 0.02
 WEIGHTS = {"along": 4.0, "across": 8.0, "heading": 5.0, "near": 20.0}
 
 
-class Steering:
+class PathMPPI:
     """MPPI along one path after another, clear of what is occupied on the map.
 
     Example:
         >>> from pilotage.envs.navigation.robots import differential_drive
         >>> grid = OccupancyGrid.from_occupied(np.zeros((40, 40)), 0.1)
-        >>> drive = Steering(differential_drive(), 0.1, 0.6, 0).along([[1.0, 1.0], [3.0, 1.0]], grid)
+        >>> drive = PathMPPI(differential_drive(), 0.1, 0.6, 0).along([[1.0, 1.0], [3.0, 1.0]], grid)
         >>> bool(drive.act([1.0, 1.0, 0.0]).u[0] > 0.2)
         True
     """
@@ -31,7 +31,7 @@ class Steering:
         self.robot, self.dt, self.speed, self.seed = robot, dt, speed, seed
         self._mppi: MPPI | None = None
 
-    def along(self, path: Plan | ArrayLike, grid: OccupancyGrid) -> Steering:
+    def along(self, path: Plan | ArrayLike, grid: OccupancyGrid) -> PathMPPI:
         """The same controller, with a new path."""
         task = follow(
             path, grid.obstacles("free").field, radius=self.robot.footprint.radius + KEPT, margin=0.1, speed=self.speed,

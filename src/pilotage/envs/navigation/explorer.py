@@ -12,7 +12,7 @@ from ...core.settings import Positive, settings
 from ...estimators.slam.scans import ScanMapper, ScanSLAM
 from ...maps import Footprint, OccupancyGrid
 from ...planners import FrontierExploration, frontiers
-from ._steering import Steering, driven
+from ._steering import PathMPPI, driven
 from .robots import Robot
 
 PLANE = Space("x y [m]", "yaw: angle")
@@ -106,7 +106,7 @@ class Exploration:
         self._wheels, self._scanned, self._looked = np.zeros(3), (-np.inf, np.zeros(3)), -np.inf
         self._now, self._stuck, self._moved = 0.0, 0, False
         self._avoid = list[Array]()
-        self._steering = Steering(settings.robot, settings.dt, settings.speed, seed or 0)
+        self._steering = PathMPPI(settings.robot, settings.dt, settings.speed, seed or 0)
         self.agent = Agent(self, self._plan, self._pursue, valid=self._valid, fallback=self._turn)
         self.agent.reset(seed=seed)
 
@@ -170,7 +170,7 @@ class Exploration:
         near = any(np.linalg.norm(each.points - target, axis=1).min() < 0.5 for each in left)
         return near and _free(grid, plan, self.pose, self.settings.robot.footprint)
 
-    def _pursue(self, plan: Plan) -> Steering:
+    def _pursue(self, plan: Plan) -> PathMPPI:
         assert self.grid is not None
         return self._steering.along(plan, self.grid)
 

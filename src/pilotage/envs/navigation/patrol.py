@@ -13,7 +13,7 @@ from ...core.settings import instance
 from ...estimators.localization import MonteCarloLocalization
 from ...maps import Lidar, OccupancyGrid
 from ...planners import AStar
-from ._steering import Steering, driven
+from ._steering import PathMPPI, driven
 from .robots import Robot
 
 PLANE = Space("x y [m]", "yaw: angle")
@@ -62,7 +62,7 @@ class Patrol:
         mcl = MonteCarloLocalization(grid, robot.odometry, dt)
         self.lidar = Lidar(grid, angles=angles, max_range=max_range, beams=min(60, len(np.asarray(angles))))
         self._filter = mcl.start(belief=known, rng=seed)
-        self._steering = Steering(robot, dt, speed, seed)
+        self._steering = PathMPPI(robot, dt, speed, seed)
         self.agent = Agent(self, self._plan, self._pursue, valid=self._valid, fallback=self._stop)
 
     @property
@@ -117,7 +117,7 @@ class Patrol:
         action, off = self.agent.action, np.hypot(*(plan.xs[:, :2] - self.pose[:2]).T).min()
         return bool(off < 0.6) and (action is None or action.status is not ActionStatus.STUCK)
 
-    def _pursue(self, plan: Plan) -> Steering:
+    def _pursue(self, plan: Plan) -> PathMPPI:
         return self._steering.along(plan, self.grid)
 
     def _stop(self, belief: Belief, plan: Plan) -> Action:
