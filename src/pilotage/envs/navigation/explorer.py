@@ -68,7 +68,7 @@ class Explorer:
     slam: ScanSLAM | None = None
     exploration: FrontierExploration = FrontierExploration()
     resolution: Positive = 0.05
-    speed: Positive = 0.6
+    speed: Positive = 0.8
     scans: Positive = 0.2
     look: Positive = 1.0
 

@@ -52,7 +52,7 @@ class Patrol:
 
     def __init__(
         self, robot: Robot, grid: OccupancyGrid, start: Any, goals: ArrayLike, angles: ArrayLike, max_range: float,
-        *, dt: float = 0.1, speed: float = 0.6, seed: int = 0,
+        *, dt: float = 0.1, speed: float = 0.8, seed: int = 0,
     ) -> None:  # fmt: skip
         self.robot, self.grid, self.speed, self.dt = driven(robot, "Patrol"), grid, speed, dt
         instance(grid, OccupancyGrid, "Patrol")
