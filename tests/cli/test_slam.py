@@ -295,6 +295,7 @@ def test_an_environment_maps_itself_and_is_lived_in(tmp_path: Path, capsys: Capt
         (["CartPole-v1"], "CartPole"),
         (["pilotage/Navigation-v0", "--map", "nowhere.yaml"], "nowhere"),
         (["pilotage/Navigation-v0", "--truth", "x.tum"], "--truth"),
+        (["pilotage/Navigation-v0", "--no-odometry", "--state", "x.npz"], "--no-odometry, --state"),
         (["pilotage/Navigation-v0", "--seconds", "0"], "--seconds"),
     ],
 )

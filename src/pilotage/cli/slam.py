@@ -99,8 +99,12 @@ def slam(
         setting(value, kind, name)
     live = not log.exists() and ENVIRONMENT.fullmatch(str(log)) is not None
     files = _targets(Path(log.name.split(".")[0]) if out is None else out, force)
-    if live and (truth is not None or relations is not None):
-        raise PilotageError("an environment knows the truth itself; leave out --truth and --relations")
+    of_logs = {
+        "no-odometry": no_odometry or None, "failed": failed, "truth": truth, "relations": relations, "scans": scans,
+        "odometry": odometry, "base": base, "mount": mount, "state": state,
+    }  # fmt: skip
+    if live and (given := [f"--{name}" for name, value in of_logs.items() if value is not None]):
+        raise PilotageError(f"{log} is an environment, and {', '.join(given)} is for logs; leave it out")
     if not live and map is not None:
         raise PilotageError(f"--map {map} is the building of an environment, but {log} is a log; leave it out")
     if animation is not None:

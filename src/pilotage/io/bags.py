@@ -40,6 +40,7 @@ class BagMessage:
         value: the content, as `from_ros` gives it.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.io import Twist
         >>> BagMessage(0.5, "/cmd_vel", Twist(np.zeros(6))).topic
         '/cmd_vel'
@@ -163,6 +164,7 @@ def read_bag(path: PathLike, topics: Iterable[str] | None = None) -> Bag:
         MissingExtra: if rosbags is not installed.
 
     Example:
+        >>> import numpy as np
         >>> from tempfile import TemporaryDirectory
         >>> from pilotage.io import Twist, write_bag
         >>> with TemporaryDirectory() as folder:
@@ -220,6 +222,7 @@ def stamp_of(value: RosValue) -> int | None:
     """The stamp of a message [ns], of TF its first one; None if it has none.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.io import StampedPose, Twist, spatial
         >>> stamp_of(Twist(np.zeros(6))), stamp_of(StampedPose(5, "map", spatial([0, 0, 0])))
         (None, 5)
@@ -243,6 +246,7 @@ def write_bag(path: PathLike, messages: Iterable[BagMessage], *, start: int = 0,
         MissingExtra: if rosbags is not installed.
 
     Example:
+        >>> import numpy as np
         >>> from tempfile import TemporaryDirectory
         >>> from pilotage.io import Twist
         >>> with TemporaryDirectory() as folder:

@@ -20,6 +20,7 @@ class PathMPPI:
     """MPPI along one path after another, clear of what is occupied on the map.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.envs.navigation.robots import differential_drive
         >>> grid = OccupancyGrid.from_occupied(np.zeros((40, 40)), 0.1)
         >>> drive = PathMPPI(differential_drive(), 0.1, 0.6, 0).along([[1.0, 1.0], [3.0, 1.0]], grid)
