@@ -10,10 +10,10 @@ from .breadth_first import BreadthFirst as BreadthFirst
 from .depth_first import DepthFirst as DepthFirst
 from .dijkstra import Dijkstra as Dijkstra
 from .dstar_lite import DStarLite as DStarLite
+from .exploration import Frontier as Frontier
+from .exploration import FrontierExploration as FrontierExploration
+from .exploration import frontiers as frontiers
 from .field import cost_to_go as cost_to_go
-from .frontiers import Frontier as Frontier
-from .frontiers import FrontierExploration as FrontierExploration
-from .frontiers import frontiers as frontiers
 from .graph import EdgeGraph as EdgeGraph
 from .graph import Graph as Graph
 from .greedy import GreedyBestFirst as GreedyBestFirst
