@@ -95,7 +95,7 @@ class Independent:
         if doubles.into:
             ends[list(doubles.into)] = True
         confirmed = evidence.confirmed | self.management.confirm(evidence)
-        now = (state.hits & np.uint64(1)) > 0
+        now = (state.hits & 1) > 0
         status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
         state = state.changed(status=status, merged=doubles.numbers(ids), doubts=doubles.doubts)
         if not ends.any():

@@ -116,7 +116,7 @@ class TrackTrees:
         forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
         forest = parted(decided(forest, path[:, self.settings.depth, 0]))
         doubles, merged, doubts = self._doubles(leaves, forest, new, P)
-        leaves = replace(leaves, merged=merged, doubts=doubts)
+        leaves = leaves.changed(merged=merged, doubts=doubts)
         if doubles.any():
             forest = parted(pruned(without(forest, doubles, relief), relief, 0.0, self.settings.hypotheses))
         return state.settled(leaves, forest, path, new, scan, fresh)
@@ -130,7 +130,7 @@ class TrackTrees:
         )
         keys = before.ids.min(initial=0) - 1 - which
         new = newborn(rows, scan.places[which], keys, scan.t, self.management.start, parts.initiation.points)
-        leaves = replace(children(before, found, scan, new), memory=memory)
+        leaves = children(before, found, scan, new).changed(memory=memory)
         missed = np.where(found.seen > 0.0, np.log1p(-found.P), 0.0)
         parents = np.concatenate([np.arange(len(missed)), found.pairs.rows])
         begins = np.full(len(scan.z), -1, np.int64)
@@ -145,7 +145,7 @@ class TrackTrees:
         evidence = leaves.evidence
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         status = np.where(confirmed, np.where(leaves.source >= 0, CONFIRMED, COASTING), TENTATIVE)
-        return replace(leaves, status=status), self.management.delete(evidence) & ~new
+        return leaves.changed(status=status), self.management.delete(evidence) & ~new
 
     def _doubles(self, leaves: State, forest: Forest, new: Any, P: Any) -> tuple[Any, dict[int, int], Any]:
         """The leaves of trees that say the same as a better one; of those that go on with it, its number; and doubts.

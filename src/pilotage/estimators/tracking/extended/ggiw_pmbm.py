@@ -134,7 +134,7 @@ class ExtendedBernoullis(BernoulliMixture):
         bodies: Any = rows
         new = newborn(bodies, one.places[which], keys, scan.t, np.clip(r, 0.0, SURE))
         missed = np.log1p(-before.existence * gated_pairs.P)
-        old_rows = replace(before, rows=self.targets.unseen(before.rows, found.seen))
+        old_rows = before.changed(rows=self.targets.unseen(before.rows, found.seen))
         leaves = children(old_rows, gated_pairs, one, new)
         end = old + len(gated_pairs.w)
         leaves.existence[old:end] = SURE
