@@ -40,34 +40,79 @@ class Doubles:
 NOBODY = Doubles()
 
 
-def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Counts) -> Doubles:
-    """The tracks that end since a better one follows the target: a confirmed one, or an older one."""
+def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Counts, old: int) -> Doubles:
+    """The tracks that end since a better one follows the target: a confirmed one, or an older one.
+
+    Those that begin, behind the `old` ones, are compared among themselves.
+    """
     if rule is None or len(state.ids) < 2:
         return NOBODY
-    space, mean, cov = targets.moments(state.rows)
-    close = rule.gate.pairs(space, mean, cov, mean)
-    n, around, within = len(mean), close.rows, close.columns
-    if (around == within).all():
+    rows, columns = alike(targets, rule.gate, state, old)
+    if not len(rows):
         return NOBODY
-    mutual = np.isin(around * n + within, within * n + around)
-    same = mutual | (state.source[around] >= 0)  # a track that was not seen may be anywhere
-    around, within = around[same], within[same]
     tentative = state.status == TENTATIVE
     rank = np.lexsort((state.born, tentative)).argsort()
-    later = rank[within] > rank[around]
-    rows, columns = around[later], within[later]
+    later = rank[columns] > rank[rows]
+    rows, columns = rows[later], columns[later]
     found, ids = Doubles(), state.ids
     for p in np.lexsort((rank[columns], rank[rows])).tolist():
         i, j = int(rows[p]), int(columns[p])
         if i in found.into or j in found.into:
             continue
         pair = int(ids[i]), int(ids[j])
-        said = state.doubts.get(pair, 0.0) + float(rule.evidence(*map(np.array, counts(i, j))))
+        said = 0.0 if tentative[j] else state.doubts.get(pair, 0.0) + float(rule.evidence(*map(np.array, counts(i, j))))
         if tentative[j] or said > rule.enough:
             found.into[j] = i
         else:
             found.doubts[pair] = max(said, 0.0)
     return found
+
+
+def alike(targets: Targets, gate: Gate, state: State, old: int) -> tuple[Any, Any]:
+    """The pairs of tracks that say the same; see `Merging`. The second is within the ellipsoid around the first."""
+    space, mean, cov = targets.moments(state.rows)
+    room, pairs = working(space), np.empty((2, 4 * len(mean)), np.int64)
+    given = difference(space), mean, cov, state.source, gate.limit(space.dim), old, room
+    if (count := near_pairs.compiled(*given, pairs)) > pairs.shape[1]:
+        pairs = np.empty((2, count), np.int64)
+        near_pairs.compiled(*given, pairs)
+    return pairs[0, :count], pairs[1, :count]
+
+
+@driver("i8(i8, f8[:,::1], f8[:,:,::1], i8[::1], f8, i8, f8[::1], i8[:,::1])")
+def near_pairs(minus, mean, cov, source, limit, old, room, pairs):
+    """Write down `alike`, as far as there is room; how many they are."""
+    count = 0
+    for i in range(mean.shape[0]):
+        for j in range(i + 1, old if i < old else mean.shape[0]):
+            if minus == 0 and apart(mean, cov, i, j, limit):
+                continue
+            here, there = around(minus, mean, cov, i, j, limit, room), around(minus, mean, cov, j, i, limit, room)
+            for a, b, within in ((i, j, here), (j, i, there)):
+                if within and ((here and there) or source[a] >= 0):  # one that was not seen may be anywhere
+                    if count < pairs.shape[1]:
+                        pairs[0, count], pairs[1, count] = a, b
+                    count += 1
+    return count
+
+
+@driver
+def apart(mean, cov, i, j, limit):
+    """Whether two points are so far apart in one component that neither is in the ellipsoid around the other."""
+    far = False
+    for a in range(mean.shape[1]):
+        y = mean[j, a] - mean[i, a]
+        far = far or y * y > limit * max(cov[i, a, a], cov[j, a, a])
+        if far:
+            break
+    return far
+
+
+@driver
+def around(minus, mean, cov, i, j, limit, room):
+    """Whether mean j is within the ellipsoid around mean i."""
+    known = factorized(UNKNOWN, cov[i], room)
+    return distance(minus, mean[j], mean[i], cov.shape[1], room, known) <= limit
 
 
 def double_trees(targets: Targets, ellipsoid: Gate | None, leaves: State, forest: Forest, which: Any) -> Any:

@@ -47,6 +47,24 @@ def weighed_evidence(
     return state.changed(reals=reals, wholes=wholes), taken, Shares(given, missed)
 
 
+def odds_of(found: GatedPairs, r: Array) -> tuple[Array, Any]:
+    """The log-odds of `Association` of each pair, of tracks with this existence, and whether they are finite."""
+    odds, good = np.empty(len(found.w)), np.empty(len(found.w), np.bool_)
+    weigh_odds.compiled(found.pairs.rows, found.w, found.P, r, odds, good)
+    return odds, good
+
+
+@driver("void(i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], b1[::1])")
+def weigh_odds(rows, w, P, r, odds, good):
+    """``odds = w + log(r / (1 - r P))``."""
+    for p in range(rows.shape[0]):
+        x = r[rows[p]]
+        seen = x * P[rows[p]]
+        good[p] = x > 0.0 and seen < 1.0
+        if good[p]:
+            odds[p] = w[p] + (math.log(x) - math.log1p(-seen))
+
+
 def contiguous(a: Any) -> Array:
     """Floats, as compiled code takes them."""
     return np.ascontiguousarray(a, np.float64)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.arrays import Array
+from ...models.trace import driver
 from .._rows import NO_READING
 from ._links import Links
 from ._targets import Rows, Targets
@@ -188,6 +189,8 @@ def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
         return state.changed(t=t)
     rows = state.rows.copy()
     targets.predict(rows, dt)
+    if math.isinf(lifetime):
+        return state.changed(t=t, rows=rows)
     return state.changed(t=t, rows=rows, existence=np.maximum(state.existence * math.exp(-dt / lifetime), NEVER))
 
 
@@ -239,10 +242,19 @@ def gated(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> GatedPairs:
     pairs = gate.pairs(targets.mounted(sensor)[0].reading, expected, S, scan.z)
     each = rows[pairs.rows]
     logs, status = targets.update(each, sensor, scan.z[pairs.columns], scan.context)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        w = logs + np.log(seen)[pairs.rows] - np.log(detector.density(scan.z))[pairs.columns]
-    found = GatedPairs(pairs, each, w, seen, seen * gate.probability)
-    return found.only((status < NO_READING) & np.isfinite(w))
+    w, good = np.empty(len(logs)), np.empty(len(logs), np.bool_)
+    weigh_pairs.compiled(pairs.rows, pairs.columns, logs, status, seen, detector.density(scan.z), w, good)
+    return GatedPairs(pairs, each, w, seen, seen * gate.probability).only(good)
+
+
+@driver("void(i8[::1], i8[::1], f8[:], i8[:], f8[:], f8[:], f8[::1], b1[::1])")
+def weigh_pairs(rows, columns, logs, status, seen, density, w, good):
+    """`w` of pairs, as `GatedPairs` says, and whether it is finite and the update went well."""
+    for p in range(rows.shape[0]):
+        visible, clutter = seen[rows[p]], density[columns[p]]
+        good[p] = status[p] < NO_READING and visible > 0.0 and math.isfinite(logs[p])
+        if good[p]:
+            w[p] = logs[p] + math.log(visible) - math.log(clutter)
 
 
 def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:

@@ -157,7 +157,7 @@ class TrackTrees:
         shown = shown[~new[shown]]
         seen = leaves.source[shown] >= 0
         counts = lambda i, j: (float(seen[i]) + float(seen[j]), float(min(P[shown[i]], P[shown[j]])))
-        found = doubles_of(self.targets, self.parts.merging, leaves[shown], counts)
+        found = doubles_of(self.targets, self.parts.merging, leaves[shown], counts, len(shown))
         ids = leaves.ids[shown]
         return born | np.isin(leaves.ids, ids[list(found.into)]), found.numbers(ids), found.doubts
 
