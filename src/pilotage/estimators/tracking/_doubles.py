@@ -71,21 +71,26 @@ def doubles_of(targets: Targets, rule: Merging | None, state: State, counts: Cou
 def alike(targets: Targets, gate: Gate, state: State, old: int) -> tuple[Any, Any]:
     """The pairs of tracks that say the same; see `Merging`. The second is within the ellipsoid around the first."""
     space, mean, cov = targets.moments(state.rows)
-    room, pairs = working(space), np.empty((2, 4 * len(mean)), np.int64)
-    given = difference(space), mean, cov, state.source, gate.limit(space.dim), old, room
+    pairs, reach = (
+        np.empty((2, 4 * len(mean)), np.int64),
+        np.where(space.linear, gate.limit(space.dim) * cov[:, 0, 0], np.inf),
+    )
+    given = difference(space), mean, cov, state.source, gate.limit(space.dim), reach, old, working(space)
     if (count := near_pairs.compiled(*given, pairs)) > pairs.shape[1]:
         pairs = np.empty((2, count), np.int64)
         near_pairs.compiled(*given, pairs)
     return pairs[0, :count], pairs[1, :count]
 
 
-@driver("i8(i8, f8[:,::1], f8[:,:,::1], i8[::1], f8, i8, f8[::1], i8[:,::1])")
-def near_pairs(minus, mean, cov, source, limit, old, room, pairs):
-    """Write down `alike`, as far as there is room; how many they are."""
+@driver("i8(i8, f8[:,::1], f8[:,:,::1], i8[::1], f8, f8[::1], i8, f8[::1], i8[:,::1])")
+def near_pairs(minus, mean, cov, source, limit, reach, old, room, pairs):
+    """Write down `alike`, as far as there is room; how many they are. `reach` is that in the first component."""
     count = 0
     for i in range(mean.shape[0]):
+        x = mean[i, 0]
         for j in range(i + 1, old if i < old else mean.shape[0]):
-            if minus == 0 and apart(mean, cov, i, j, limit):
+            y = mean[j, 0] - x  # most pairs are apart in the first component already
+            if (y * y > reach[i] and y * y > reach[j]) or (minus == 0 and apart(mean, cov, i, j, limit)):
                 continue
             here, there = around(minus, mean, cov, i, j, limit, room), around(minus, mean, cov, j, i, limit, room)
             for a, b, within in ((i, j, here), (j, i, there)):
