@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...core.arrays import Array
-from ._doubles import Counts, doubles_of
+from ._doubles import claims_of, doubles_of
 from ._evidence import odds_of, weighed_evidence
 from ._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan, State, gated, moved, newborn, nothing
 from ._targets import Rows, Targets
@@ -16,8 +17,6 @@ from .association import Association, Shares
 from .gate import Pairs
 from .management import Management
 from .tracks import Tracks
-
-NO_COUNTS: Counts = lambda i, j: (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,15 @@ class Independent:
         return moved(self.targets, state, t, self.management.lifetime)
 
     def step(self, state: State, scan: Scan, fresh: Any) -> State:
-        state, taken, counts = self._associated(self.predict(state, scan.t), scan)
+        state, taken, claims = self._associated(self.predict(state, scan.t), scan)
         free = np.flatnonzero((taken < self.threshold) & (True if scan.begins is None else scan.begins))
         begun = self._begun(state, scan, free) if len(free) or state.memory else state
-        return self._managed(begun, len(state.ids), counts, scan.ids, fresh)
+        return self._managed(begun, len(state.ids), claims, scan.ids, fresh)
 
-    def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
-        """The tracks after their updates, the probability that each detection comes from one of them, and how many
-        detections two of them explain together."""
+    def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Any]:
+        """The tracks after their updates, how surely each detection comes from one of them, and claims on each."""
         if not len(state.ids):
-            return state, np.zeros(len(scan.z)), NO_COUNTS
+            return state, np.zeros(len(scan.z)), None
         found = gated(self.targets, self.parts.gate, state.rows, scan)
         r = self._weight(state)
         odds, good = odds_of(found, r)
@@ -59,7 +57,7 @@ class Independent:
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
         after, taken, given = weighed_evidence(state, found, shares, r, scan, self.management.start)
         after = after.changed(rows=self._updated(state.rows, found.each, pairs, given.beta, given.missed))
-        return after, taken, lambda i, j: (explained(pairs, shares.beta, i, j), min(found.P[i], found.P[j]))
+        return after, taken, partial(claims_of, found)
 
     def _weight(self, state: State) -> Array:
         """The existence with which tracks take part in the association."""
@@ -94,9 +92,9 @@ class Independent:
         places = scan.places[free[which]]
         return state.joined(newborn(rows, places, 0, scan.t, self.management.start, self.parts.initiation.points))
 
-    def _managed(self, state: State, old: int, counts: Counts, known: dict[int, int], fresh: Any) -> State:
+    def _managed(self, state: State, old: int, claims: Any, known: dict[int, int], fresh: Any) -> State:
         """The tracks that go on, and those that begin behind the `old` ones, with their status and numbers."""
-        doubles, ids = doubles_of(self.targets, self.parts.merging, state, counts, old), state.ids
+        doubles, ids = doubles_of(self.targets, self.parts.merging, state, claims, old), state.ids
         if doubles.into:
             state = inherited(state, doubles.into)
         evidence = state.evidence
@@ -111,12 +109,6 @@ class Independent:
 
     def tracks(self, state: State) -> Tracks:
         return state.tracks(self.targets)
-
-
-def explained(pairs: Pairs, beta: Array, i: int, j: int) -> float:
-    """How many detections two tracks explain together: ``sum_k min(1, beta_ik + beta_jk)``."""
-    both = (pairs.rows == i) | (pairs.rows == j)
-    return float(np.minimum(np.bincount(pairs.columns[both], beta[both]), 1.0).sum())
 
 
 def inherited(state: State, into: dict[int, int]) -> State:
