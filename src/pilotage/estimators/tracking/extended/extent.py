@@ -51,7 +51,7 @@ class Extent(ABC):
     length: Positive = 4.5
     width: Positive = 1.8
     name: str = ""
-    certainty: Positive = 5.0
+    certainty: Positive = 20.0
     rate: Positive = 10.0
     rate_std: Positive = 7.0
     memory: Positive = 5.0

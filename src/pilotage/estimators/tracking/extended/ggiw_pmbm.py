@@ -153,7 +153,7 @@ class ExtendedBernoullis(BernoulliMixture):
         rows, columns = found.pairs
         logs, V, view = self.targets.weighed(found.expected, cells.table, rows, columns)
         w = logs + np.log(found.seen[rows]) - found.clutter[columns]
-        fits = cells.fits(scan.z, columns[self.targets.boxed[bodies.kind[rows]]])
+        fits = self.targets.fits(cells, scan.z, columns[self.targets.boxed[bodies.kind[rows]]])
         each = self.targets.updated(bodies, found.expected, cells.table, rows, columns, V, view, fits)
         pairs = Pairs(rows, columns, w, len(bodies), len(cells.first))
         return GatedPairs(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty))
