@@ -48,6 +48,7 @@ class Merging:
         SettingError: when a setting is out of range.
 
     Example:
+        >>> import numpy as np
         >>> one, both = np.array([1e3, 0.0]), np.array([1e3, 1e3])
         >>> round(Merging().evidence(one, 0.9, one, 0.9), 2), round(Merging().evidence(both, 0.9, both, 0.9), 1)
         (1.61, -6.9)

@@ -77,6 +77,7 @@ class BodyTargets:
         free, memory = [each.free for each in extents], [each.memory for each in extents]
         self._free, self._memory = np.array(free), np.array(memory)
         self._rate_memory = np.array([each.rate_memory for each in extents])
+        self._beta = np.array([each.gamma[1] for each in extents])
         self.boxed = np.array([each.boxed for each in extents])
         turns = [HEADINGS if each.boxed and self._yaw < 0 else 1 for each in extents]
         self._kinds = np.repeat(np.arange(len(extents)), turns)
@@ -144,7 +145,9 @@ class BodyTargets:
         known = np.isfinite(before) & np.isfinite(after)
         turn = np.where(known, after - before, 0.0)
         bodies.heading[:], bodies.doubt[:] = wrapped(bodies.heading + turn), bodies.doubt + TURNING**2 * dt
-        bodies.gamma[:] *= np.exp(-dt / self._rate_memory[kind])[:, None]
+        beta = bodies.gamma[:, 1]
+        kept = np.maximum(beta * np.exp(-dt / self._rate_memory[kind]), np.minimum(beta, self._beta[kind]))
+        bodies.gamma[:] *= (kept / beta)[:, None]
         free = self._free[kind]
         worth = bodies.v - free
         left = np.maximum(worth * np.exp(-dt / self._memory[kind]), np.minimum(worth, LEAST))

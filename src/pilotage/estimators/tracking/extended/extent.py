@@ -23,7 +23,7 @@ class Extent(ABC):
         gamma ~ Gamma(alpha, beta),   n ~ Poisson(gamma)     points of a scan
 
         v <- free + exp(-dt / memory) (v - free)        V <- A V A' so that E[X] <- A E[X] A'
-        alpha, beta <- exp(-dt / rate_memory) alpha, beta       so that E[gamma] stays
+        alpha, beta <- exp(-dt / rate_memory) alpha, beta       so that E[gamma] stays; no less than of a new object
 
     in which A is the turn of the object from one scan to the next. `Ellipse` and `Rectangle` say how points lie.
 
