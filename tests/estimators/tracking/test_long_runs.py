@@ -96,7 +96,7 @@ def test_extended_objects_leave_nothing_in_memory(method: Any) -> None:
         gc.collect()
         held.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert max(held[4:]) - max(held[1:4]) < 5000
+    assert max(held[4:]) - max(held[1:4]) < 15_000  # bytes; free lists of the interpreter fill up at first
 
 
 def test_lost_and_split_targets_leave_nothing_in_memory() -> None:

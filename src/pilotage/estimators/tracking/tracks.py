@@ -71,9 +71,11 @@ class Tracks:
         ([1, 2], [[1.0, 2.0], [30.0, 40.0]])
         >>> tracks.of(2).source
         1
-        >>> tracks = tracker.update([[1.0, 2.0], [60.0, 70.0]], t=1.0)          # the second one begins, not confirmed
-        >>> len(tracks.ids), tracks.ids[tracks.confirmed].tolist(), len(tracks.mean)
-        (3, [1, 2, 3], 3)
+        >>> tracker = Tracker(KF(car, dt=1.0), Detector(position(std=0.5)), birth)
+        >>> for t in range(6):                                                      # a second target appears at 5 s
+        ...     tracks = tracker.update([[1.0, 2.0], [60.0, 70.0]][: 1 + (t == 5)], t=float(t))
+        >>> tracks.ids.tolist(), tracks.ids[tracks.confirmed].tolist(), tracks.mean.round(0)[:, :2].tolist()
+        ([1, 2], [1], [[1.0, 2.0]])
     """
 
     def __init__(
