@@ -140,17 +140,18 @@ class ModeRows(Engine):
     def _moved(self, tables: list[np.ndarray], weights: np.ndarray, u: np.ndarray, dt: float) -> np.ndarray:
         """Predict the rows of tables; the code of each component, ``(B, M)``. Rows with a bad code are as before."""
         before, T = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt)
-        codes = np.empty((len(weights), len(tables)), np.int64)
+        hows = list[np.ndarray]()
         if T is not None and len(tables) > 1:
             at = np.array([table.ctypes.data for table in tables], dtype=np.int64)
             imm_mix_rows.compiled(self._at, at, self._sizes, weights, T, int(self.estimator.pooled), *self._mixing)
         try:
             for j, table in enumerate(tables):
                 how, _ = self._launched(j, table, prediction(self._parts[j][1], u, dt))
-                codes[:, j] = how[:, 0]
+                hows.append(how)
         except BaseException:
             self._undo(tables, weights, before)
             raise
+        codes = together(hows)
         codes *= codes == PREDICTION_FAILED
         self._undo(tables, weights, before, codes)
         return codes
@@ -162,12 +163,12 @@ class ModeRows(Engine):
 
         Gives the codes ``(B, M)`` and what each component found, ``(B, 1, ...)``.
         """
-        codes, founds = np.empty((len(weights), len(tables)), np.int64), list[np.ndarray]()
+        hows, founds = list[np.ndarray](), list[np.ndarray]()
         for j, (h, table) in enumerate(zip(mounted, tables, strict=True)):
             how, found = self._launched(j, table, measurement(h, z, context))
-            codes[:, j] = how[:, 0]
+            hows.append(how)
             founds.append(found)
-        return codes, founds
+        return together(hows), founds
 
     def attach(self, sensor: Sensor) -> Link:
         return RowsLink(self, sensor)
@@ -325,6 +326,11 @@ def record(filter: Any, model: Any) -> Record:
         transports=filter.transports,
         vectors=filter.vectors(state),
     )
+
+
+def together(hows: list[np.ndarray]) -> np.ndarray:
+    """The codes of all components ``(B, M)``, from those of each ``(B, 1)``."""
+    return hows[0] if len(hows) == 1 else np.concatenate(hows, axis=1)
 
 
 def outcome(codes: np.ndarray) -> np.ndarray:

@@ -53,6 +53,7 @@ def test_evidence_is_that_of_the_formulas(seed: int, hard: bool, weight: str) ->
     even = np.arange(found.pairs.tracks) % 2 == 0
     weights = np.where({"one": False, "existence": True, "mixed": even}[weight], state.existence, 1.0)
     after, taken, given = weighed_evidence(state, found, Shares(beta, missed), weights, scan, 0.5)
+    bits, before = after.evidence.hits, state.evidence.hits
     rows, columns, P = found.pairs.rows, found.pairs.columns, found.P
     share = np.zeros((found.pairs.tracks, found.pairs.detections))
     share[rows, columns] = beta
@@ -74,7 +75,7 @@ def test_evidence_is_that_of_the_formulas(seed: int, hard: bool, weight: str) ->
         assert after.score[i] == pytest.approx(state.score[i] + ratio * visible, abs=1e-12)
         assert after.best[i] == max(state.best[i], after.score[i])
         assert after.scans[i] == state.scans[i] + visible
-        assert int(after.hits[i]) == ((int(state.hits[i]) << 1 | int(best)) % 2**64 if visible else int(state.hits[i]))
+        assert int(bits[i]) == ((int(before[i]) << 1 | int(best)) % 2**64 if visible else int(before[i]))
         r = state.existence[i]
         alive = min(r * np.exp(ratio) / (1.0 - r + r * np.exp(ratio)), SURE)
         assert after.existence[i] == pytest.approx(alive, abs=1e-12)

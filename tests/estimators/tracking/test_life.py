@@ -173,12 +173,41 @@ def test_the_older_number_goes_on_with_the_later_belief() -> None:
     assert inherited(state, {0: 1}) is state
 
 
-def test_the_evidence_is_the_likelihood_ratio_of_one_target_against_two() -> None:
-    P = np.array([0.6, 0.9, 0.99])
-    one, two = P, 2.0 * P * (1.0 - P)
-    np.testing.assert_allclose(Merging().evidence(np.ones(3), P), np.log(one / two))
-    assert Merging().evidence(np.ones(1), np.array([0.4]))[0] == 0.0
-    assert Merging().evidence(np.array([1.8]), np.array([0.9]))[0] == -np.inf
+@pytest.mark.parametrize("seed", range(4))
+def test_the_evidence_is_the_likelihood_ratio_of_one_target_against_two(seed: int) -> None:
+    """All ways to give the detections of a scan to one target, and to two, none to both."""
+    rng = np.random.default_rng(seed)
+    w, P = rng.gamma(0.5, 4.0, (2, 3)), rng.uniform(0.3, 0.99, 2)
+    ways = np.concatenate([(1.0 - P)[:, None], w], axis=1)  # missed, or one of the detections
+    both = sum(ways[0, a] * ways[1, b] for a in range(4) for b in range(4) if a != b or a == 0)
+    found = Merging().evidence(w[0], P[0], w[1], P[1])
+    assert found == pytest.approx(np.log(ways[0].sum()) - np.log(both), abs=1e-12)
+
+
+def test_scans_tell_as_much_as_their_detections() -> None:
+    large, none, P = np.array([1e9, 0.0]), np.zeros(2), 0.9
+    assert Merging().evidence(large, P, large, P) == pytest.approx(-np.log(2.0 * (1.0 - P)))
+    assert Merging().evidence(large, 0.4, large, 0.4) < 0.0
+    assert Merging().evidence(large, P, large[::-1], P) < -10.0  # each its own
+    assert Merging().evidence(large, P, none, P) == pytest.approx(-np.log(1.0 - P))
+    assert Merging().evidence(none, P, none, P) == 0.0  # both may be hidden
+
+
+@pytest.mark.parametrize(("offset", "merged"), [(0.3, True), (2.0, True), (6.0, False)])
+def test_evidence_is_kept_while_two_tracks_may_be_of_one_target(offset: float, merged: bool) -> None:
+    """The second track is held that many standard deviations beside the first, which are 4 in chi2(4) for two."""
+    tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, detection=0.9, clutter=1e-3), BIRTH, IndependentPDA())
+    for k in range(10):
+        tracker.update([[1.0 * k, 0.0], [1.0 * k, 30.0]], float(k))
+    ended = list[int]()
+    for k in range(10, 20):
+        belief = tracker.tracks.of(1).belief
+        if 2 in tracker.tracks.ids:
+            beside = belief.mean + [0.0, offset * np.sqrt(belief.cov[1, 1]), 0.0, 0.0]
+            tracker.adopt({2: Gaussian(CAR.state, beside, belief.cov)}, tracker.t)
+        events = tracker.update([[1.0 * k, 0.0]], float(k)).events
+        ended += [event.id for event in events if event.kind is EventKind.MERGED]
+    assert (2 in ended) is merged
 
 
 # -- splits

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pilotage.core import Gaussian
 from pilotage.estimators import KF
-from pilotage.estimators.tracking import Detector, Tracker, _rehearsal
+from pilotage.estimators.tracking import GNN, Detector, Reidentification, Splitting, Tracker, _rehearsal
+from pilotage.estimators.tracking.extended import GGIWPHD, GGIWPMBM
 from pilotage.models.trace.driver import ENTRIES
 
 from .test_tracker import ASSOCIATIONS, BIRTH, CAR, FILTERS, FIX, birth, scene
@@ -69,6 +71,48 @@ def test_births_and_deaths_leave_nothing_in_memory(association: str, lag: float)
     assert max(held[5:]) - max(held[1:5]) < 5000  # bytes, of 60 scans and more
 
 
+def bodies(tracker: Tracker, t: float, rng: Any, scans: int) -> float:
+    """Two extended objects that appear and vanish in clutter, then nothing until no track is left; the time after."""
+    starts, ways = rng.uniform(-25.0, 25.0, (2, 2)), 4.0 * rng.normal(size=(2, 2))
+    for k in range(scans):
+        spread = [rng.uniform(-1.0, 1.0, (rng.poisson(8.0), 2)) * [2.2, 0.9] for _ in range(2)]
+        points = [start + 0.125 * k * way + each for start, way, each in zip(starts, ways, spread, strict=True)]
+        z = np.concatenate([*points, rng.uniform(-30.0, 30.0, (rng.poisson(3.0), 2))])
+        tracker.update(z, t := t + 0.125)
+    quiet = 0
+    while quiet < 6:
+        quiet = 0 if len(tracker.update([], t := t + 10.0).ids) else quiet + 1
+    return t
+
+
+@pytest.mark.parametrize("method", [GGIWPHD(), GGIWPMBM()], ids=["PHD", "PMBM"])
+def test_extended_objects_leave_nothing_in_memory(method: Any) -> None:
+    start = Gaussian.of(CAR.state, std=[30.0, 30.0, 5.0, 5.0])
+    tracker = Tracker(KF(CAR, dt=0.125), Detector(FIX, detection=0.98, clutter=1e-3), start, method, history=5)
+    rng, t, held = np.random.default_rng(0), 0.0, list[int]()
+    tracemalloc.start()
+    for _ in range(7):
+        t = bodies(tracker, t, rng, 8)
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert max(held[4:]) - max(held[1:4]) < 15_000  # bytes; free lists of the interpreter fill up at first
+
+
+def test_lost_and_split_targets_leave_nothing_in_memory() -> None:
+    tracker = Tracker(
+        KF(CAR, dt=0.125), RADAR, BIRTH, GNN(), history=5, reidentify=Reidentification(keep=5.0), split=Splitting()
+    )
+    rng, t, held = np.random.default_rng(0), 0.0, list[int]()
+    tracemalloc.start()
+    for _ in range(9):
+        t = stretch(tracker, t, rng, 15, dt=0.125)
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert max(held[5:]) - max(held[1:5]) < 5000
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
 @pytest.mark.parametrize("association", ASSOCIATIONS)
@@ -82,6 +126,21 @@ def test_ten_hours_at_ten_hertz_need_no_more_memory_than_the_first(association: 
         held.append(int(Path("/proc/self/statm").read_text().split()[1]) * page)
     first, rest = max(held[:60]), held[60:]
     print(f"{association}: {first / 2**20:.1f} MiB in the first hour, {max(rest) / 2**20:.1f} MiB in the others")
+    assert max(rest) < first + 4 * 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+@pytest.mark.parametrize("method", [GGIWPHD(), GGIWPMBM()], ids=["PHD", "PMBM"])
+def test_an_hour_of_extended_objects_needs_no_more_memory_than_its_first_part(method: Any) -> None:
+    page, start = os.sysconf("SC_PAGE_SIZE"), Gaussian.of(CAR.state, std=[30.0, 30.0, 5.0, 5.0])
+    tracker = Tracker(KF(CAR, dt=0.125), Detector(FIX, detection=0.98, clutter=1e-3), start, method)
+    rng, t, held = np.random.default_rng(0), 0.0, list[int]()
+    for _ in range(900):
+        t = bodies(tracker, t, rng, 40)
+        held.append(int(Path("/proc/self/statm").read_text().split()[1]) * page)
+    first, rest = max(held[:150]), held[150:]
+    print(f"{first / 2**20:.1f} MiB in the first ten minutes, {max(rest) / 2**20:.1f} MiB in the others")
     assert max(rest) < first + 4 * 2**20
 
 

@@ -174,7 +174,7 @@ def test_lmb_has_the_existence_of_jipda() -> None:
     start = Existence(start=float(r[0]), lifetime=LIFE, doubtful=1e-9, sure=0.9999)
     for_one = exact(JIPDA(), management=start)
     one._state = replace(one._state, weights=np.full(2, r[0]))
-    one._state = replace(one._state, leaves=replace(one._state.leaves, existence=np.full(2, r[0])))
+    one._state = replace(one._state, leaves=one._state.leaves.changed(existence=np.full(2, r[0])))
     for_one.update(first, 0.0)
     found, wanted = one.update(z, 1.0), for_one.update(z, 1.0)
     np.testing.assert_allclose(found.existence[:2], wanted.existence[:2], rtol=1e-9)
@@ -293,7 +293,7 @@ def test_a_track_coasts_where_it_is_missed_and_not_where_another_takes_its_detec
     tracker = Tracker(KF(CAR, dt=1.0), Detector(FIX, clutter=1e-4), BIRTH, GMPHD(rate=1e-6, undetected=1.0), merge=0.0)
     followed(tracker, [[[1.0 * k, 0.0]] for k in range(6)])
     state = tracker._state
-    both = state.leaves.joined(replace(state.leaves, ids=state.leaves.ids + 8))
+    both = state.leaves.joined(state.leaves.changed(ids=state.leaves.ids + 8))
     weights = np.concatenate([0.8 * state.weights, 0.2 * state.weights])
     for scan, expected in (([[6.0, 0.0]], [1]), ([], [1, 9])):
         tracker._state = replace(state, leaves=both, weights=weights)

@@ -114,7 +114,7 @@ class BernoulliMixture(ABC):
     def _judged(self, leaves: State) -> State:
         """The histories with their status."""
         found = np.where(leaves.source >= 0, CONFIRMED, COASTING)
-        return replace(leaves, status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
+        return leaves.changed(status=np.where(leaves.existence > self.settings.sure, found, TENTATIVE))
 
     def tracks(self, state: Bernoullis) -> Tracks:
         return state.histories.tracks(self.targets)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ...core.arrays import Array
 from ...models.trace import driver
-from ._state import NEVER, SURE, GatedPairs, Scan, State
+from ._state import NEVER, REALS, SURE, WHOLES, GatedPairs, Scan, State
 from .association import Shares
+
+EXISTENCE, SEEN, SCORE, BEST, LOOKED = (REALS.index(name) for name in ("existence", "seen", "score", "best", "looked"))
+SOURCE, SCANS, HITS = (WHOLES.index(name) for name in ("source", "scans", "hits"))
 
 
 def weighed_evidence(
@@ -33,64 +37,81 @@ def weighed_evidence(
         start: existence of a track that begins. Tracks that are likelier count as if they existed in what they take;
             those that are less likely leave their detections to such a one.
     """
-    taken, count, pairs = np.zeros(len(scan.z)), len(state.ids), found.pairs
-    source, hits, scans = np.empty(count, np.int64), state.hits.copy(), state.scans.copy()
-    numbers = np.empty((5, count))
-    beta = np.ascontiguousarray(shares.beta, np.float64)
-    given = np.empty(len(beta))
+    pairs, reals, wholes = found.pairs, state.reals.copy(), state.wholes.copy()
+    taken, given, missed, real = np.zeros(len(scan.z)), np.empty(len(found.w)), np.empty(len(r)), np.empty(len(r))
+    room = np.empty(len(taken) + len(r), np.int64)
     collect.compiled(
-        pairs.rows, pairs.columns, beta, np.ascontiguousarray(shares.missed, np.float64), found.w, found.seen, found.P,
-        r, scan.places, scan.t, start, state.existence, state.score, state.best, state.seen,
-        np.empty(len(scan.z), np.int64), np.empty(count, np.int64), np.empty(count), given, taken, numbers,
-        hits, scans, source,
+        pairs.rows, pairs.columns, contiguous(shares.beta), contiguous(shares.missed), found.w, found.seen, found.P, r,
+        scan.places, scan.t, start, room, real, given, missed, taken, reals, wholes,
     )  # fmt: skip
-    existence, score, best, seen, missed = numbers
-    after = state.changed(
-        existence=existence, score=score, best=best, seen=seen, hits=hits, scans=scans, source=source,
-        looked=np.where(found.seen > 0.0, scan.t, state.looked),
-    )  # fmt: skip
-    return after, taken, Shares(given, missed)
+    return state.changed(reals=reals, wholes=wholes), taken, Shares(given, missed)
+
+
+def odds_of(found: GatedPairs, r: Array) -> tuple[Array, Any]:
+    """The log-odds of `Association` of each pair, of tracks with this existence, and whether they are finite."""
+    odds, good = np.empty(len(found.w)), np.empty(len(found.w), np.bool_)
+    weigh_odds.compiled(found.pairs.rows, found.w, found.P, r, odds, good)
+    return odds, good
+
+
+@driver("void(i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], b1[::1])")
+def weigh_odds(rows, w, P, r, odds, good):
+    """``odds = w + log(r / (1 - r P))``."""
+    for p in range(rows.shape[0]):
+        x = r[rows[p]]
+        seen = x * P[rows[p]]
+        good[p] = x > 0.0 and seen < 1.0
+        if good[p]:
+            odds[p] = w[p] + (math.log(x) - math.log1p(-seen))
+
+
+def contiguous(a: Any) -> Array:
+    """Floats, as compiled code takes them."""
+    return np.ascontiguousarray(a, np.float64)
 
 
 @driver(
-    "void(i8[::1], i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], i8[::1], f8, f8, f8[::1], f8[::1], "
-    "f8[::1], f8[::1], i8[::1], i8[::1], f8[::1], f8[::1], f8[::1], f8[:,::1], u8[::1], i8[::1], i8[::1])"
+    "void(i8[::1], i8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], i8[::1], f8, f8, i8[::1], f8[::1], "
+    "f8[::1], f8[::1], f8[::1], f8[:,::1], i8[:,::1])"
 )
 def collect(
-    rows, columns, beta, missed, w, visible, P, weight, places, t, start, existence, score, best, seen, winners, own,
-    real, given, taken, numbers, hits, scans, source,
+    rows, columns, beta, missed, w, visible, P, weight, places, t, start, room, real, given, left, taken, reals, wholes,
 ):  # fmt: skip
-    """`weighed_evidence`; `winners`, `own` and `real` are room, and what is behind them the results.
+    """`weighed_evidence`; `room` and `real` are room, what is behind them the results: tables are changed in place.
 
     The detection of a track is the one of its largest share, if no other track has more of it. So of two tracks on one
     target one is missed.
     """
+    winners, own = room[: taken.shape[0]], room[taken.shape[0] :]
+    existence, score, best = reals[EXISTENCE], reals[SCORE], reals[BEST]
     hard = strongest(rows, columns, beta, winners, own)
     for i in range(own.shape[0]):
-        p, r, ratio, numbers[4, i] = own[i], weight[i], math.log1p(-P[i]), missed[i]
+        p, r, ratio, left[i] = own[i], weight[i], math.log1p(-P[i]), missed[i]
         after = 1.0
         if not hard:
             if r < 1.0:
-                numbers[4, i] *= r * (1.0 - P[i]) / (1.0 - r * P[i])
-                after = numbers[4, i] + (1.0 - missed[i])
+                left[i] *= r * (1.0 - P[i]) / (1.0 - r * P[i])
+                after = left[i] + (1.0 - missed[i])
             ratio = math.log(after / r) + math.log1p(-r * P[i]) - math.log(max(missed[i], 1e-300))
-            numbers[4, i] /= after
+            left[i] /= after
         elif p >= 0 and beta[p] == 1.0:
             ratio = w[p]
         detected = p >= 0 and beta[p] > 0.5 * after and winners[columns[p]] == p
         alive = 1.0 / (1.0 + (1.0 - existence[i]) / existence[i] * math.exp(-ratio))
-        numbers[0, i] = min(max(alive, NEVER), SURE)
-        numbers[1, i] = score[i] + (ratio if visible[i] > 0.0 else 0.0)
-        numbers[2, i] = max(best[i], numbers[1, i])
-        numbers[3, i] = t if detected else seen[i]
-        source[i] = places[columns[p]] if detected else -1
+        existence[i] = min(max(alive, NEVER), SURE)
+        if detected:
+            reals[SEEN, i] = t
+        wholes[SOURCE, i] = places[columns[p]] if detected else -1
         if visible[i] > 0.0:
-            hits[i] = hits[i] << np.uint64(1) | np.uint64(detected)
-            scans[i] += 1
+            score[i] += ratio
+            reals[LOOKED, i] = t
+            wholes[HITS, i] = wholes[HITS, i] << 1 | detected
+            wholes[SCANS, i] += 1
+        best[i] = max(best[i], score[i])
         real[i] = after
     for p in range(rows.shape[0]):
         given[p] = beta[p] / real[rows[p]]
-        taken[columns[p]] += given[p] if numbers[0, rows[p]] >= start else beta[p]
+        taken[columns[p]] += given[p] if existence[rows[p]] >= start else beta[p]
 
 
 @driver

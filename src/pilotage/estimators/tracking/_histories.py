@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def numbered(leaves: State, shown: Any, new: Any, waiting: Waiting, scan: Scan, 
             given[place] = fresh()
         ids[leaves.ids == key] = given[place]
     left = set(ids[ids < 0].tolist())
-    return replace(leaves, ids=ids), {key: value for key, value in waiting.items() if key in left}
+    return leaves.changed(ids=ids), {key: value for key, value in waiting.items() if key in left}
 
 
 def handed_over(ids: Any, path: Any, sure: Any, ids_before: Any, path_before: Any) -> Any:
@@ -109,7 +109,7 @@ class Histories:
         leaves, path, shown = leaves[kept], path[kept], best(forest)
         before = confirmed(self.leaves, best(self.forest))
         ids = handed_over(leaves.ids, path, confirmed(leaves, shown), self.leaves.ids[before], self.path[before])
-        after, waiting = numbered(replace(leaves, ids=ids), shown, new[kept], self.waiting, scan, fresh)
+        after, waiting = numbered(leaves.changed(ids=ids), shown, new[kept], self.waiting, scan, fresh)
         return Histories(after, forest, path, waiting)
 
     def tracks(self, targets: Targets) -> Tracks:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...core.arrays import Array
-from ._doubles import Counts, doubled, doubles_of
-from ._evidence import weighed_evidence
+from ._doubles import claims_of, doubles_of
+from ._evidence import odds_of, weighed_evidence
 from ._state import COASTING, CONFIRMED, TENTATIVE, Parts, Scan, State, gated, moved, newborn, nothing
 from ._targets import Rows, Targets
 from .association import Association, Shares
@@ -38,38 +39,33 @@ class Independent:
         return moved(self.targets, state, t, self.management.lifetime)
 
     def step(self, state: State, scan: Scan, fresh: Any) -> State:
-        state = self.predict(state, scan.t)
-        taken = np.zeros(len(scan.z))
-        if len(state.ids):
-            state, taken, counts = self._associated(state, scan)
-            state = self._managed(state, counts)
-        else:
-            state = state.changed(merged=None)
+        state, taken, claims = self._associated(self.predict(state, scan.t), scan)
         free = np.flatnonzero((taken < self.threshold) & (True if scan.begins is None else scan.begins))
-        if len(free) or state.memory:
-            state = self._begun(state, scan, free, fresh)
-        return state
+        begun = self._begun(state, scan, free) if len(free) or state.memory else state
+        return self._managed(begun, len(state.ids), claims, scan.ids, fresh)
 
-    def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Counts]:
-        """The tracks after their updates, the probability that each detection comes from one of them, and how many
-        detections two of them explain together."""
+    def _associated(self, state: State, scan: Scan) -> tuple[State, Array, Any]:
+        """The tracks after their updates, how surely each detection comes from one of them, and claims on each."""
+        if not len(state.ids):
+            return state, np.zeros(len(scan.z)), None
         found = gated(self.targets, self.parts.gate, state.rows, scan)
         r = self._weight(state)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            real = np.log(r) - np.log1p(-r * found.P)
-            odds = found.w + real[found.pairs.rows]
-        good = np.isfinite(odds)
-        found, odds = found.only(good), odds[good]
+        odds, good = odds_of(found, r)
+        if not good.all():
+            found, odds = found.only(good), odds[good]
         pairs = found.pairs
         shares = self.association.share(pairs, odds) if len(odds) else Shares(np.zeros(0), np.ones(pairs.tracks))
         after, taken, given = weighed_evidence(state, found, shares, r, scan, self.management.start)
         after = after.changed(rows=self._updated(state.rows, found.each, pairs, given.beta, given.missed))
-        return after, taken, lambda i, j: (explained(pairs, shares.beta, i, j), min(found.P[i], found.P[j]))
+        return after, taken, partial(claims_of, found)
 
     def _weight(self, state: State) -> Array:
         """The existence with which tracks take part in the association."""
-        doubtful = {"none": False, "tentative": state.status == TENTATIVE, "all": True}[self.association.doubtful]
-        return np.where(doubtful, state.existence, 1.0)
+        doubtful = self.association.doubtful
+        if doubtful == "all":
+            return state.existence
+        tentative = state.status == TENTATIVE
+        return np.where(tentative, state.existence, 1.0) if doubtful == "tentative" else np.ones(len(tentative))
 
     def _updated(self, prior: Rows, each: Rows, pairs: Pairs, beta: Array, missed: Array) -> Rows:
         """The moments of each track: of its prediction and its updates with their shares."""
@@ -85,48 +81,34 @@ class Independent:
         shares /= np.add.reduceat(shares, starts[:-1])[owners[order]]
         return self.targets.merge(prior.joined(each[taken])[order], starts, shares)
 
-    def _managed(self, state: State, counts: Counts) -> State:
-        """The tracks that go on, with their status."""
-        doubles, ids = doubles_of(self.targets, self.parts.merging, state, counts), state.ids
-        if doubles.into:
-            state = inherited(state, doubles.into)
-        evidence = state.evidence
-        ends = self.management.delete(evidence)
-        if doubles.into:
-            ends[list(doubles.into)] = True
-        confirmed = evidence.confirmed | self.management.confirm(evidence)
-        now = (state.hits & np.uint64(1)) > 0
-        status = np.where(confirmed, np.where(now, CONFIRMED, COASTING), TENTATIVE)
-        state = state.changed(status=status, merged=doubles.numbers(ids), doubts=doubles.doubts)
-        if not ends.any():
-            return state
-        return state[np.flatnonzero(~ends)]
-
-    def _begun(self, state: State, scan: Scan, free: Any, fresh: Any) -> State:
-        """The state with the tracks that begin at these detections."""
+    def _begun(self, state: State, scan: Scan, free: Any) -> State:
+        """The state with tracks that may begin at these detections behind the others; they have no numbers yet."""
         rows, which, memory = self.parts.initiation.step(
             state.memory, self.targets, scan.t, scan.detector.sensor, scan.z[free], scan.context
         )
         state = state if memory is state.memory else state.changed(memory=memory)
         if not len(which):
             return state
-        if (double := doubled(self.targets, self.parts.ellipsoid, rows, np.zeros(len(which)))).any():
-            rows, which = rows[~double], which[~double]
         places = scan.places[free[which]]
-        new = newborn(
-            rows, places, numbered(scan, places, fresh), scan.t, self.management.start, self.parts.initiation.points
-        )
-        status = np.where(self.management.confirm(new.evidence), CONFIRMED, TENTATIVE)
-        return state.joined(new.changed(status=status))
+        return state.joined(newborn(rows, places, 0, scan.t, self.management.start, self.parts.initiation.points))
+
+    def _managed(self, state: State, old: int, claims: Any, known: dict[int, int], fresh: Any) -> State:
+        """The tracks that go on, and those that begin behind the `old` ones, with their status and numbers."""
+        doubles, ids = doubles_of(self.targets, self.parts.merging, state, claims, old), state.ids
+        if doubles.into:
+            state = inherited(state, doubles.into)
+        evidence = state.evidence
+        ends = self.management.delete(evidence)
+        ends[old:] = False
+        ends[list(doubles.into)] = True
+        confirmed = evidence.confirmed | self.management.confirm(evidence)
+        status = np.where(confirmed, np.where(state.hits & 1, CONFIRMED, COASTING), TENTATIVE)
+        state = state.changed(status=status, merged=doubles.numbers(ids), doubts=doubles.doubts)
+        state = state[~ends] if ends.any() else state
+        return state.changed(ids=numbered(state, known, fresh)) if old < len(ids) else state
 
     def tracks(self, state: State) -> Tracks:
         return state.tracks(self.targets)
-
-
-def explained(pairs: Pairs, beta: Array, i: int, j: int) -> float:
-    """How many detections two tracks explain together: ``sum_k min(1, beta_ik + beta_jk)``."""
-    both = (pairs.rows == i) | (pairs.rows == j)
-    return float(np.minimum(np.bincount(pairs.columns[both], beta[both]), 1.0).sum())
 
 
 def inherited(state: State, into: dict[int, int]) -> State:
@@ -140,7 +122,10 @@ def inherited(state: State, into: dict[int, int]) -> State:
     return state[place].changed(**{name: getattr(state, name) for name in ("ids", "born", "status")})
 
 
-def numbered(scan: Scan, places: Any, fresh: Any) -> Any:
-    """Numbers of the tracks that begin at the detections in these places."""
-    known = scan.ids
-    return np.array([known[j] if j in known else known.setdefault(j, fresh()) for j in places.tolist()], np.int64)
+def numbered(state: State, known: dict[int, int], fresh: Any) -> Any:
+    """The numbers of tracks; those that begin, at the end, have the ones known by their detections, or new ones."""
+    first = int(np.searchsorted(state.ids == 0, True))
+    places = state.source[first:].tolist()
+    ids = state.ids.copy()
+    ids[first:] = [known[j] if j in known else known.setdefault(j, fresh()) for j in places]
+    return ids

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,7 @@ def merged(targets: Targets, ellipsoid: Gate | None, leaves: State, weights: Arr
     total = np.add.reduceat(weights[order], starts)
     starts = np.append(starts, len(order)).astype(np.int64)
     shares = weights[order] / np.repeat(total, np.diff(starts))
-    return replace(leaves[first], rows=targets.merge(leaves.rows[order], starts, shares)), total
+    return leaves[first].changed(rows=targets.merge(leaves.rows[order], starts, shares)), total
 
 
 def split(leaves: State, weights: Array, sure: float, lowest: int) -> State:
@@ -79,8 +78,7 @@ def split(leaves: State, weights: Array, sure: float, lowest: int) -> State:
     if not other.any():
         return leaves
     ids = np.where(other, lowest - 1 - np.arange(len(other)), leaves.ids)
-    return replace(
-        leaves,
+    return leaves.changed(
         ids=ids,
         born=np.where(other, leaves.t, leaves.born),
         status=np.where(other, TENTATIVE, leaves.status),
@@ -102,6 +100,6 @@ def judged(leaves: State, weights: Array, sure: float, lost: float, forget: floa
     found = leaves.source[heaviest] >= 0
     real = total > np.where(was & ~found, lost, sure)
     status = np.where(real, np.where(found, CONFIRMED, COASTING), TENTATIVE)
-    leaves = replace(leaves, existence=np.minimum(total, SURE)[of], status=status[of])
+    leaves = leaves.changed(existence=np.minimum(total, SURE)[of], status=status[of])
     ends = ((names > 0) & (total < forget))[of]
     return (leaves[~ends], weights[~ends]) if ends.any() else (leaves, weights)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...core.arrays import Array
+from ...models.trace import driver
 from .._rows import NO_READING
 from ._links import Links
 from ._targets import Rows, Targets
@@ -30,15 +31,30 @@ NEVER = 1e-300
 """Existence at least, after however long: so does what is 0 to rounding."""
 
 
+REALS = ("existence", "born", "seen", "score", "best", "looked")
+WHOLES = ("ids", "status", "source", "scans", "hits")
+COLUMNS = {name: ("reals", k) for k, name in enumerate(REALS)} | {name: ("wholes", k) for k, name in enumerate(WHOLES)}
+
+
+def column(name: str) -> Any:
+    """The attribute of a state that is a line of one of its tables."""
+    table, k = COLUMNS[name]
+    return property(lambda state: vars(state)[table][k])
+
+
 @dataclass(frozen=True)
 class State:
-    """The state of tracks, a row for each; no array of it ever changes.
+    """The state of tracks; no array of it ever changes.
+
+    What there is of each track lies in two tables, a line for each attribute: so a few tracks are taken, and others put
+    behind them, at once.
 
     Attributes:
         t: time [s].
         rows: beliefs.
+        reals, wholes: the tables, ``(6, N)`` and ``(5, N)``; see `REALS` and `WHOLES`.
         ids, status, existence, born, seen, source: as those of `Tracks`.
-        score, best, hits, scans: as those of `Evidence`.
+        score, best, hits, scans: as those of `Evidence`, the bits of hits as whole numbers.
         looked: time of the last scan that could see the track [s].
         merged: of tracks that ended in the last scan, the track of the same target that goes on; by number.
         memory: of the `Initiation`.
@@ -47,44 +63,47 @@ class State:
 
     t: float
     rows: Rows
-    ids: Any
-    status: Any
-    existence: Array
-    born: Array
-    seen: Array
-    source: Any
-    score: Array
-    best: Array
-    hits: Any
-    scans: Any
-    looked: Array
+    reals: Array
+    wholes: Any
     merged: Any = None
     memory: Any = None
     doubts: Any = field(default_factory=dict[tuple[int, int], float])
 
+    ids, status, source, scans, hits = (column(name) for name in WHOLES)
+    existence, born, seen, score, best, looked = (column(name) for name in REALS)
+
     def __getitem__(self, which: Any) -> State:
-        """The tracks in these places."""
-        now = vars(self)
-        return self.changed(rows=self.rows[which], **{name: now[name][which] for name in ROWS})
+        """The tracks in these places, or of this mask."""
+        which = np.flatnonzero(which) if which.dtype == np.bool_ else which
+        return self.changed(
+            rows=self.rows[which], reals=self.reals.take(which, axis=1), wholes=self.wholes.take(which, axis=1)
+        )
 
     def changed(self, **fields: Any) -> State:
         """The tracks with these fields in place of their own; `replace` takes five times as long."""
         new = object.__new__(State)
-        vars(new).update(vars(self), **fields)
+        held = vars(new)
+        held.update(vars(self), **{name: value for name, value in fields.items() if name not in COLUMNS})
+        for name in fields.keys() & COLUMNS.keys():
+            table, k = COLUMNS[name]
+            if held[table] is vars(self)[table]:
+                held[table] = held[table].copy()
+            held[table][k] = fields[name]
         return new
 
     def joined(self, other: State) -> State:
         """These tracks, and the others behind them."""
-        now, more = vars(self), vars(other)
-        both = {name: np.concatenate((now[name], more[name])) for name in ROWS}
-        return self.changed(rows=self.rows.joined(other.rows), **both)
+        return self.changed(
+            rows=self.rows.joined(other.rows),
+            reals=np.concatenate((self.reals, other.reals), axis=1),
+            wholes=np.concatenate((self.wholes, other.wholes), axis=1),
+        )
 
     @property
     def evidence(self) -> Evidence:
         """The evidence for the tracks, for a `Management`."""
-        confirmed = (self.status == CONFIRMED) | (self.status == COASTING)
-        unseen = self.t - self.looked
-        return Evidence(self.hits, self.scans, self.existence, self.score, self.best, confirmed, unseen)
+        bits, unseen = self.hits.view(np.uint64), self.t - self.looked
+        return Evidence(bits, self.scans, self.existence, self.score, self.best, self.status != TENTATIVE, unseen)
 
     def tracks(self, targets: Targets, cardinality: Cardinality | None = None) -> Tracks:
         """The tracks as users see them, with the distribution of their number where it is not that of existence."""
@@ -92,9 +111,6 @@ class State:
             targets, self.rows, self.t, self.ids, self.status, self.existence, self.born, self.seen, self.source,
             cardinality=cardinality, links=Links(self.merged) if self.merged else None,
         )  # fmt: skip
-
-
-ROWS = ("ids", "status", "existence", "born", "seen", "source", "score", "best", "hits", "scans", "looked")
 
 
 @dataclass(frozen=True)
@@ -163,9 +179,7 @@ class Hypotheses(ABC):
 
 def nothing(targets: Targets, t: float) -> State:
     """No tracks."""
-    whole, real = np.zeros(0, np.int64), np.zeros(0)
-    bits = np.zeros(0, np.uint64)
-    return State(t, targets.none(), whole, whole, real, real, real, whole, real, real, bits, whole, real)
+    return State(t, targets.none(), np.zeros((len(REALS), 0)), np.zeros((len(WHOLES), 0), np.int64))
 
 
 def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
@@ -175,17 +189,20 @@ def moved(targets: Targets, state: State, t: float, lifetime: float) -> State:
         return state.changed(t=t)
     rows = state.rows.copy()
     targets.predict(rows, dt)
+    if math.isinf(lifetime):
+        return state.changed(t=t, rows=rows)
     return state.changed(t=t, rows=rows, existence=np.maximum(state.existence * math.exp(-dt / lifetime), NEVER))
 
 
 def newborn(rows: Rows, places: Any, ids: Any, t: float, existence: Any, points: int = 1) -> State:
     """Tracks that begin at the detections in these places, and are made of so many."""
-    count = len(rows)
-    zero, time = np.zeros(count), np.full(count, t)
-    return State(
-        t, rows, ids, np.full(count, TENTATIVE), np.full(count, existence, np.float64), time, time, places, zero, zero,
-        np.full(count, (1 << points) - 1, np.uint64), np.full(count, points), time,
-    )  # fmt: skip
+    reals, wholes = np.zeros((len(REALS), len(rows))), np.empty((len(WHOLES), len(rows)), np.int64)
+    state = State(t, rows, reals, wholes)
+    state.existence[:] = existence
+    state.born[:] = state.seen[:] = state.looked[:] = t
+    state.ids[:], state.status[:], state.source[:] = ids, TENTATIVE, places
+    state.scans[:], state.hits[:] = points, (1 << points) - 1
+    return state
 
 
 @dataclass(frozen=True)
@@ -225,15 +242,24 @@ def gated(targets: Targets, gate: Gate, rows: Rows, scan: Scan) -> GatedPairs:
     pairs = gate.pairs(targets.mounted(sensor)[0].reading, expected, S, scan.z)
     each = rows[pairs.rows]
     logs, status = targets.update(each, sensor, scan.z[pairs.columns], scan.context)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        w = logs + np.log(seen)[pairs.rows] - np.log(detector.density(scan.z))[pairs.columns]
-    found = GatedPairs(pairs, each, w, seen, seen * gate.probability)
-    return found.only((status < NO_READING) & np.isfinite(w))
+    w, good = np.empty(len(logs)), np.empty(len(logs), np.bool_)
+    weigh_pairs.compiled(pairs.rows, pairs.columns, logs, status, seen, detector.density(scan.z), w, good)
+    return GatedPairs(pairs, each, w, seen, seen * gate.probability).only(good)
+
+
+@driver("void(i8[::1], i8[::1], f8[:], i8[:], f8[:], f8[:], f8[::1], b1[::1])")
+def weigh_pairs(rows, columns, logs, status, seen, density, w, good):
+    """`w` of pairs, as `GatedPairs` says, and whether it is finite and the update went well."""
+    for p in range(rows.shape[0]):
+        visible, clutter = seen[rows[p]], density[columns[p]]
+        good[p] = status[p] < NO_READING and visible > 0.0 and math.isfinite(logs[p])
+        if good[p]:
+            w[p] = logs[p] + math.log(visible) - math.log(clutter)
 
 
 def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
     """The tracks after a scan: all as they were missed, then those of each pair, then those that begin."""
-    visible, bits = found.seen > 0.0, state.hits << np.uint64(1)
+    visible, bits = found.seen > 0.0, state.hits << 1
     fell = np.where(visible, np.log1p(-found.P), 0.0)
     missed = state.changed(
         existence=existing(state.existence, fell),
@@ -241,7 +267,7 @@ def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
         hits=np.where(visible, bits, state.hits),
         scans=state.scans + visible,
         looked=np.where(visible, scan.t, state.looked),
-        source=np.full(len(fell), -1),
+        source=-1,
     )
     rows = found.pairs.rows
     score = state.score[rows] + found.w
@@ -250,10 +276,10 @@ def children(state: State, found: GatedPairs, scan: Scan, new: State) -> State:
         existence=existing(state.existence[rows], found.w),
         score=score,
         best=np.maximum(state.best[rows], score),
-        hits=bits[rows] | np.uint64(1),
+        hits=bits[rows] | 1,
         scans=state.scans[rows] + 1,
-        looked=np.full(len(rows), scan.t),
-        seen=np.full(len(rows), scan.t),
+        looked=scan.t,
+        seen=scan.t,
         source=scan.places[found.pairs.columns],
     )
     return missed.joined(detected).joined(new)

@@ -118,7 +118,7 @@ class Targets:
         kept = self._mounted.get(id(sensor))
         if kept is None:
             mounted = [sensor.on(model.state) for _, model in self.modes.components]
-            kept = sensor, mounted, mounted[0].reading.identity()[None]
+            kept = sensor, mounted, mounted[0].reading.identity()
             for (filter, _), h in zip(self.modes.components, kept[1], strict=True):
                 filter.check_sensor(h)
             self._mounted[id(sensor)] = kept
@@ -159,15 +159,14 @@ class Targets:
 
     def expect(self, rows: Rows, sensor: Sensor, context: Any) -> tuple[Array, Array, Any]:
         """Expected readings ``(N, k)``, their covariances ``(N, m, m)``, and whether each is known, ``(N,)``."""
-        copy, mounted = rows.copy(), self.mounted(sensor)
-        z = np.repeat(self._mounted[id(sensor)][2], len(rows), axis=0)
-        z, S, good = self._expected(copy, mounted, z, context)
+        mounted = self.mounted(sensor)
+        z, S, good = self._expected(rows.copy(), mounted, self._mounted[id(sensor)][2], context)
         if self._iterated:  # it linearizes at the reading
-            z, S, good = self._expected(rows.copy(), mounted, z, context)
-        return np.ascontiguousarray(z), np.ascontiguousarray(S), good
+            z, S, good = self._expected(rows.copy(), mounted, np.ascontiguousarray(z), context)
+        return z, S, good
 
     def _expected(self, rows: Rows, mounted: list[Any], z: Array, context: Any) -> tuple[Array, Array, Any]:
-        """`expect` by an update with these readings, which changes the rows."""
+        """`expect` by an update with one reading or one each, which changes the rows."""
         weights, reading = rows.weights.copy(), mounted[0].reading
         k, m = reading.size, reading.dim
         codes, founds = self._engine.update_tables(rows.tables, rows.weights, mounted, z, context)

@@ -78,11 +78,13 @@ class Detector:
             raise ShapeError(f"a scan has shape {z.shape}; expected detections (K, {reading.size}), one a row")
         z = reading.check(z, "scan", finite=False)
         known = np.isfinite(z).all(-1)
-        if not known.all() and not np.isnan(z[~known]).all():
+        if known.all():
+            return z.copy(), np.arange(len(z))  # a copy of their own, which compiled code may be handed
+        if not np.isnan(z[~known]).all():
             j = int(np.argmax(~known & ~np.isnan(z).all(-1)))
             raise ShapeError(f"detection {j} of a scan is {z[j]}; give finite numbers, or NaN in all of them for none")
         places = np.flatnonzero(known)
-        return z[places], places  # a copy of their own, which compiled code may be handed
+        return z[places], places
 
     def context(self, given: Any) -> Any:
         """A checked context of the sensor."""

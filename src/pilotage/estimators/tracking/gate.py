@@ -65,12 +65,12 @@ class Gate:
             z: detections ``(K, k)``.
         """
         n, k = len(expected), len(z)
-        rows, columns = np.empty((2, n * k), np.int64)
-        distances = np.empty(n * k)
-        count = gate_pairs.compiled(
-            difference(reading), expected, S, z, self.limit(reading.dim), working(reading), rows, columns, distances
-        )
-        return Pairs(rows[:count].copy(), columns[:count].copy(), distances[:count].copy(), n, k)
+        given = difference(reading), expected, S, z, self.limit(reading.dim), working(reading)
+        whole, distances = np.empty((2, 4 * (n + k)), np.int64), np.empty(4 * (n + k))
+        if (count := gate_pairs.compiled(*given, whole, distances)) > len(distances):
+            whole, distances = np.empty((2, count), np.int64), np.empty(count)
+            gate_pairs.compiled(*given, whole, distances)
+        return Pairs(whole[0, :count], whole[1, :count], distances[:count], n, k)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +116,12 @@ def working(space: Space) -> Array:
     return np.empty((space.dim + 2) * space.dim + space.size)
 
 
-@driver("i8(i8, f8[:,::1], f8[:,:,::1], f8[:,::1], f8, f8[::1], i8[::1], i8[::1], f8[::1])", nogil=True)
-def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
-    """Write down the pairs with ``y' S^-1 y <= limit``; how many. `minus` is code of the reading's, 0 if linear."""
+@driver("i8(i8, f8[:,:], f8[:,:,:], f8[:,::1], f8, f8[::1], i8[:,::1], f8[::1])", nogil=True)
+def gate_pairs(minus, expected, S, z, limit, room, pairs, distances):
+    """Write down the pairs with ``y' S^-1 y <= limit``, as far as there is room; how many they are.
+
+    `minus` is code of the reading's, 0 if linear.
+    """
     count = 0
     for i in range(expected.shape[0]):
         known, x = UNKNOWN, expected[i, 0]
@@ -130,7 +133,8 @@ def gate_pairs(minus, expected, S, z, limit, room, rows, columns, distances):
             known = factorized(known, S[i], room)
             d = distance(minus, z[j], expected[i], S.shape[1], room, known)
             if d <= limit:
-                rows[count], columns[count], distances[count] = i, j, d
+                if count < distances.shape[0]:
+                    pairs[0, count], pairs[1, count], distances[count] = i, j, d
                 count += 1
     return count
 

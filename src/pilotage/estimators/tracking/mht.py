@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ...core.settings import Count, Fraction, Interval, settings
-from ._doubles import double_trees, doubles_of
+from ._doubles import Claims, claims_of, double_trees, doubles_of
 from ._histories import Histories
 from ._hypotheses import Choices, Forest, best, decided, grown, lengthened, parted, pruned, without
 from ._state import (
@@ -110,19 +110,20 @@ class TrackTrees:
         return replace(state, leaves=moved(self.targets, state.leaves, t, self.management.lifetime))
 
     def step(self, state: Histories, scan: Scan, fresh: Any) -> Histories:
-        leaves, forest, path, new, P = self._grown(self.predict(state, scan.t), scan)
+        leaves, forest, path, new, claims = self._grown(self.predict(state, scan.t), scan)
         leaves, ends = self._managed(leaves, new)
         relief = np.where(leaves.status == TENTATIVE, np.maximum(-leaves.score - self._prior, 0.0), 0.0)
         forest = pruned(without(forest, ends, relief), relief, self.settings.least, self.settings.hypotheses)
         forest = parted(decided(forest, path[:, self.settings.depth, 0]))
-        doubles, merged, doubts = self._doubles(leaves, forest, new, P)
-        leaves = replace(leaves, merged=merged, doubts=doubts)
+        doubles, merged, doubts = self._doubles(leaves, forest, new, claims)
+        leaves = leaves.changed(merged=merged, doubts=doubts)
         if doubles.any():
             forest = parted(pruned(without(forest, doubles, relief), relief, 0.0, self.settings.hypotheses))
         return state.settled(leaves, forest, path, new, scan, fresh)
 
-    def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any, Any]:
-        """The leaves that may follow in this scan, the hypotheses over that, their paths, which are new, P_D P_G."""
+    def _grown(self, state: Histories, scan: Scan) -> tuple[State, Forest, Any, Any, Claims]:
+        """The leaves that may follow in this scan, the hypotheses over that, their paths, which are new, and the
+        claims of those that are not."""
         parts, before = self.parts, state.leaves
         found = gated(parts.targets, parts.gate, before.rows, scan)
         rows, which, memory = parts.initiation.step(
@@ -130,24 +131,24 @@ class TrackTrees:
         )
         keys = before.ids.min(initial=0) - 1 - which
         new = newborn(rows, scan.places[which], keys, scan.t, self.management.start, parts.initiation.points)
-        leaves = replace(children(before, found, scan, new), memory=memory)
+        leaves = children(before, found, scan, new).changed(memory=memory)
         missed = np.where(found.seen > 0.0, np.log1p(-found.P), 0.0)
         parents = np.concatenate([np.arange(len(missed)), found.pairs.rows])
         begins = np.full(len(scan.z), -1, np.int64)
         begins[which] = len(parents) + np.arange(len(which))
         choices = Choices(found.pairs, found.w - missed[found.pairs.rows] - self._prior, missed, begins)
         forest, count = grown(state.forest, choices, self.settings.hypotheses), len(leaves.ids)
-        P = np.concatenate([found.P[parents], np.zeros(count - len(parents))])
-        return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents), P
+        claims = lambda i: claims_of(found, int(parents[i]))
+        return leaves, forest, lengthened(state.path, parents, leaves.source), np.arange(count) >= len(parents), claims
 
     def _managed(self, leaves: State, new: Any) -> tuple[State, Any]:
         """The leaves with their status, and which of them end."""
         evidence = leaves.evidence
         confirmed = evidence.confirmed | self.management.confirm(evidence)
         status = np.where(confirmed, np.where(leaves.source >= 0, CONFIRMED, COASTING), TENTATIVE)
-        return replace(leaves, status=status), self.management.delete(evidence) & ~new
+        return leaves.changed(status=status), self.management.delete(evidence) & ~new
 
-    def _doubles(self, leaves: State, forest: Forest, new: Any, P: Any) -> tuple[Any, dict[int, int], Any]:
+    def _doubles(self, leaves: State, forest: Forest, new: Any, claims: Claims) -> tuple[Any, dict[int, int], Any]:
         """The leaves of trees that say the same as a better one; of those that go on with it, its number; and doubts.
 
         New ones are compared among themselves.
@@ -155,9 +156,7 @@ class TrackTrees:
         born = double_trees(self.targets, self.parts.ellipsoid, leaves, forest, new)
         shown = best(forest)
         shown = shown[~new[shown]]
-        seen = leaves.source[shown] >= 0
-        counts = lambda i, j: (float(seen[i]) + float(seen[j]), float(min(P[shown[i]], P[shown[j]])))
-        found = doubles_of(self.targets, self.parts.merging, leaves[shown], counts)
+        found = doubles_of(self.targets, self.parts.merging, leaves[shown], lambda i: claims(int(shown[i])), len(shown))
         ids = leaves.ids[shown]
         return born | np.isin(leaves.ids, ids[list(found.into)]), found.numbers(ids), found.doubts
 

@@ -116,8 +116,13 @@ def _updated(
     targets: Targets, births: Rows, sensor: Sensor, z: Array, context: Any
 ) -> tuple[Rows, NDArray[np.int64], NDArray[np.int64], Array]:
     """`weighed_all` by updates of the filter."""
-    owners, which = np.divmod(np.arange(len(births) * len(z)), max(len(z), 1))
+    count = len(births) * len(z)
+    owners, which = np.zeros(count, np.int64), np.arange(count)
+    if len(births) > 1:
+        owners, which = np.divmod(which, max(len(z), 1))
     rows = births[owners]
     logs, status = targets.update(rows, sensor, z[which], context)
+    if not status.any():
+        return rows, which, owners, logs
     good = np.flatnonzero(status == ACCEPTED)
     return rows[good], which[good], owners[good], logs[good]

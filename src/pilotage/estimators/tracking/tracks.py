@@ -43,6 +43,10 @@ TENTATIVE, CONFIRMED, COASTING = (int(TrackStatus[name]) for name in ("TENTATIVE
 class Tracks:
     """All tracks after a scan, a row for each; an iterable of `Track`, of the confirmed ones and those that coast.
 
+    The arrays and `belief` have a row for each track, tentative ones too. What stands for targets is of the confirmed
+    tracks alone, in the same order: the loop over tracks, `len`, `mean` and `extents`. So ``ids[confirmed]`` are the
+    numbers of the rows of `mean`.
+
     Attributes:
         t: time [s].
         ids: numbers of the tracks, ``(N,)``: a track keeps its own, and no other gets it.
@@ -67,6 +71,11 @@ class Tracks:
         ([1, 2], [[1.0, 2.0], [30.0, 40.0]])
         >>> tracks.of(2).source
         1
+        >>> tracker = Tracker(KF(car, dt=1.0), Detector(position(std=0.5)), birth)
+        >>> for t in range(6):                                                      # a second target appears at 5 s
+        ...     tracks = tracker.update([[1.0, 2.0], [60.0, 70.0]][: 1 + (t == 5)], t=float(t))
+        >>> tracks.ids.tolist(), tracks.ids[tracks.confirmed].tolist(), tracks.mean.round(0)[:, :2].tolist()
+        ([1, 2], [1], [[1.0, 2.0]])
     """
 
     def __init__(
@@ -117,7 +126,7 @@ class Tracks:
 
     @property
     def mean(self) -> Array:
-        """Means of the confirmed tracks, ``(C, n)``."""
+        """Means of the confirmed tracks, ``(C, n)``, whose numbers are ``ids[confirmed]``."""
         return self._targets.unpack(self._rows[np.flatnonzero(self.confirmed)]).moments().mean
 
     @property

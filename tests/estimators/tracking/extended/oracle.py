@@ -92,4 +92,6 @@ class Single:
         """The belief after a cell."""
         zero, table, expected = np.zeros(1, np.int64), tabled(np.asarray(z), [np.arange(len(z))]), self.expected
         _, V, view = self.targets.weighed(expected, table, zero, zero)
-        return self.targets.updated(self.bodies, expected, table, zero, zero, V, view, np.full(1, np.nan))
+        return self.targets.updated(
+            self.bodies, expected, table, zero, zero, V, view, (np.zeros(1), np.full(1, np.inf))
+        )

@@ -140,11 +140,15 @@ def test_posteriors_hold_the_truth_as_often_as_they_say() -> None:
 def test_prediction_keeps_the_means_and_forgets() -> None:
     extent = Ellipse(4.0, 2.0, certainty=50.0, memory=2.0, rate_memory=1.0)
     one = Single(extent, Gaussian.of(CAR.state, [0, 0, 3, 0], std=0.1), 0.1)
+    one.bodies.gamma[:] *= 4.0  # three times as much as is known of new objects
     before = one.bodies.copy()
     one.targets.predict(one.bodies, 1.0)
     np.testing.assert_allclose(one.targets.extent(one.bodies), one.targets.extent(before), rtol=1e-12)
     assert one.bodies.v[0] - 6.0 == pytest.approx(50.0 * math.exp(-0.5))
     np.testing.assert_allclose(one.bodies.gamma, before.gamma * math.exp(-1.0))
+    for _ in range(100):
+        one.targets.predict(one.bodies, 1e3)  # a sensor is silent for a day
+    np.testing.assert_allclose(one.bodies.gamma, 0.25 * before.gamma)
 
 
 def test_ellipse_turns_with_its_motion() -> None:

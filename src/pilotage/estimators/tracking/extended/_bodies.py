@@ -22,6 +22,7 @@ class Bodies:
         v: degrees of freedom of the extent, ``(N,)``.
         V: its matrix, ``(N, 2, 2)``, in the frame of the heading where it is boxed.
         heading: ``(N,)`` [rad].
+        doubt: variance of the heading, where motion has no yaw, ``(N,)`` [rad^2].
         kind: place of the extent among those of the filter, ``(N,)``.
     """
 
@@ -30,6 +31,7 @@ class Bodies:
     v: Array
     V: Array
     heading: Array
+    doubt: Array
     kind: Whole
 
     def __len__(self) -> int:
@@ -52,7 +54,7 @@ class Bodies:
         return Bodies(self.motion.joined(other.motion), *both)
 
 
-COLUMNS = ("motion", "gamma", "v", "V", "heading", "kind")
+COLUMNS = ("motion", "gamma", "v", "V", "heading", "doubt", "kind")
 
 
 def frames(heading: Array) -> Array:

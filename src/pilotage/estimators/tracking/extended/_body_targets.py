@@ -17,17 +17,27 @@ from .._targets import Rows, Targets
 from ._bodies import Bodies, frames, wrapped
 from ._evidence import EXPECTED, weighed
 from ._expected import Expected
+from ._groups import Cells
 from .extent import Extent, Outline
 from .line_of_sight import LineOfSight
+from .rectangle_fit import fit_rectangle
 
 LEAST = 2.0
 """Points that an old extent is worth at least."""
+ENOUGH = 5
+"""Points from which on a cell has a direction of its own."""
 HEADINGS = 6
 """Directions of a new rectangle, within half a turn."""
 ALIGNED = 0.35
 """Angle between points and a velocity of known direction from which on the points are not believed [rad]."""
 KNOWN = 9.0
 """Square of the speed by its variance from which on a velocity has a direction."""
+SURE = 0.04
+"""Variance of the direction of a velocity from which on it tells length from width [rad^2]."""
+TURNING = 0.2
+"""Standard deviation by which a heading changes in a second, in a motion that says nothing of it [rad / s^(1/2)]."""
+SIDE = 0.05
+"""Standard deviation of the direction of the rectangle that fits the sides which a lidar sees [rad]."""
 
 
 class BodyTargets:
@@ -53,6 +63,7 @@ class BodyTargets:
         self.inner, self.extents, self.sight = targets, extents, sight
         self.filter, self.alone, self.shared = targets.filter, False, targets.shared
         self.space = targets.spaces[0]
+        self._turn = np.pi if sight is None else 0.5 * np.pi
         names = list(self.space.names)
         self._yaw = names.index("yaw") if "yaw" in names else -1
         self.axes = [names.index("x"), names.index("y")] if "x" in names and "y" in names else [0, 1]
@@ -66,6 +77,7 @@ class BodyTargets:
         free, memory = [each.free for each in extents], [each.memory for each in extents]
         self._free, self._memory = np.array(free), np.array(memory)
         self._rate_memory = np.array([each.rate_memory for each in extents])
+        self._beta = np.array([each.gamma[1] for each in extents])
         self.boxed = np.array([each.boxed for each in extents])
         turns = [HEADINGS if each.boxed and self._yaw < 0 else 1 for each in extents]
         self._kinds = np.repeat(np.arange(len(extents)), turns)
@@ -82,7 +94,7 @@ class BodyTargets:
         """New objects of all kinds and headings, ``(births,)``, with one motion, or one for each."""
         parts = [self.born(motion[[i if len(motion) > 1 else 0]], int(k)) for i, k in enumerate(self._kinds)]
         bodies = reduce(lambda a, b: a.joined(b), parts)
-        return bodies if self._yaw >= 0 else replace(bodies, heading=self._headings(bodies.motion, self._turns))
+        return bodies if self._yaw >= 0 else self._pointed(replace(bodies, heading=self._turns.copy()))
 
     def none(self) -> Bodies:
         """No rows."""
@@ -92,13 +104,16 @@ class BodyTargets:
         """New objects with these motions."""
         one, n = self.extents[kind], len(motion)
         v = one.free + one.certainty
-        return Bodies(
-            motion,
-            np.tile(one.gamma, (n, 1)),
-            np.full(n, v),
-            np.tile(one.certainty * one.matrix, (n, 1, 1)),
-            self._headings(motion, np.zeros(n)),
-            np.full(n, kind, np.int64),
+        return self._pointed(
+            Bodies(
+                motion,
+                np.tile(one.gamma, (n, 1)),
+                np.full(n, v),
+                np.tile(one.certainty * one.matrix, (n, 1, 1)),
+                np.zeros(n),
+                np.full(n, (np.pi / HEADINGS) ** 2 / 12.0),
+                np.full(n, kind, np.int64),
+            )
         )
 
     def mounted(self, sensor: Sensor) -> list[Any]:
@@ -129,8 +144,10 @@ class BodyTargets:
         after = self._directions(self.means(bodies))
         known = np.isfinite(before) & np.isfinite(after)
         turn = np.where(known, after - before, 0.0)
-        bodies.heading[:] = wrapped(bodies.heading + turn)
-        bodies.gamma[:] *= np.exp(-dt / self._rate_memory[kind])[:, None]
+        bodies.heading[:], bodies.doubt[:] = wrapped(bodies.heading + turn), bodies.doubt + TURNING**2 * dt
+        beta = bodies.gamma[:, 1]
+        kept = np.maximum(beta * np.exp(-dt / self._rate_memory[kind]), np.minimum(beta, self._beta[kind]))
+        bodies.gamma[:] *= (kept / beta)[:, None]
         free = self._free[kind]
         worth = bodies.v - free
         left = np.maximum(worth * np.exp(-dt / self._memory[kind]), np.minimum(worth, LEAST))
@@ -147,12 +164,23 @@ class BodyTargets:
         v = mean[:, self._velocity]
         return np.where(np.hypot(*v.T) > 1e-6, np.arctan2(v[:, 1], v[:, 0]), np.nan)
 
-    def _headings(self, motion: Rows, heading: Array) -> Array:
-        """Headings of beliefs: that of the motion where it is known, and these elsewhere."""
-        if not len(motion):
-            return heading
-        _, mean, cov = self.inner.moments(motion)
-        return np.where(self.known(mean, cov), self._directions(mean), heading)
+    def _pointed(self, bodies: Bodies) -> Bodies:
+        """Objects whose heading is that of the motion where it knows better; their front is where it leads."""
+        if not len(bodies):
+            return bodies
+        _, mean, cov = self.inner.moments(bodies.motion)
+        known, direction, heading = self.known(mean, cov), self._directions(mean), bodies.heading
+        if self._yaw >= 0:
+            return replace(bodies, heading=direction.copy(), doubt=np.zeros(len(mean)))
+        if not known.any():
+            return bodies
+        i, j = self._velocity or (0, 0)
+        square = np.maximum(mean[:, i] ** 2 + mean[:, j] ** 2, 1e-300)
+        doubt = np.where(known, np.maximum(cov[:, i, i], cov[:, j, j]) / square, np.inf)
+        turn = np.where(doubt < SURE, self._turn, np.pi)  # of directions that points do not tell apart
+        heading = heading + np.where(known, turn * np.round((direction - heading) / turn), 0.0)
+        heading = np.where(doubt < bodies.doubt, direction, wrapped(heading))
+        return replace(bodies, heading=heading, doubt=np.minimum(doubt, bodies.doubt))
 
     def known(self, mean: Array, cov: Array) -> Any:
         """Whether the motion has a direction, at these states."""
@@ -225,7 +253,7 @@ class BodyTargets:
 
     def updated(
         self, bodies: Bodies, expected: Expected, cells: Array, rows: Whole, columns: Whole, V: Array, view: Whole,
-        fits: Array,
+        fits: tuple[Array, Array],
     ) -> Bodies:  # fmt: skip
         """The belief of the object of each pair after its cell; see `Ellipse`.
 
@@ -234,7 +262,8 @@ class BodyTargets:
             cells: table of cells; see `Cells`.
             rows, columns: object and cell of each pair.
             V, view: after the cell, and the likeliest view.
-            fits: direction of the rectangle that fits each cell, up to quarter turns; NaN where there is none.
+            fits: of the rectangle that fits each cell, its direction, up to half turns, or up to quarter turns where
+                the sensor sees sides, and the variance of that; infinite where there is none.
         """
         if not len(rows):
             return self.none()
@@ -245,13 +274,28 @@ class BodyTargets:
         mean = expected.space.plus(expected.mean[rows], np.einsum("pna,pa->pn", K, cell[:, 1:3] - table[:, 6:8]))
         cov = P - K @ np.swapaxes(gain, -1, -2)
         motion = self.inner.pack(Gaussian.trusted(expected.space, mean, 0.5 * (cov + np.swapaxes(cov, -1, -2))))
-        heading = self._headings(motion, bodies.heading[rows])
-        if self._yaw < 0:
-            off = (fits[columns] - heading + 0.25 * np.pi) % (0.5 * np.pi) - 0.25 * np.pi
-            known = self.known(mean, cov)
-            heading = wrapped(heading + np.where(np.isnan(off) | (known & (np.abs(off) > ALIGNED)), 0.0, off))
         gamma = bodies.gamma[rows] + np.stack([n, np.ones_like(n)], -1)
-        return Bodies(motion, gamma, bodies.v[rows] + n, V, heading, bodies.kind[rows])
+        heading, doubt, kind = bodies.heading[rows], bodies.doubt[rows], bodies.kind[rows]
+        after = self._pointed(Bodies(motion, gamma, bodies.v[rows] + n, V, heading, doubt, kind))
+        return after if self._yaw >= 0 else self._aligned(after, fits[0][columns], fits[1][columns])
+
+    def _aligned(self, bodies: Bodies, direction: Array, variance: Array) -> Bodies:
+        """Objects whose heading is corrected by the directions of rectangles that fit their points."""
+        off = (direction - bodies.heading + 0.5 * self._turn) % self._turn - 0.5 * self._turn
+        far = self.known(*self.inner.moments(bodies.motion)[1:]) & (np.abs(off) > ALIGNED)
+        gain = np.where(far | ~self.boxed[bodies.kind], 0.0, bodies.doubt / (bodies.doubt + variance))
+        return replace(bodies, heading=wrapped(bodies.heading + gain * off), doubt=(1.0 - gain) * bodies.doubt)
+
+    def fits(self, cells: Cells, z: Array, needed: Whole) -> tuple[Array, Array]:
+        """The direction of the rectangle that fits each of some cells best, and its variance; see `updated`."""
+        found, variance = np.zeros(len(cells.first)), np.full(len(cells.first), np.inf)
+        some = np.unique(needed[cells.counts[needed] >= ENOUGH])
+        if self.sight is not None:
+            found[some] = [fit_rectangle(z[cells.members[c]], steps=30, least=0.1).heading for c in some]
+            variance[some] = SIDE**2
+        else:
+            found[some], variance[some] = principal(cells.table[some])
+        return found, variance
 
     def unseen(self, bodies: Bodies, seen: Array) -> Bodies:
         """Objects of which there is no point, with the moments of the two reasons for their rate of points.
@@ -285,6 +329,14 @@ class BodyTargets:
             width, length = 2.0 * np.sqrt(squares)
             found.append(Outline(centers[i], float(length), float(width), heading, one.boxed, rate, one.name))
         return found
+
+
+def principal(cells: Array) -> tuple[Array, Array]:
+    """The direction of the longer axis of cells of points, and its variance: ``a b / (n (a - b)^2)``, a and b the
+    eigenvalues of the scatter."""
+    n, xx, xy, yy = cells[:, 0], cells[:, 3], cells[:, 4], cells[:, 5]
+    square = np.square(xx - yy) + 4.0 * xy * xy
+    return 0.5 * np.arctan2(2.0 * xy, xx - yy), (xx * yy - xy * xy) / np.maximum(n * square, 1e-300) + 1e-6
 
 
 def context_of(scan: Scan) -> Any:

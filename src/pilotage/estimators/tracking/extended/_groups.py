@@ -13,10 +13,6 @@ from ....core.errors import ModelError
 from .._clusters import Whole, clusters
 from ._evidence import CELL
 from .partitions import Nearby, Partitions
-from .rectangle_fit import fit_rectangle
-
-ENOUGH = 5
-"""Points from which on a cell has a direction of its own."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,6 @@ class Cells:
             return np.zeros(0)
         starts = np.cumsum([0, *(len(each) for each in self.members[:-1])])
         return np.add.reduceat(values[np.concatenate(self.members)], starts)
-
-    def fits(self, z: Array, needed: Whole) -> Array:
-        """The direction of the rectangle that fits each of some cells best, NaN for the others, ``(M,)``."""
-        found = np.full(len(self.first), np.nan)
-        for c in np.unique(needed[self.counts[needed] >= ENOUGH]):
-            found[c] = fit_rectangle(z[self.members[c]], steps=30, least=0.1).heading
-        return found
 
 
 def grouped(z: Array, reach: float, owners: Whole, near: Any, count: int) -> tuple[Whole, Whole]:

@@ -88,7 +88,7 @@ class Poisson:
             (self.bodies, expected, self.weights, rows, columns),
             (new, targets.expected(new, scan, at=means[every]), self.weights[wide], np.arange(len(wide)), every),
         ]
-        fits, found = cells.fits(scan.z, np.arange(m if targets.boxed.any() else 0)), list[Any]()
+        fits, found = targets.fits(cells, scan.z, np.arange(m if targets.boxed.any() else 0)), list[Any]()
         for bodies, own, weights, i, j in parts:
             logs, V, view = targets.weighed(own, cells.table, i, j)
             with np.errstate(divide="ignore"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core.arrays import Array
 from .._clusters import Whole
 from .._hypotheses import Cluster, Forest
 from ._bodies import Bodies
@@ -58,13 +59,10 @@ def overlapping(targets: BodyTargets, bodies: Bodies) -> Any:
     Rectangles of known direction reach half their extent along the line between the centres. Others only reach as
     far as that one is in the middle of the other.
     """
-    X, T = targets.extent(bodies), targets.frames(bodies)
-    X = T @ X @ np.swapaxes(T, -1, -2)
     mean = targets.means(bodies)[:, targets.axes]
     d = mean - mean[:, None]
     far = np.sqrt(np.square(d).sum(-1))
-    u = d / np.maximum(far, 1e-9)[..., None]
-    half = np.sqrt(np.einsum("jia,jab,jib->ji", u, X, u))
+    half = reaches(targets, bodies, d / np.maximum(far, 1e-9)[..., None])
     boxed = targets.boxed[bodies.kind] & targets.known(*targets.inner.moments(bodies.motion)[1:])
     solid = half * boxed[:, None] + half.T * boxed
     solid = np.where(boxed[:, None] | boxed, TOUCHING * solid, MIDDLE * np.maximum(half, half.T))
@@ -73,3 +71,11 @@ def overlapping(targets: BodyTargets, bodies: Bodies) -> Any:
         found = np.flatnonzero(over[i, :i] & (better[:i] < 0))
         better[i] = found[0] if len(found) else -1
     return better
+
+
+def reaches(targets: BodyTargets, bodies: Bodies, u: Array) -> Array:
+    """How far each object reaches from its centre along directions ``(N, M, 2)``: an ellipse, or a rectangle."""
+    X, w = targets.extent(bodies), np.einsum("jba,jib->jia", targets.frames(bodies), u)
+    ellipse = 1.0 / np.sqrt(np.einsum("jia,jab,jib->ji", w, np.linalg.inv(X), w) + 1e-300)
+    sides = np.sqrt(np.einsum("jaa->ja", X))[:, None] / np.maximum(np.abs(w), 1e-12)
+    return np.where(targets.boxed[bodies.kind][:, None], sides.min(-1), ellipse)

@@ -23,7 +23,7 @@ class Extent(ABC):
         gamma ~ Gamma(alpha, beta),   n ~ Poisson(gamma)     points of a scan
 
         v <- free + exp(-dt / memory) (v - free)        V <- A V A' so that E[X] <- A E[X] A'
-        alpha, beta <- exp(-dt / rate_memory) alpha, beta       so that E[gamma] stays
+        alpha, beta <- exp(-dt / rate_memory) alpha, beta       so that E[gamma] stays; no less than of a new object
 
     in which A is the turn of the object from one scan to the next. `Ellipse` and `Rectangle` say how points lie.
 
@@ -51,7 +51,7 @@ class Extent(ABC):
     length: Positive = 4.5
     width: Positive = 1.8
     name: str = ""
-    certainty: Positive = 5.0
+    certainty: Positive = 20.0
     rate: Positive = 10.0
     rate_std: Positive = 7.0
     memory: Positive = 5.0

@@ -181,7 +181,7 @@ class IntensityFilter:
         kept = np.flatnonzero(weight > self.settings.faint)
         rows, columns, weight = rows[kept], columns[kept], weight[kept]
         V, view = V[kept], view[kept]
-        fits = cells.fits(scan.z, columns[self.targets.boxed[before.bodies.kind[rows]]])
+        fits = self.targets.fits(cells, scan.z, columns[self.targets.boxed[before.bodies.kind[rows]]])
         each = self.targets.updated(before.bodies, expected, cells.table, rows, columns, V, view, fits)
         places, now = scan.places[cells.first], np.full(len(rows) + len(which), scan.t)
         return replace(

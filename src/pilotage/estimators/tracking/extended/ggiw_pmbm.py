@@ -134,7 +134,7 @@ class ExtendedBernoullis(BernoulliMixture):
         bodies: Any = rows
         new = newborn(bodies, one.places[which], keys, scan.t, np.clip(r, 0.0, SURE))
         missed = np.log1p(-before.existence * gated_pairs.P)
-        old_rows = replace(before, rows=self.targets.unseen(before.rows, found.seen))
+        old_rows = before.changed(rows=self.targets.unseen(before.rows, found.seen))
         leaves = children(old_rows, gated_pairs, one, new)
         end = old + len(gated_pairs.w)
         leaves.existence[old:end] = SURE
@@ -153,7 +153,7 @@ class ExtendedBernoullis(BernoulliMixture):
         rows, columns = found.pairs
         logs, V, view = self.targets.weighed(found.expected, cells.table, rows, columns)
         w = logs + np.log(found.seen[rows]) - found.clutter[columns]
-        fits = cells.fits(scan.z, columns[self.targets.boxed[bodies.kind[rows]]])
+        fits = self.targets.fits(cells, scan.z, columns[self.targets.boxed[bodies.kind[rows]]])
         each = self.targets.updated(bodies, found.expected, cells.table, rows, columns, V, view, fits)
         pairs = Pairs(rows, columns, w, len(bodies), len(cells.first))
         return GatedPairs(pairs, each, w, found.seen, found.seen * (1.0 - found.expected.empty))

@@ -32,9 +32,15 @@ class Rectangle(Extent):
     side. The update of V along an axis is weighed by the share of the extent in the covariance, and E[X] takes the
     place of the rest: an axis that cannot be seen keeps its size.
 
-    The heading is that of the state if it has a yaw. Otherwise it is the direction of the rectangle that fits the
-    points best (`fit_rectangle`), of whose four sides the front is where the velocity points, as soon as that is known
-    to a third; without enough points, or where these are far from the velocity, it is that of the velocity.
+    The heading is that of the state if it has a yaw. Otherwise it is estimated beside it::
+
+        var <- var + 0.04 dt                         an object that stands may be turned, by 0.2 rad in a second
+        theta <- theta + g (fit - theta),    g = var / (var + var_fit),    var <- (1 - g) var
+
+    where the direction of the velocity takes the place of theta as soon as that is known better. The fit is the longer
+    axis of points all over the object, with its variance, up to half turns; or with a lidar the direction of the
+    rectangle that fits the sides best (`fit_rectangle`), up to quarter turns. The velocity tells which end is the
+    front, when it is known to a third, and which sides are the long ones, when it is known to a fifth.
 
     Source: Tuncer and Ozkan, "Random matrix based extended target tracking with orientation: a new model and
     inference", IEEE Trans. Signal Processing 69, 2021, for the axes; Granstrom, Reuter, Meissner and Scheel, "A

@@ -70,8 +70,10 @@ class SampledPartitions(Partitions):
         visited, scores = np.empty((steps + 1, points), np.int64), np.empty(steps + 1)
         uniform = np.random.default_rng(self.seed).random((steps, 3))
         slots = objects + points
+        origin, table = z[0].copy(), nearby.table.copy()  # sums of squares of map coordinates lose what is small
+        table[:, 6:8] -= origin
         wander.compiled(
-            np.ascontiguousarray(z), nearby.table, nearby.odds, nearby.clutter, objects, start.astype(np.int64),
+            z - origin, table, nearby.odds, nearby.clutter, objects, start.astype(np.int64),
             uniform, np.zeros((slots, 6)), np.zeros(slots), np.empty((4, 6)), np.empty(3), np.empty(2 * slots + 2),
             visited, scores,
         )  # fmt: skip
