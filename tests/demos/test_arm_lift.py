@@ -33,8 +33,8 @@ def test_strong_motors_need_no_swing() -> None:
     lift = loaded()
     weak = MujocoDynamics(lift.ARM)
     strong = MujocoDynamics(lift.ARM.replace('"-20.0 20.0"', '"-60 60"').replace('"-10.0 10.0"', '"-30 30"'))
-    assert lift.lift(weak, weak, lift.proportional(weak), "weak").off[-1] > 0.5
-    assert lift.lift(strong, strong, lift.proportional(strong), "strong").off[-1] < 0.01
+    assert lift.lift(weak, weak, lift.computed(weak), "weak").off[-1] > 0.5
+    assert lift.lift(strong, strong, lift.computed(strong), "strong").off[-1] < 0.01
 
 
 def test_the_plan_keeps_the_limits_and_arrives_in_its_own_model() -> None:
