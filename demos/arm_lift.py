@@ -1,8 +1,8 @@
 """An arm in MuJoCo is too weak to lift itself: iLQR swings it up, with the simulator's own derivatives and its limits.
 
-    computed  the torque that accelerates every joint to the target, as far as the motors go: the arm stays low
-    plan      iLQR plans 1.6 s once, and the torques are replayed
-    replan    iLQR improves the plan at every tick of 40 ms
+    computed torque   the torque that accelerates every joint to the target, as far as the motors go: it stays low
+    one plan          iLQR plans 1.6 s once, and the torques are replayed
+    replanned         iLQR improves the plan at every tick of 40 ms
 
 All three move the same arm, whose hand carries a tenth more than the model says. The motors hold the arm when it is up,
 but not when it is stretched out, which takes 31 N m at the shoulder.
@@ -152,20 +152,20 @@ def main(*, out: Path = Path("pilotage-demo"), no_animation: bool = False) -> in
     """
     arm = MujocoDynamics(ARM)
     real = arm.replace(mass={"hand": LOAD})
-    ways = {"computed": computed(arm), "plan": replayed(arm), "replan": replanned(arm)}
+    ways = {"computed torque": computed(arm), "one plan": replayed(arm), "replanned": replanned(arm)}
     lifts = {name: lift(arm, real, act, name) for name, act in ways.items()}
     needed = [np.abs(gravity(real, np.array(q))).max() for q in ([0.5 * np.pi, 0.0, 0.0], POSTURE[:3])]
     print(f"held by the shoulder: {needed[0]:.0f} N m stretched out, {needed[1]:.0f} at the target; the motor has 20")
-    print("control   hand to target at the end [m]   largest torques [N m]")
+    print("control           hand to target at the end [m]   largest torques [N m]")
     for name, run in lifts.items():
-        print(f"{name:8} {run.off[-1]:20.3f} {'':12} {np.abs(run.us).max(0).round(1)}")
+        print(f"{name:16} {run.off[-1]:20.3f} {'':12} {np.abs(run.us).max(0).round(1)}")
     out.mkdir(parents=True, exist_ok=True)
     film, drawn = None if no_animation else out / "arm-lift.gif", io.BytesIO()
     picture(arm, lifts, film).savefig(drawn, format="png", dpi=130)
     write_atomic(out / "arm-lift.png", drawn.getvalue())
     print(f"see {out / 'arm-lift.png'}{'' if film is None else f' and {film}'}")
     there = {name: bool((run.off[-round(0.5 / DT) :] < NEAR).all()) for name, run in lifts.items()}
-    if there == {"computed": False, "plan": False, "replan": True} and needed[0] > TORQUES["shoulder"]:
+    if there == {"computed torque": False, "one plan": False, "replanned": True} and needed[0] > TORQUES["shoulder"]:
         return 0
     print(f"not as it should be: only the arm that replans stays within {100 * NEAR:.0f} cm of the target")
     return 1
