@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import mujoco as simulator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
+from pilotage.core import require
 from pilotage.core.arrays import Array
 from pilotage.viz.palette import INK, SHADE
 
-mujoco: Any = simulator  # its stubs lack functions
+mujoco: Any = require("mujoco", extra="envs")
 
 BOX, CAPSULE, SPHERE = (int(getattr(mujoco.mjtGeom, f"mjGEOM_{name}")) for name in ("BOX", "CAPSULE", "SPHERE"))
 ROUND = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 9)

@@ -14,7 +14,6 @@ import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mujoco as simulator
 import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -27,9 +26,7 @@ from pilotage.io import write_atomic
 from pilotage.viz import write_animation
 from pilotage.viz.palette import CYCLE, INK, MUTED, SURPRISE
 
-from ._side import SideView
-
-mujoco: Any = simulator  # its stubs lack functions
+from ._side import SideView, mujoco
 
 DT, SECONDS, HORIZON = 0.04, 3.0, 40
 TORQUES = {"shoulder": 20.0, "elbow": 10.0, "wrist": 4.0}
@@ -130,7 +127,7 @@ def picture(arm: MujocoDynamics, lifts: dict[str, Lift], film: Path | None) -> F
     right.set(xlabel="time [s]", ylabel="torque at the shoulder [N m]", xlim=(0.0, SECONDS))
     for limit in (-TORQUES["shoulder"], TORQUES["shoulder"]):
         right.axhline(limit, color=INK, lw=1.0, ls=":")
-    left.legend(fontsize=9)
+    right.legend(fontsize=9, loc="lower right")
 
     def update(i: int) -> None:
         for view, run in zip(moving, lifts.values(), strict=True):

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium
-import mujoco as simulator
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -30,9 +29,7 @@ from pilotage.models import task
 from pilotage.viz import write_animation
 from pilotage.viz.palette import CYCLE, INK, MUTED, PLAN, SHADE
 
-from ._side import SideView
-
-mujoco: Any = simulator  # its stubs lack functions
+from ._side import SideView, mujoco
 
 DT, COARSE = 0.016, 0.008
 """Seconds of a decision, and of a step of the simulator in the controller."""
@@ -57,7 +54,7 @@ class Run(NamedTuple):
     state=Space("rootz [m]", "rooty [rad]", "rootx.rate [m/s]"),
     action=Space("u0 u1 u2"),
     params={"speed": 1.5},
-    weights=(1.0, 5.0, 20.0, 0.01, 0.01, 0.01),
+    weights=(1.0, 5.0, 100.0, 0.01, 0.01, 0.01),
 )
 def run_forward(x: Any, u: Any, p: Any, m: Any) -> Any:
     """A robot that moves at a speed with its torso upright."""
