@@ -11,17 +11,16 @@ import io
 from pathlib import Path
 from typing import Any
 
-import mujoco as simulator
 import numpy as np
 from matplotlib.figure import Figure
 
-from pilotage.core import Plan
+from pilotage.core import Plan, require
 from pilotage.envs import CollisionConstraint
 from pilotage.io import write_atomic
 from pilotage.planners import RRTConnect, Shortcut
 from pilotage.viz.palette import INK, MUTED, PLAN, TRUTH
 
-mujoco: Any = simulator  # its stubs lack functions
+mujoco: Any = require("mujoco", extra="envs")
 
 LINKS = """
 <body name="link1" pos="0 0 0.333"><joint name="j1" range="-166 166"/>

@@ -419,3 +419,13 @@ def test_a_reader_that_stops_reading_is_no_error() -> None:
         process.stdout.close()
         told = process.stderr.read()
     assert (process.returncode, told) == (0, b"")
+
+
+def test_a_demo_says_which_extra_it_needs() -> None:
+    """Its module cannot be loaded, which is no reason for a traceback."""
+    code = (
+        "import sys; sys.modules['mujoco'] = None; from pilotage.cli.main import main; exit(main(['demo', 'hopper']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pilotage[envs]" in done.stderr and "Traceback" not in done.stderr

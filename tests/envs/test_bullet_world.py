@@ -84,6 +84,17 @@ def test_the_lidar_is_a_sensor():
     check_sensor(BulletLidar(round_room, np.linspace(-0.5, 0.5, 5), max_range=200.0))
 
 
+def test_a_beam_that_hits_nothing_reads_the_largest_range(robot):
+    """Its error would make a return of it, at a place where nothing is."""
+    lidar = BulletLidar(robot, [0.0, np.pi], max_range=2.5, mount=(0.0, 0.0, 0.1), std=0.05)
+    x = placed(robot, -1.0, -0.5, 0.0)
+    z = lidar.sample(np.tile(x, (500, 1)), rng=0)
+    assert (z[:, 0] == 2.5).all()
+    assert abs(z[:, 1].mean() - 2.0) < 0.01 and abs(z[:, 1].std() - 0.05) < 0.005
+    near = BulletLidar(robot, [np.pi], max_range=2.0 + 1e-6, mount=(0.0, 0.0, 0.1), std=0.05)
+    assert near.reading.contains(near.sample(np.tile(x, (50, 1)), rng=0)).all()
+
+
 def test_two_wheels_drive_it(robot):
     """The wheels roll: v = r (left + right) / 2, and the yaw turns by r (right - left) / width."""
     x = placed(robot, -1.5, 0.0, 0.0)

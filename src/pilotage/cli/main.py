@@ -313,7 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A missing extra is the user's to install; any other import that fails is a defect.
         if not isinstance(error.__cause__, MissingExtra):
             raise
-        print(f"pilotage: {_sentence(error.__cause__, words)}", file=sys.stderr)
+        print(f"pilotage: {' '.join(str(error.__cause__).split())}", file=sys.stderr)  # the command cannot be loaded
         return 2
     return code if isinstance(code, int) else 0
 

@@ -36,6 +36,8 @@ def described(text: str, *, fixed: bool) -> dict[str, Inertial | None]:
     """
     robot = _parsed(text)
     links = {_named(link): _inertial(link) for link in robot.findall("link")}
+    if not links:
+        raise ModelError("the URDF has no links; a robot has one at least, its base")
     joints = robot.findall("joint")
     for joint in joints:
         _check_joint(joint, links)

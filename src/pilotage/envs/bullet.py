@@ -19,6 +19,7 @@ from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ..core.settings import setting
+from ._lost import sound
 from ._names import clipped, distinct, listed
 from ._urdf import Inertial, described, edited, missing_meshes
 from .late import Late
@@ -141,7 +142,7 @@ class BulletDynamics(Dynamics):
         return self.state.clip(self.state.identity())
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The state after `dt` seconds; NaN if the state or the action is not finite."""
+        """The state after `dt` seconds; NaN if it, what it came from or the action is not finite, or beyond 1e10."""
         x, u = self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         x, u = np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
@@ -149,8 +150,9 @@ class BulletDynamics(Dynamics):
         with self._lock:
             steps = self._substeps(dt)
             for i in np.ndindex(batch):
-                if np.isfinite(x[i]).all() and np.isfinite(u[i]).all():
+                if sound(x[i]) and sound(u[i]):
                     out[i] = self._simulated(x[i], u[i], steps)
+            out[~sound(out)] = np.nan
         return self.state.normalize(out)
 
     def at(self, x: Any) -> AbstractContextManager[Server]:
@@ -353,11 +355,14 @@ def text_of(urdf: str | Path) -> str:
     """The text of a URDF file, which may be given itself.
 
     Raises:
-        ModelError: if there is no such file.
+        ModelError: if there is no such file, or it is no text.
     """
     text = str(urdf)
     if text.lstrip().startswith("<"):
         return text
     if not Path(text).is_file():
         raise ModelError(f"there is no URDF at {clipped(text)}; give the path of a file, or its XML text")
-    return Path(text).read_text(encoding="utf-8")
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"the URDF at {clipped(text)} is no text in UTF-8: {clipped(error)}") from error

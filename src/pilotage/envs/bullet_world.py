@@ -12,6 +12,7 @@ from ..core import ModelError, Sensor, Space
 from ..core.arrays import Array, numbers
 from ..core.rotations import rotate
 from ..core.settings import positive
+from ..core.streams import Rng, generator
 from ._collisions import FAR, Collisions, Contact
 from .bullet import BulletDynamics, Server, bullet
 
@@ -49,7 +50,8 @@ def boxes_urdf(boxes: ArrayLike, *, friction: float = 1.0, name: str = "boxes") 
 class BulletLidar(Sensor):
     """Ranges to the scenery by ray tests: ``z_i = range along (cos a_i, sin a_i, 0) in the frame of the base``.
 
-    A range is `max_range` if nothing is within it, as of `pilotage.maps.Lidar`. The robot itself is not seen.
+    A range is `max_range` if nothing is within it, as of `pilotage.maps.Lidar`. Such a range has no error, and no error
+    makes another one longer than that. The robot itself is not seen.
 
     Args:
         robot: the robot, with its scenery.
@@ -91,6 +93,12 @@ class BulletLidar(Sensor):
         x = np.asarray(x, dtype=np.float64)
         rows = x.reshape(-1, x.shape[-1])
         return np.reshape([self._scan(row) for row in rows], (*x.shape[:-1], len(self.angles)))
+
+    def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
+        """Random ranges ``(..., B)`` within the reading's bounds; a beam that hits nothing reads `max_range`."""
+        z = np.asarray(self.observe(x, context), dtype=np.float64)
+        errors = self.std * generator(rng).standard_normal(z.shape)
+        return np.where(z < self.max_range, np.clip(z + errors, 0.0, self.max_range), z)
 
     def noise(self, x: Any, context: Any = None) -> Any:
         """The covariance, the same for every beam."""

@@ -29,7 +29,8 @@ class EnvDynamics(Dynamics):
     The state is that of the methods `get_state` and `set_state` if the environment has them, the true state of an
     environment of Pilotage, ``(qpos, qvel, act)`` of one in MuJoCo, and the attribute `state` of classic control.
     Discrete actions become a number in [0, n - 1] that is rounded. A state in which the environment has ended
-    (`terminated`) is kept. The last steps are remembered, so that a cost does not make the environment step again.
+    (`terminated`) is kept. If MuJoCo loses the simulation, which it then starts again from the beginning, the state is
+    NaN. The last steps are remembered, so that a cost does not make the environment step again.
 
     Args:
         env: the environment, with its wrappers; it is stepped and reset here.
@@ -110,6 +111,8 @@ class EnvDynamics(Dynamics):
             self._way.put(self._core, x.copy())
             _, reward, terminated, *_ = self.env.step(round(float(u[0])) if self._discrete else u.copy())
             y = self._way.get(self._core)
+            if self._way.lost(self._core):
+                y, reward, terminated = np.full_like(y, np.nan), math.nan, False
             if terminated:
                 _remember(self._ends, y.tobytes(), True)
             _remember(self._steps, key, (y, -float(reward)))
@@ -130,6 +133,10 @@ class Own:
     def space(self, core: Any, size: int) -> Space:
         """The space of the state."""
         return Space(" ".join(f"s{i}" for i in range(size)))
+
+    def lost(self, core: Any) -> bool:
+        """Whether the simulation was lost, and started again, since the state was set."""
+        return False
 
 
 class Ours(Own):
@@ -161,6 +168,10 @@ class Physics(Own):
     def space(self, core: Any, size: int) -> Space:
         """The space of the state."""
         return state_space(core.model)
+
+    def lost(self, core: Any) -> bool:
+        """Whether the simulation was lost, and started again, since the state was set."""
+        return any(core.data.warning[int(kind)].number for kind in map(_warning, ("POS", "VEL", "ACC")))
 
 
 class Attribute(Own):
@@ -205,6 +216,11 @@ def actions_of(given: Any) -> tuple[Space, bool]:
     low, high = (np.asarray(bound, dtype=np.float64).ravel() for bound in (sides.low, sides.high))
     names = [f"u{i}" for i in range(len(low))]
     return Space(" ".join(names)).bounded({n: (float(a), float(b)) for n, a, b in zip(names, low, high)}), False
+
+
+def _warning(kind: str) -> Any:
+    """The warning of MuJoCo that a position, velocity or acceleration is not finite, or huge."""
+    return getattr(mj.mjtWarning, f"mjWARN_BADQ{kind}")
 
 
 def _remember(memory: OrderedDict[bytes, Any], key: bytes, value: Any) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
 from ..core.arrays import Array
@@ -17,6 +16,7 @@ from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ..models.trace.params import Parameters
 from . import _physics
+from ._lost import sound
 from ._model_files import loaded as loaded
 from ._names import clipped, distinct, listed
 from ._scratch import Scratch
@@ -24,9 +24,6 @@ from .late import Late
 
 mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
 threaded: Any = Late("mujoco.rollout", "mujoco mujoco-core mujoco-studio")
-
-HUGE = 1e10
-"""The bound of MuJoCo (mjMAXVAL) beyond which a simulation counts as lost."""
 
 
 class MujocoDynamics(Scratch, Dynamics):
@@ -215,7 +212,7 @@ class MujocoDynamics(Scratch, Dynamics):
         (*batch, horizon, _), n = us.shape, self.state.size
         count = math.prod(batch)
         x, us = x.reshape(count, n), us.reshape(count, horizon, self.action.size)
-        known, sane = _sound(x), _sound(us)
+        known, sane = sound(x), sound(us)
         start = np.where(known[:, None], np.insert(x, 0, 0.0, axis=1), self._rest)  # a full state begins with the time
         crowd = count > 1 and self.threads > 1
         with self._lock:
@@ -227,7 +224,7 @@ class MujocoDynamics(Scratch, Dynamics):
             out, _ = pool.rollout(self.model, data, start, controls, nstep=horizon * steps)
             xs = np.array(out[:, steps - 1 :: steps, 1:])
         # Once lost, a simulation stays lost.
-        xs[np.logical_or.accumulate(~(known[:, None] & sane & _sound(xs)), axis=1)] = np.nan
+        xs[np.logical_or.accumulate(~(known[:, None] & sane & sound(xs)), axis=1)] = np.nan
         return np.asarray(self.state.normalize(xs)).reshape(*batch, horizon, n)
 
     def _transition(self, x: Array, u: Array, steps: int) -> tuple[Array, Array]:
@@ -316,11 +313,6 @@ def fitted(state: Space | None, own: Space) -> Space:
     if not same or len(state.parts) != len(own.parts):
         raise SpaceError(f"{state} does not have the layout of the MuJoCo model, which is {own}")
     return state
-
-
-def _sound(x: Array) -> NDArray[np.bool_]:
-    """Whether a simulation can continue from states ``(..., n)``."""
-    return np.asarray((np.abs(x) <= HUGE).all(-1))
 
 
 class Joint:
