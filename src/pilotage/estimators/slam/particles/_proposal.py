@@ -240,23 +240,22 @@ def moments(root, xi, w, mean, P):
         P[a, a] += TINY
 
 
-@driver
-def match(table, evidence, ends, corner, scan, start, guess, information, rule, reach, pose, work):
-    """The better one of the poses that matching from a start and from a guess leads to; how many points lie on the map.
+@driver(
+    "void(i4[:,::1], f4[:,:,::1], f4[:,:,:,::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[::1], f8,"
+    "f8[::1], f8[:,::1])"
+)
+def match(table, evidence, ends, corner, scan, starts, guess, information, rule, reach, pose, work):
+    """The best one of the poses that scan matching leads to from several starts ``(S, 3)``, into `pose`.
 
-    A start from a search may lie anywhere along a corridor; the odometry knows better.
+    A start from a search may lie anywhere along a corridor, where the odometry knows better.
     """
-    other, out = work[14, 0:3], work[15]
-    pose[0], pose[1], pose[2] = start[0], start[1], start[2]
-    first = climb(table, evidence, ends, corner, scan, pose, guess, information, rule, reach, work[0:7, 0:3])
-    other[0], other[1], other[2] = pose[0], pose[1], pose[2]
-    best = log_target(table, evidence, ends, corner, scan, other, guess, information, rule, out)
-    pose[0], pose[1], pose[2] = guess[0], guess[1], guess[2]
-    count = climb(table, evidence, ends, corner, scan, pose, guess, information, rule, reach, work[0:7, 0:3])
-    if log_target(table, evidence, ends, corner, scan, pose, guess, information, rule, out) >= best:
-        return count
-    pose[0], pose[1], pose[2] = other[0], other[1], other[2]
-    return climb(table, evidence, ends, corner, scan, pose, guess, information, rule, 0.0, work[0:7, 0:3])
+    best, other, out = -np.inf, work[7], work[8]
+    for k in range(starts.shape[0]):
+        other[0], other[1], other[2] = starts[k, 0], starts[k, 1], starts[k, 2]
+        climb(table, evidence, ends, corner, scan, other, guess, information, rule, reach, work[0:7])
+        l = log_target(table, evidence, ends, corner, scan, other, guess, information, rule, out)
+        if l > best:
+            best, pose[0], pose[1], pose[2] = l, other[0], other[1], other[2]
 
 
 @driver(
@@ -289,8 +288,9 @@ def propose(
     constant = math.log(motion[0, 0]) + math.log(motion[1, 1]) + math.log(motion[2, 2])
     for n in range(guesses.shape[0]):
         guess, pose, table = guesses[n], out[n, 0:3], tables[n]
-        count = match(table, evidence, ends, corner, scan, starts[n], guess, information, rule, reach, pose, work)
-        lost[n] = count < least * scan.shape[0] or not root_of_inverse(H, root)
+        pose[0], pose[1], pose[2] = starts[n, 0], starts[n, 1], starts[n, 2]
+        count = climb(table, evidence, ends, corner, scan, pose, guess, information, rule, reach, work[0:7, 0:3])
+        lost[n] = count < max(least * scan.shape[0], 1.0) or not root_of_inverse(H, root)
         if lost[n]:
             _draw(guess, motion, draws[n], pose, near)
             out[n, 3] = log_likelihood(table, evidence, ends, corner, scan, pose, rule, near)

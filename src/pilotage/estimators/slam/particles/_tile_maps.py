@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,22 @@ class TileMaps:
         self.references = np.zeros(FIRST, np.int32)
         self.evidence = np.full((FIRST, SIDE, SIDE), UNSEEN)
         self.ends = np.zeros((FIRST, SIDE, SIDE, 3), np.float32)
-        self._reach = entered(far / resolution)
-        across = math.ceil(2.0 * (far + model.beyond(resolution)) / resolution / SIDE) + 2
-        self._marks, self._across = Marks.blank(across * SIDE, across * SIDE), across
+        self._blank_marks()
         self._count_references()
+
+    def _blank_marks(self) -> None:
+        self._reach = entered(self.far / self.resolution)
+        across = 2.0 * (self.far + self.model.beyond(self.resolution)) / self.resolution / SIDE
+        self._across = math.ceil(across) + 2
+        self._marks = Marks.blank(self._across * SIDE, self._across * SIDE)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_marks"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Fill the maps, with marks of their own: copies of views of one memory would be apart."""
+        self.__dict__ |= state
+        self._blank_marks()
 
     @property
     def used(self) -> int:

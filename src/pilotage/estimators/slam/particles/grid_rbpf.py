@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -14,17 +15,21 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, number, settings
 from pilotage.maps import InverseBeamModel, OccupancyGrid
-from pilotage.maps.mapping import InverseModel
+from pilotage.maps.mapping import InverseModel, clamp_of
 
 from ...resampling import Resampling, renewed
 from ..matching import CorrelativeMatcher, Surface, scan_surface
 from ..matching.match import PLANE
+from ..matching.surface import of_points
 from ..odometry import OdometryModel
 from ._paths import Paths
-from ._proposal import propose
+from ._proposal import match, propose
 from ._tile_maps import TileMaps
 
 Array = NDArray[np.float64]
+
+GOES_ON = 0.3
+"""Standard deviation [m, rad] of the motion of a robot without odometry from the one before."""
 
 
 @settings
@@ -97,6 +102,14 @@ class GridRBPF:
     threshold: Fraction = 0.5
     resampling: Resampling = "systematic"
 
+    def __post_init__(self) -> None:
+        clamp_of(self.clamp)
+
+    @property
+    def rule(self) -> Array:
+        """Sigma, worst, unseen and power of the likelihood ``(4,)``."""
+        return np.array([self.sigma, self.worst, self.unseen, self.power])
+
     def start(self, angles: ArrayLike, pose: Sequence[float] = (0.0, 0.0, 0.0), *, rng: Rng = None) -> ParticleMapper:
         """A mapper at a pose, for scans with beams in these directions ``(B,)`` [rad].
 
@@ -151,7 +164,7 @@ class ParticleMapper:
         n = settings.particles
         self.maps = TileMaps(n, settings.resolution, settings.model, settings.clamp, settings.max_range)
         self.belief, self.scores = Particles(PLANE, np.tile(pose, (n, 1))), np.zeros(n)
-        self._paths, self._here = Paths(), np.zeros(3)
+        self._paths, self._here, self._last = Paths(), np.zeros(3), np.zeros(3)
         self._wheels: Array | None = None  # at the last scan that was used
         self._track: list[tuple[float, int, Array]] = []
 
@@ -176,80 +189,95 @@ class ParticleMapper:
         """The occupancy grid of a particle; of the likeliest one by default."""
         return self.maps.grid(self.best if particle is None else particle)
 
-    def update(self, ranges: ArrayLike, odometry: ArrayLike, t: float | None = None) -> ParticleStep:
+    def update(self, ranges: ArrayLike, odometry: ArrayLike | None = None, t: float | None = None) -> ParticleStep:
         """Take a scan.
 
         Args:
             ranges: ``(B,)`` [m]; NaN, 0, and `max_range` or more are no points.
-            odometry: pose of the robot by its wheels ``(3,)``, in any frame that stays.
+            odometry: pose of the robot by its wheels ``(3,)``, in any frame that stays. Without it, the robot is guessed
+                to go on as before, and each scan is used.
             t: time [s]; the number of the scan by default.
 
         Raises:
             ShapeError: if ranges have another shape than the angles, or the odometry is not finite.
         """
         surface = scan_surface(ranges, self.angles, self.settings.max_range, min_range=self.settings.min_range)
-        wheels = np.array(PLANE.check(odometry, "odometry"))
+        wheels = None if odometry is None else np.array(PLANE.check(odometry, "odometry"))
         stamp = float(len(self._track)) if t is None else number(t, "t")
-        seen, lost, effective, again = np.array(numbers(ranges, "ranges")), 0, float(len(self.scores)), False
-        motion = None if self._wheels is None else self.settings.odometry.step(self._wheels, wheels)
-        used = motion is None or self._far(np.asarray(motion.mean))
-        if used:
-            if motion is not None:
-                lost = self._move(surface, motion)
-                effective, again = self._resample()
-            self._map(seen)
-            self._wheels, self._here = wheels, np.zeros(3)
-        elif motion is not None:
-            self._here = np.asarray(motion.mean)
-        self._track.append((stamp, len(self._paths) - 1, self._here.copy()))
-        return ParticleStep(self.pose, used, lost, effective, again)
+        scan = np.array(numbers(ranges, "ranges", missing=True))
+        motion = self._motion(wheels) if self._track else None
+        used = motion is None or wheels is None or self._wheels is None or self._far(motion)
+        step = self._use(surface, scan, motion) if used else (0, float(len(self.scores)), False)
+        self._wheels = wheels if used else self._wheels
+        self._here = np.zeros(3) if used or motion is None else np.asarray(motion.mean)
+        self._track.append((stamp, len(self._paths) - 1, self._here))
+        return ParticleStep(self.pose, used, *step)
 
     # --- parts ---
 
-    def _far(self, moved: Array) -> bool:
-        return float(np.hypot(moved[0], moved[1])) >= self.settings.distance or abs(moved[2]) >= self.settings.turn
+    def _motion(self, wheels: Array | None) -> Gaussian:
+        """The motion since the last scan that was used, by the odometry if there is some."""
+        if wheels is None or self._wheels is None:
+            return Gaussian(PLANE, self._last, GOES_ON**2 * np.eye(3))
+        return self.settings.odometry.step(self._wheels, wheels)
 
-    def _start(self, scan: Surface, motion: Gaussian, guess: Array) -> Array:
-        """The motion from which scan matching starts: the best one in a window, on the map of the likeliest particle."""
-        far = float(np.hypot(*scan.points.T).max(initial=0.0)) + 1.0
-        points = self.maps.ends_around(self.best, guess[0], guess[1], far)
-        if not (len(points) and len(scan)):
-            return np.asarray(motion.mean)
-        table = np.full((len(points), 11), np.nan)
-        table[:, :2] = points
-        std = 3.0 * np.sqrt(np.diagonal(motion.cov))
-        window, turn = float(np.clip(std[:2].max(), 0.2, 1.0)), float(np.clip(std[2], 0.15, 0.5))
-        searcher = replace(self.settings.searcher, window=window, turn=turn)
-        reference = Surface(table, np.zeros((len(points), 2), np.int64))
-        pose, score = searcher.search(reference, scan, guess)
-        if score < 0.0:
-            return np.asarray(motion.mean)
-        return np.asarray(PLANE.compose(PLANE.inverse(self.belief.points[self.best]), pose))
+    def _far(self, motion: Gaussian) -> bool:
+        x, y, yaw = np.asarray(motion.mean).tolist()
+        return math.hypot(x, y) >= self.settings.distance or abs(yaw) >= self.settings.turn
+
+    def _use(self, surface: Surface, scan: Array, motion: Gaussian | None) -> tuple[int, float, bool]:
+        """Move and weigh the particles by a scan, resample them, and add it to their maps; see `ParticleStep`."""
+        lost = 0 if motion is None else self._move(surface, motion)
+        self._paths.append(self.belief.points)
+        effective, again = self._resample()
+        poses = self.belief.points
+        self.maps.make_room(poses[:, :2].min(axis=0), poses[:, :2].max(axis=0))
+        for n, pose in enumerate(poses):
+            self.maps.add(n, pose, scan, self.angles, self.settings.min_range)
+        return lost, effective, again
 
     def _move(self, scan: Surface, motion: Gaussian) -> int:
-        """Draw a new pose of each particle and weigh it; returns how many matched nothing."""
-        s, n = self.settings, len(self.scores)
-        guesses = np.ascontiguousarray(PLANE.compose(self.belief.points, motion.mean))
+        """Draw a new pose of each particle and weigh it; returns how many match nothing."""
+        before = self.belief.points
+        guesses = np.array(PLANE.compose(before, motion.mean))
         self.maps.make_room(guesses[:, :2].min(axis=0), guesses[:, :2].max(axis=0))
         start = self._start(scan, motion, guesses[self.best])
-        starts = np.ascontiguousarray(PLANE.compose(self.belief.points, start))
+        x, log_weights, lost = self._propose(scan, motion, np.array(PLANE.compose(before, start)), guesses)
+        self.scores = self.scores + log_weights
+        self.belief = Particles(PLANE, x, self.belief.log_weights + log_weights)
+        self._last = np.asarray(PLANE.compose(PLANE.inverse(before[self.best]), x[self.best]))
+        return lost
+
+    def _start(self, scan: Surface, motion: Gaussian, guess: Array) -> Array:
+        """The motion from which scan matching starts: the best match on the map of the likeliest particle."""
+        s, maps, starts, pose = self.settings, self.maps, [guess], guess.copy()
+        far = float(np.hypot(*scan.points.T).max(initial=0.0)) + 1.0
+        ends = maps.ends_around(self.best, guess[0], guess[1], far)
+        if len(ends) and len(scan):
+            std = 3.0 * np.sqrt(np.diagonal(motion.cov))
+            window, turn = float(np.clip(std[:2].max(), 0.2, 1.0)), float(np.clip(std[2], 0.15, 0.5))
+            starts.append(replace(s.searcher, window=window, turn=turn).search(of_points(ends), scan, guess)[0])
+        match(
+            maps.tables[self.best], maps.evidence, maps.ends, maps.corner, scan.table, np.array(starts), guess,
+            np.linalg.inv(motion.cov), s.rule, s.reach, pose, np.empty((9, 3)),
+        )  # fmt: skip
+        return np.asarray(PLANE.compose(PLANE.inverse(self.belief.points[self.best]), pose))
+
+    def _propose(self, scan: Surface, motion: Gaussian, starts: Array, guesses: Array) -> tuple[Array, Array, int]:
+        """Poses ``(N, 3)``, logarithms of their weights ``(N,)``, and how many are drawn from the odometry."""
+        s, n, maps = self.settings, len(guesses), self.maps
         half = self.rng.standard_normal((s.samples // 2, 3))
         xi, draws = np.concatenate([half, -half]), self.rng.standard_normal((n, 3))
-        out, lost, logs, work = np.empty((n, 4)), np.empty(n, np.bool_), np.empty(len(xi)), np.empty((16, 9))
-        maps = self.maps
+        out, lost, work = np.empty((n, 4)), np.empty(n, np.bool_), np.empty((16, 9))
         propose(
             maps.tables, maps.evidence, maps.ends, maps.corner, scan.table, starts, guesses, np.linalg.inv(motion.cov),
-            np.linalg.cholesky(motion.cov), np.array([s.sigma, s.worst, s.unseen, s.power]), s.spread, s.overlap, s.reach,
-            xi, draws, logs, work, out, lost,
+            np.linalg.cholesky(motion.cov), s.rule, s.spread, s.overlap,
+            s.reach, xi, draws, np.empty(len(xi)), work, out, lost,
         )  # fmt: skip
-        self.scores = self.scores + out[:, 3]
-        logs = self.belief.log_weights + out[:, 3]
-        self.belief = Particles(PLANE, out[:, :3], logs)
-        return int(lost.sum())
+        return out[:, :3].copy(), out[:, 3], int(lost.sum())
 
     def _resample(self) -> tuple[float, bool]:
         """Resample if the weights have become unequal; returns the effective number before, and whether."""
-        self._paths.append(self.belief.points)
         w = self.belief.weights
         found = renewed(self.belief, self.settings.threshold, self.settings.resampling, self.rng)
         if found is not None:
@@ -259,12 +287,3 @@ class ParticleMapper:
             self.maps.resample(index)
             self._paths.resample(index)
         return float(1.0 / (w @ w)), found is not None
-
-    def _map(self, ranges: Array) -> None:
-        """Add a scan to the maps."""
-        poses = self.belief.points
-        if not len(self._paths):
-            self._paths.append(poses)
-        self.maps.make_room(poses[:, :2].min(axis=0), poses[:, :2].max(axis=0))
-        for n, pose in enumerate(poses):
-            self.maps.add(n, pose, ranges, self.angles, self.settings.min_range)
