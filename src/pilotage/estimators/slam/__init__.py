@@ -10,6 +10,7 @@
 - `certificate`, `Certificate`: how far poses may be from the global optimum
 - `OdometryModel`, `calibrate_odometry`: the errors of wheels
 - `matching`, `closures`, `scans`, `scores`: scan matching, loop closures, SLAM from scans, and scores
+- `landmarks`: SLAM by landmarks, with a filter
 """
 
 from __future__ import annotations
