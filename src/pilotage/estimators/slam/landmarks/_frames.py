@@ -92,13 +92,10 @@ class Turning(Frame):
 
     def _reframe_landmarks(self, joint: JointBelief, shift: Array) -> None:
         """``P = A P A'`` with ``A = I + U e_theta'``."""
-        P = joint.P
-        U = np.zeros(joint.n)
-        U[joint.columns()] = quarter(shift)
-        row = P[self.theta].copy()
-        half = row + 0.5 * row[self.theta] * U
-        P += np.outer(U, half)
-        P += np.outer(half, U)
+        row, pair = joint.P[self.theta], np.zeros((4, joint.n))
+        pair[0, joint.columns()] = quarter(shift)
+        pair[1] = row + 0.5 * row[self.theta] * pair[0]
+        joint.add_product(pair, pair[[1, 0, 2, 3]])
 
     def _reframe(self, joint: JointBelief, own: slice, before: Array, after: Array) -> None:
         """The same for the vehicle itself or a clone, in the columns `own`."""

@@ -15,9 +15,10 @@ from pilotage.core.declared import called
 from ..._inputs import gate_quantiles
 from ...joint_compatibility import individual_distances
 from ._frames import Frame
-from ._joint import JointBelief, Linearized
+from ._joint import JointBelief
+from ._linearized import Linearized, Mover, Reader
 from .association import NEW
-from .initiation import first_place
+from .initiation import first_places
 from .landmark_map import Ids, LandmarkMap, MapUpdate
 from .mapper import LandmarkEngine
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK = 50
 """Detections that are associated and used together; a longer scan is taken in parts."""
+REMEMBERED = 64
+"""Sensors that an engine keeps ready."""
 LOG_TURN = math.log(2.0 * math.pi)
 
 
@@ -67,13 +70,21 @@ class GaussianEngine(LandmarkEngine):
 
     def __init__(self, estimator: GaussianSLAM, dynamics: Dynamics, belief: Gaussian, frame: Frame) -> None:
         self.estimator, self.dynamics, self.frame = estimator, dynamics, frame
-        self.joint = JointBelief(belief)
+        self.joint, self.mover = JointBelief(belief), Mover(dynamics)
+        self.readers: dict[Sensor, Reader] = {}
         self.space: Any = None
         self.ids, self.sightings, self.born = (np.zeros(0, np.int64) for _ in range(3))
         self.confirmed = np.zeros(0, bool)
         self.owners: list[tuple[int, Sensor, Array]] = []
         self.skips: dict[int, tuple[int, int]] = {}
         self.next_id, self.scans = 0, 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: all but machine code, which is made again."""
+        return {name: value for name, value in vars(self).items() if name not in ("mover", "readers")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, mover=Mover(state["dynamics"]), readers={})
 
     def save(self) -> Any:
         kept = {name: value.copy() if hasattr(value, "copy") else value for name, value in vars(self).items()}
@@ -98,12 +109,12 @@ class GaussianEngine(LandmarkEngine):
     # --- steps ---
 
     def predict(self, u: Array, dt: float) -> None:
-        x = self.joint.x
-        after = np.asarray(self.dynamics.step(x, u, dt))
-        F, Q = np.asarray(self.dynamics.linearize(x, u, dt)[0]), np.asarray(self.dynamics.noise(x, u, dt))
-        if not (np.isfinite(after).all() and np.isfinite(F).all() and np.isfinite(Q).all()):
-            raise ModelError(f"{called(self.dynamics)} gives NaN or infinity at {x.tolist()} under {u.tolist()}")
-        self.joint.predict(after, F, Q)
+        x, F, Q = self.mover.step(self.joint.x, u, dt)
+        if not (np.isfinite(x).all() and np.isfinite(F).all() and np.isfinite(Q).all()):
+            raise ModelError(
+                f"{called(self.dynamics)} gives NaN or infinity at {self.joint.x.tolist()} under {u.tolist()}"
+            )
+        self.joint.predict(x, F, Q)
 
     def correct(self, sensor: Sensor, z: Array) -> MapUpdate:
         joint, d = self.joint, self.joint.d
@@ -113,8 +124,12 @@ class GaussianEngine(LandmarkEngine):
         e = np.asarray(sensor.reading.minus(z, sensor.observe(joint.x)))[seen]
         H, R = np.asarray(sensor.linearize(joint.x))[seen], np.asarray(sensor.noise(joint.x))[np.ix_(seen, seen)]
         outcome = Outcome(1)
-        PJ = joint.P[:, :d] @ H.T
-        outcome.add(self._update(PJ, H @ PJ[:d] + R, e, gated=True))
+        JP = np.zeros((-(-len(e) // 4) * 4, joint.n))
+        JP[: len(e)] = H @ joint.P[:d]
+        S = JP[: len(e), :d] @ H.T + R
+        gate = gate_quantiles(self.estimator.gate, len(e))[len(e)]
+        if e @ np.linalg.solve(S, e) <= gate:
+            outcome.add(self._update(JP, S, e))
         found = outcome.result(np.zeros(0, np.int64))
         return MapUpdate(
             np.zeros(0, np.int64), np.zeros(0, bool), found.removed, found.nis, found.dof, found.log_likelihood,
@@ -152,19 +167,19 @@ class GaussianEngine(LandmarkEngine):
         joint = self.joint
         if not len(slots):
             return np.full(len(z), NEW, np.int64)
-        at = Linearized(sensor, joint.x, joint.places[slots])
-        slots, at = slots[at.sound], at[at.sound]
+        at = self._reader(sensor).at(joint.x, joint.places[slots])
+        if not at.sound.all():
+            slots, at = slots[at.sound], at[at.sound]
         y = np.asarray(sensor.reading.minus(z[:, None, :], at.h))
-        alone = individual_distances(y, joint.innovation_covariances(at, slots))
+        distances = individual_distances(y, joint.alone(at, slots))
         m = sensor.reading.dim
-        near = np.flatnonzero((alone <= gate_quantiles(self.estimator.association.new, m)[m]).any(0))
+        near = np.flatnonzero((distances <= gate_quantiles(self.estimator.association.new, m)[m]).any(0))
         if not len(near):
             return np.full(len(z), NEW, np.int64)
         some = at[near]
-        PJ = joint.cross_covariance(some.H, some.C, slots[near])
-        G = joint.project(some.H, some.C, slots[near], PJ)
+        G = joint.innovations(some, slots[near])[1]
         found = self.estimator.association.pair(y[:, near], G, some.R)
-        return np.where(found >= 0, slots[near[found]], found)
+        return np.where(found >= 0, slots[near[np.maximum(found, 0)]], found)
 
     def _known(self, sensor: Sensor, z: Array, rows: Ids, ids: Ids, outcome: Outcome, whole: bool) -> None:
         """Detections of known landmarks, those that begin one first."""
@@ -183,41 +198,32 @@ class GaussianEngine(LandmarkEngine):
 
     def _use(self, sensor: Sensor, z: Array, rows: Ids, slots: Ids, outcome: Outcome, gated: bool) -> None:
         """An update with detections `rows` of the landmarks in `slots`."""
-        joint = self.joint
-        at = Linearized(sensor, joint.x, joint.places[slots])
-        y = np.asarray(sensor.reading.minus(z[rows], at.h))
+        joint, m = self.joint, sensor.reading.dim
+        at = self._reader(sensor).at(joint.x, joint.places[slots], z[rows])
         good = at.sound
-        m = sensor.reading.dim
         if gated and self.estimator.gate is not None:
-            S = joint.innovation_covariances(at[good], slots[good])
-            nis = np.einsum("ki,kij,kj->k", y[good], np.linalg.inv(S), y[good])
-            good[good] = nis <= gate_quantiles(self.estimator.gate, m)[m]
-        rows, slots, at, y = rows[good], slots[good], at[good], y[good]
+            S = np.where(good[:, None, None], joint.alone(at, slots), np.eye(m))
+            good = good & (individual_distances(at.e[:, None], S)[:, 0] <= gate_quantiles(self.estimator.gate, m)[m])
+        if not good.all():
+            rows, slots, at = rows[good], slots[good], at[good]
         if not len(rows):
             return
-        PJ = joint.cross_covariance(at.H, at.C, slots)
-        S = joint.project(at.H, at.C, slots, PJ)
+        JP, S = joint.innovations(at, slots)
         for k in range(len(rows)):
             S[k * m : k * m + m, k * m : k * m + m] += at.R[k]
-        if outcome.add(self._update(PJ, S, y.ravel())):
+        if outcome.add(self._update(JP, S, at.e.ravel())):
             outcome.ids[rows] = self.ids[slots]
             np.add.at(self.sightings, slots, 1)
             self.confirmed |= self.sightings >= self.estimator.confirm
 
-    def _update(self, PJ: Array, S: Array, e: Array, gated: bool = False) -> tuple[float, int, float] | None:
+    def _update(self, JP: Array, S: Array, e: Array) -> tuple[float, int, float] | None:
         """``K = P J' S^-1``; NIS, degrees of freedom and log-likelihood, or None where S is no covariance."""
-        try:
-            L = np.linalg.cholesky(S)
-        except np.linalg.LinAlgError:
+        found = self.joint.correct(JP, S, e)
+        if found is None:
             return None
-        whitened = np.linalg.solve(L, np.column_stack([PJ.T, e]))
-        W, v = whitened[:, :-1], whitened[:, -1]
-        nis = float(v @ v)
-        if gated and nis > gate_quantiles(self.estimator.gate, len(e))[len(e)]:
-            return 0.0, 0, 0.0
-        self.joint.downdate(W)
-        self.frame.move(self.joint, v @ W)
-        return nis, len(e), -0.5 * (nis + len(e) * LOG_TURN) - float(np.log(np.diagonal(L)).sum())
+        dx, nis, log_det = found
+        self.frame.move(self.joint, dx)
+        return nis, len(e), -0.5 * (nis + log_det + len(e) * LOG_TURN)
 
     # --- landmarks that come and go ---
 
@@ -230,6 +236,15 @@ class GaussianEngine(LandmarkEngine):
         elif self.space.names != space.names:
             raise ModelError(f"the landmarks are in {self.space}; {called(sensor)} reads some in {space}")
 
+    def _reader(self, sensor: Sensor) -> Reader:
+        """The sensor, ready to be evaluated."""
+        found = self.readers.get(sensor)
+        if found is None:
+            if len(self.readers) >= REMEMBERED:
+                self.readers.clear()
+            found = self.readers[sensor] = Reader(sensor)
+        return found
+
     def _slots(self, ids: Ids) -> Ids:
         """The slots of landmarks that are on the map; those that are not are left out."""
         there = ids[np.isin(ids, self.ids)]
@@ -238,15 +253,17 @@ class GaussianEngine(LandmarkEngine):
 
     def _begin(self, sensor: Sensor, z: Array, rows: Ids, ids: Ids | None, outcome: Outcome) -> None:
         """Begin a landmark for each of some detections that determine one."""
-        joint = self.joint
-        found = [(k, p) for k in rows if (p := first_place(sensor, joint.x, z[k])) is not None]
-        if not found:
+        joint, reader = self.joint, self._reader(sensor)
+        if not len(rows):
             return
-        rows, places = np.array([k for k, _ in found]), np.array([p for _, p in found])
-        at = Linearized(sensor, joint.x, places)
-        e = np.asarray(sensor.reading.minus(z[rows], at.h))
+        places = first_places(reader, joint.x, z[rows])
+        good = ~np.isnan(places).any(1)
+        rows, places = rows[good], places[good]
+        if not len(rows):
+            return
+        at = reader.at(joint.x, places, z[rows])
         given = self.next_id + np.arange(len(rows)) if ids is None else ids[rows]
-        outcome.add(self._grow(np.arange(joint.d), at.H, at.C, e, at.R, places, given, ids is not None))
+        outcome.add(self._grow(np.arange(joint.d), at.H, at.C, at.e, at.R, places, given, ids is not None))
         outcome.ids[rows], outcome.new[rows] = given, True
 
     def _grow(
@@ -286,8 +303,9 @@ class GaussianEngine(LandmarkEngine):
         rest, e = A[:, c:].reshape(-1, k), v[:, c:].ravel()
         if not len(e):
             return 0.0, 0, 0.0
-        PJ = joint.P[:, columns] @ rest.T
-        return self._update(PJ, rest @ PJ[columns] + np.eye(len(e)), e)
+        JP = np.zeros((-(-len(e) // 4) * 4, joint.n))
+        JP[: len(e)] = rest @ joint.P[columns]
+        return self._update(JP, JP[: len(e), columns] @ rest.T + np.eye(len(e)), e)
 
     def _wait(self, sensor: Sensor, z: Array, id: int, row: int, outcome: Outcome) -> None:
         """Keep a reading that does not determine its landmark, and begin the landmark if all of them together do."""
@@ -310,18 +328,18 @@ class GaussianEngine(LandmarkEngine):
         """Begin a landmark by all readings that wait for it, if they determine it; then their clones are not needed."""
         joint, own = self.joint, [k for k in clones if self.owners[k][1] == sensor]
         xs, z = joint.clones[own], np.array([self.owners[k][2] for k in own])
-        place = self.estimator.initiation.place(sensor, xs, z)
+        reader = self._reader(sensor)
+        place = self.estimator.initiation.place(reader, xs, z)
         if place is None:
             return False
-        at = Linearized(sensor, xs, np.repeat(place[None], len(xs), 0))
-        e = np.asarray(sensor.reading.minus(z, at.h))
+        at = reader.at(xs, np.repeat(place[None], len(xs), 0), z)
         m, d, count = sensor.reading.dim, joint.d, len(own)
         columns = (joint.clone_starts[own, None] + np.arange(d)).ravel()
         H, R = np.zeros((count, m, count, d)), np.zeros((count, m, count, m))
         for k in range(count):
             H[k, :, k], R[k, :, k] = at.H[k], at.R[k]
         H, R = H.reshape(1, count * m, -1), R.reshape(1, count * m, count * m)
-        C, stacked = at.C.reshape(1, count * m, -1), e.reshape(1, -1)
+        C, stacked = at.C.reshape(1, count * m, -1), at.e.reshape(1, -1)
         outcome.add(self._grow(columns, H, C, stacked, R, place[None], np.array([id]), True))
         self.sightings[-1] = count
         self._drop_clones(clones)

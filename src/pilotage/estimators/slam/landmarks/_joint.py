@@ -7,43 +7,19 @@ and clones of the vehicle at past times. All updates are by blocks: a prediction
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core import Gaussian, Sensor
+from pilotage.core import Gaussian
 from pilotage.core.arrays import Array
 
+from ._drivers import add_product, alone, innovations, whiten
+from ._linearized import Linearized
+
 Indices = NDArray[np.int64]
-
-
-class Linearized:
-    """A sensor at some landmarks: expected readings and derivatives.
-
-    Attributes:
-        h: expected readings ``(L, size)``.
-        H: derivatives by the vehicle ``(L, m, d)``; without columns where they are not asked for.
-        C: derivatives by the landmark ``(L, m, c)``.
-        R: noise ``(L, m, m)``.
-        sound: where all of these are finite ``(L,)``.
-    """
-
-    def __init__(self, sensor: Sensor, x: Array, places: Array, vehicle: bool = True) -> None:
-        m, count, d = sensor.reading.dim, len(places), sensor.state.dim if vehicle else 0
-        self.h = np.asarray(sensor.observe(x, places))
-        H = np.asarray(sensor.linearize(x, places)) if vehicle else np.zeros((m, 0))
-        self.H = np.broadcast_to(H, (count, m, d))
-        self.C = np.broadcast_to(np.asarray(sensor.linearize_context(x, places)), (count, m, places.shape[-1]))
-        self.R = np.broadcast_to(np.asarray(sensor.noise(x, places)), (count, m, m))
-        flat = (each.reshape(count, -1) for each in (self.h, self.H, self.C, self.R))
-        self.sound = np.isfinite(np.hstack([*flat])).all(1)
-
-    def __getitem__(self, rows: Any) -> Linearized:
-        """Those at some of the landmarks."""
-        picked = object.__new__(Linearized)
-        picked.__dict__.update({name: value[rows] for name, value in self.__dict__.items()})
-        return picked
 
 
 class JointBelief:
@@ -111,36 +87,34 @@ class JointBelief:
         P[:d, :d] = 0.5 * (block + block.T)
         self.x = x
 
-    def innovation_covariances(self, at: Linearized, rows: Indices) -> Array:
-        """``S = H P H' + R`` of each of some landmarks alone ``(L, m, m)``."""
-        P, d, columns = self.P, self.d, self.columns(rows)
-        cross = np.moveaxis(P[:d, columns], 1, 0)  # (L, d, c)
-        own = P[columns[:, :, None], columns[:, None, :]]
-        H, C = at.H, at.C
-        HPC = H @ cross @ np.swapaxes(C, -1, -2)
-        return (
-            H @ P[:d, :d] @ np.swapaxes(H, -1, -2) + HPC + np.swapaxes(HPC, -1, -2) + C @ own @ C.swapaxes(1, 2) + at.R
-        )
+    def alone(self, at: Linearized, rows: Indices) -> Array:
+        """``S = J P J' + R`` ``(K, m, m)`` of readings of the landmarks in `rows`, each on its own."""
+        (K, m, d), c = at.H.shape, self.c
+        S = np.empty((K, m, m))
+        alone.compiled(self._memory, self.starts[rows], at.H, at.C, at.R, np.empty((m, d + c)), S)
+        return S
 
-    def cross_covariance(self, H: Array, C: Array, rows: Indices) -> Array:
-        """``P J'`` ``(n, K m)`` for the Jacobians ``J = [H 0 .. C .. 0]`` of readings of landmarks, one row each."""
-        P, d = self.P, self.d
-        PJ = P[:, :d] @ H.reshape(-1, d).T
-        parts = P[:, self.columns(rows)]  # (n, K, c)
-        return PJ + np.einsum("nkc,kmc->nkm", parts, C).reshape(len(P), -1)
+    def innovations(self, at: Linearized, rows: Indices) -> tuple[Array, Array]:
+        """``J P`` ``(K m, n)``, and rows of zeros up to a multiple of four, and ``J P J'`` ``(K m, K m)``."""
+        M = at.H.shape[0] * at.H.shape[1]
+        JP, G = np.zeros((-(-M // 4) * 4, self.n)), np.empty((M, M))
+        innovations.compiled(self._memory, self.starts[rows], at.H, at.C, JP[:M], G)
+        return JP, G
 
-    def project(self, H: Array, C: Array, rows: Indices, PJ: Array) -> Array:
-        """``J P J'`` of the same Jacobians."""
-        d, (K, m) = self.d, H.shape[:2]
-        JPJ = H.reshape(-1, d) @ PJ[:d]
-        own = PJ[self.columns(rows)]  # (K, c, K m)
-        JPJ += np.einsum("kmc,kcn->kmn", C, own).reshape(K * m, -1)
-        return 0.5 * (JPJ + JPJ.T)
+    def correct(self, JP: Array, S: Array, e: Array) -> tuple[Array, float, float] | None:
+        """``P = P - W' W`` with ``W = L^-1 J P, S = L L'``; the shift ``P J' S^-1 e`` of the mean, NIS and log det S.
 
-    def downdate(self, W: Array) -> None:
-        """``P = P - W' W`` for W ``(k, n)``."""
-        P = self.P
-        P -= W.T @ W
+        None where S is no covariance, and nothing changes. S and e are overwritten, and JP becomes W.
+        """
+        log_det = float(whiten.compiled(S, JP, e))
+        if not math.isfinite(log_det):
+            return None
+        self.add_product(-JP, JP)
+        return e @ JP[: len(e)], float(e @ e), log_det
+
+    def add_product(self, A: Array, B: Array) -> None:
+        """``P = P + A' B``, which is symmetric; A and B ``(4 k, n)``."""
+        add_product.compiled(self._memory, self.n, A, B)
 
     def append(self, cross: Array, own: Array) -> int:
         """Add components with covariance `own` ``(k, k)`` and `cross` ``(k, n)`` to the others; the first column."""

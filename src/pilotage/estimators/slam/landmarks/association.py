@@ -69,7 +69,7 @@ class Association(ABC):
             m: dimension of a reading.
         """
         found = np.where((alone <= gate_quantiles(self.new, m)[m]).any(1), UNCLEAR, NEW)
-        return np.where(inner >= 0, near[inner] if len(near) else NEW, found)
+        return np.where(inner >= 0, near[np.maximum(inner, 0)] if len(near) else NEW, found)
 
     @abstractmethod
     def paired(self, y: Array, G: Array, R: Array, alone: Array) -> Pairing:

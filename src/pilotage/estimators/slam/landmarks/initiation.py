@@ -12,11 +12,14 @@ from pilotage.core.arrays import Array
 from pilotage.core.errors import SpaceError
 from pilotage.core.settings import Count, Interval, Positive, settings
 
-from ._joint import Linearized
+from ._linearized import Reader
 
 RADII = 10.0 ** np.linspace(-0.5, 2.5, 7)
 """Distances from the vehicle at which searches for a landmark start [m]."""
 ROUNDS = 30
+"""Steps of a search at most."""
+TRIED = 6
+"""Starts of the search for a landmark that one reading determines: those with the least residuals."""
 
 
 @settings
@@ -44,7 +47,7 @@ class DelayedInitiation:
         >>> from pilotage.models import range_to
         >>> x = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]])
         >>> z = np.hypot(x[:, 0] - 5.0, x[:, 1] - 1.0)[:, None]
-        >>> DelayedInitiation().place(range_to(std=0.01), x, z).round(3).tolist()
+        >>> DelayedInitiation().place(Reader(range_to(std=0.01)), x, z).round(3).tolist()
         [5.0, 1.0]
     """
 
@@ -52,14 +55,16 @@ class DelayedInitiation:
     precision: Positive = 0.1
     odds: Annotated[float, Interval(1.0, ends="[)")] = 1000.0
 
-    def place(self, sensor: Sensor, xs: Array, z: Array) -> Array | None:
+    def place(self, reader: Reader, xs: Array, z: Array) -> Array | None:
         """The landmark ``(c,)`` that readings ``(K, size)`` at states ``(K, n)`` determine; None if they do not yet."""
-        places, costs, information = explained(sensor, xs, z, around(sensor, xs[-1]))
-        if not len(places):
-            return None
+        starts = around(reader.sensor, xs[-1])
+        every = len(starts), len(xs)
+        places, costs, information = explained(
+            reader, np.broadcast_to(xs, (*every, xs.shape[1])), np.broadcast_to(z, (*every, z.shape[1])), starts
+        )
         best = int(np.argmin(costs))
         least = np.linalg.eigvalsh(information[best])[0]
-        distance = float(np.linalg.norm(places[best] - centre(sensor, xs).mean(0)))
+        distance = float(np.linalg.norm(places[best] - centre(reader.sensor, xs).mean(0)))
         if not least > 0.0 or 1.0 / math.sqrt(least) > self.precision * distance:
             return None
         d = places - places[best]
@@ -68,21 +73,27 @@ class DelayedInitiation:
         return None if rivals.any() else places[best]
 
 
-def first_place(sensor: Sensor, x: Array, z: Array) -> Array | None:
-    """The landmark ``(c,)`` that a single reading ``(size,)`` shows from state x; None if no position explains it.
+def first_places(reader: Reader, x: Array, z: Array) -> Array:
+    """The landmark ``(K, c)`` that each single reading ``(K, size)`` shows from state x; NaN if no position does.
 
     Example:
         >>> from pilotage.models import range_bearing
-        >>> first_place(range_bearing(), np.zeros(3), np.array([2.0, np.pi / 2])).round(6).tolist()
-        [0.0, 2.0]
+        >>> first_places(Reader(range_bearing()), np.zeros(3), np.array([[2.0, np.pi / 2]])).round(6).tolist()
+        [[0.0, 2.0]]
     """
-    starts = around(sensor, x)
-    e = _residuals(sensor, x[None], z[None], starts)[0]
-    near = np.argsort((e**2).sum((1, 2)))[:6]
-    places, costs, _ = explained(sensor, x[None], z[None], starts[near])
-    if not len(places) or np.min(costs) > 1e-6:
-        return None
-    return places[int(np.argmin(costs))]
+    starts = around(reader.sensor, x)
+    found, at = np.full((len(z), starts.shape[1]), np.nan), reader.at(x, starts)
+    starts, at = starts[at.sound], at[at.sound]
+    e = np.asarray(reader.sensor.reading.minus(z[:, None], at.h))
+    near = np.argsort(np.einsum("ksm,smn,ksn->ks", e, np.linalg.inv(at.R), e), axis=1)[:, :TRIED]
+    pick = np.repeat(np.arange(len(z)), near.shape[1])
+    states = np.broadcast_to(x, (len(pick), 1, len(x)))
+    places, costs, _ = explained(reader, states, z[pick, None], starts[near.ravel()])
+    costs = costs.reshape(near.shape)
+    best = np.argmin(costs, axis=1)
+    good = costs[np.arange(len(z)), best] < 1e-6
+    found[good] = places.reshape(*near.shape, -1)[np.arange(len(z)), best][good]
+    return found
 
 
 def centre(sensor: Sensor, x: Array) -> Array:
@@ -111,52 +122,50 @@ def around(sensor: Sensor, x: Array) -> Array:
     return middle + (RADII[:, None, None] * ways).reshape(-1, c)
 
 
-def explained(sensor: Sensor, xs: Array, z: Array, starts: Array) -> tuple[Array, Array, Array]:
+def explained(reader: Reader, xs: Array, z: Array, starts: Array) -> tuple[Array, Array, Array]:
     """Minima of ``sum_k e_k' R^-1 e_k`` over positions by Levenberg-Marquardt, from each start ``(S, c)``.
 
     Args:
-        sensor: of landmarks.
-        xs: states ``(K, n)``.
-        z: readings ``(K, size)``.
+        reader: of a sensor of landmarks.
+        xs: states ``(S, K, n)``.
+        z: readings ``(S, K, size)``.
         starts: ``(S, c)``.
 
     Returns:
-        Positions ``(S, c)``, costs ``(S,)`` and information matrices ``(S, c, c)``, of the starts that got somewhere.
+        Positions ``(S, c)``, costs ``(S,)``, which are infinite where a search led nowhere, and information ``(S, c, c)``.
     """
     p, c = starts.copy(), starts.shape[1]
-    e, J = _residuals(sensor, xs, z, p)
+    e, J = _residuals(reader, xs, z, p)
     cost, damping = (e**2).sum((1, 2)), np.full(len(p), 1e-3)
     for _ in range(ROUNDS):
         A = np.einsum("skmi,skmj->sij", J, J)
-        g = np.einsum("skmi,skm->si", J, e)
+        g = np.einsum("skmi,skm->si", J, np.where(np.isfinite(e), e, 0.0))
         scale = np.maximum(np.trace(A, axis1=1, axis2=2), 1e-12)
         step = np.linalg.solve(A + (damping * scale)[:, None, None] * np.eye(c), g[..., None])[..., 0]
-        tried = p + step
-        te, tJ = _residuals(sensor, xs, z, tried)
-        tcost = (te**2).sum((1, 2))
-        better = tcost < cost
-        done = np.max(np.where(better, cost - tcost, 0.0) / (1e-12 + cost), initial=0.0) < 1e-9
-        p[better], e[better], J[better], cost[better] = tried[better], te[better], tJ[better], tcost[better]
+        te, tJ = _residuals(reader, xs, z, p + step)
+        new = (te**2).sum((1, 2))
+        better = new < cost
+        gain = np.where(better, cost - new, 0.0)
+        p[better] += step[better]
+        e[better], J[better], cost[better] = te[better], tJ[better], new[better]
         damping = np.clip(np.where(better, 0.2, 5.0) * damping, 1e-9, 1e9)
-        if done and (better.any() or (damping > 1e3).all() or np.max(cost, initial=0.0) < 1e-15):
+        if ((gain <= 1e-9 * cost + 1e-12) & (better | (damping > 1e3) | (cost < 1e-12))).all():
             break
-    sound = np.isfinite(cost)
-    return p[sound], cost[sound], np.einsum("skmi,skmj->sij", J, J)[sound]
+    return p, cost, np.einsum("skmi,skmj->sij", J, J)
 
 
-def _residuals(sensor: Sensor, xs: Array, z: Array, p: Array) -> tuple[Array, Array]:
+def _residuals(reader: Reader, xs: Array, z: Array, p: Array) -> tuple[Array, Array]:
     """Whitened residuals ``(S, K, m)`` of readings at states for positions, and their derivatives ``(S, K, m, c)``.
 
     A position without a reading (at the sensor itself) has infinite residuals.
     """
-    S, K, m = len(p), len(xs), sensor.reading.dim
-    x, places = np.repeat(xs[None], S, 0).reshape(S * K, -1), np.repeat(p[:, None], K, 1).reshape(S * K, -1)
-    at = Linearized(sensor, x, places, vehicle=False)
+    (S, K), m = xs.shape[:2], reader.m
+    places = np.repeat(p[:, None], K, 1).reshape(S * K, -1)
+    at = reader.at(xs.reshape(S * K, -1), places, z.reshape(S * K, -1), vehicle=False)
     e = np.full((S * K, m), np.inf)
     J = np.zeros((S * K, m, p.shape[1]))
     ok = at.sound
     L = np.linalg.cholesky(at.R[ok])
-    y = np.asarray(sensor.reading.minus(np.tile(z, (S, 1))[ok], at.h[ok]))
-    e[ok] = np.linalg.solve(L, y[..., None])[..., 0]
+    e[ok] = np.linalg.solve(L, at.e[ok][..., None])[..., 0]
     J[ok] = np.linalg.solve(L, at.C[ok])
     return e.reshape(S, K, m), J.reshape(S, K, m, -1)
