@@ -109,7 +109,7 @@ class _Search:
         self, given: tuple[Array, ...], limits: Array, order: NDArray[np.int64], floor: float, tries: int
     ) -> None:
         K, L, m = given[0].shape
-        self._given = *given, limits, order, floor, tries
+        self._given, self._count = (*given, limits, order, floor, tries), K
         self._memory = (
             np.zeros((K * m, K * m)), np.zeros(K * m), np.zeros((K + 1, 2)), np.zeros(K + 1, np.int64),
             np.zeros(K + 1, np.int64), np.zeros(K + 1, np.int64), np.zeros(K * m, np.int64), np.zeros(L, np.bool_),
@@ -117,7 +117,7 @@ class _Search:
 
     def best(self, i: int, j: int) -> tuple[Pairing, int, float]:
         """The best hypothesis that does not pair detection i with landmark j, its pairings, and its cost."""
-        found = np.full(len(self._given[0]), -1, np.int64)
+        found = np.full(self._count, -1, np.int64)
         count, cost = search.compiled(*self._given, i, j, found, *self._memory)
         return found, int(count), float(cost)
 

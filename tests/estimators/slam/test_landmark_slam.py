@@ -157,9 +157,14 @@ def test_close_to_the_factor_graph(algorithm: Any) -> None:
         seen += [(k + 1, j, each) for j, each in zip(ids, z, strict=True)]
     at, which, z = (np.array(each) for each in zip(*seen, strict=True))
     graph = FactorGraph(
-        {"pose": Variables(POSE, poses, fixed=[0]), "mark": Variables(PLACE, marks)},
+        {"pose": Variables(POSE, np.array(poses), fixed=[0]), "mark": Variables(PLACE, marks)},
         [
-            Factors(relative_pose(std=(0.02, 0.02, 0.01)), us, ("pose", range(steps)), ("pose", range(1, steps + 1))),
+            Factors(
+                relative_pose(std=(0.02, 0.02, 0.01)),
+                np.array(us),
+                ("pose", range(steps)),
+                ("pose", range(1, steps + 1)),
+            ),
             Factors(range_bearing(std=(0.1, 0.02)), z, ("pose", at), ("mark", which)),
         ],
     )
@@ -297,16 +302,16 @@ def test_a_loop_that_closes_moves_the_whole_map() -> None:
     """On the way around the pose gets uncertain; when the first landmarks come back, it is certain again."""
     car, lidar, _, log = loop(4, noise=(0.05, 0.05, 0.03), see=5.0)
     robot, stds = EKFSLAM(car).start(mean=[0.0, 0.0, 0.0], std=1e-3), []
-    middle = 0.0
+    middle, late = 0.0, 0
     for k, (u, dt, _, ids, z) in enumerate(log):
         robot.predict(dt, u=u)
         robot.update(lidar, z, ids=ids)
         stds.append(robot.belief.std[:2].max())
         if k == 60:
-            seen_late = robot.map.ids[-1]
-            middle = robot.map.belief(int(seen_late)).std.max()
+            late = int(robot.map.ids[-1])
+            middle = robot.map.belief(late).std.max()
     assert stds[-1] < 0.5 * max(stds)
-    assert robot.map.belief(int(seen_late)).std.max() < 0.8 * middle
+    assert robot.map.belief(late).std.max() < 0.8 * middle
 
 
 def test_landmarks_prove_themselves() -> None:
@@ -400,8 +405,7 @@ def test_landmarks_in_space() -> None:
     for _ in range(20):
         x[0] += 0.1
         robot.predict(1.0, u=[0.1])
-        found = robot.update(camera, camera.sample(x, marks, rng=rng))
-    assert found.ids.tolist() == [0, 1]
+        assert robot.update(camera, camera.sample(x, marks, rng=rng)).ids.tolist() == [0, 1]
     np.testing.assert_allclose(robot.map.means, marks, atol=0.1)
 
 
@@ -507,7 +511,8 @@ def test_a_thousand_detections() -> None:
         assert len(used) == len(set(used.tolist())) > 900
         both = (first.ids >= 0) & (again.ids[:300] >= 0)
         assert (first.ids[both] == again.ids[:300][both]).mean() > 0.95
-        P = robot._engine.joint.P
+        engine: Any = robot._engine
+        P = engine.joint.P
         some = rng.choice(len(P), 100, replace=False)
         assert (P == P.T).all() and np.linalg.eigvalsh(P[np.ix_(some, some)])[0] > 0.0
 
@@ -544,6 +549,7 @@ def test_what_is_refused() -> None:
         InvariantEKFSLAM(walk()).start(std=1.0)
     with pytest.raises(SettingError, match=r"0\.5"):
         JointCompatibility(gate=0.9, new=0.5)
+    wrong: Any
     for wrong in ({"confirm": 0}, {"gate": 2.0}, {"association": "nearest"}, {"dt": -1.0}):
         with pytest.raises(SettingError):
             EKFSLAM(unicycle(), **wrong)

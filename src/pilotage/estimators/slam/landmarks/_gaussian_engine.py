@@ -16,7 +16,7 @@ from ..._inputs import gate_quantiles
 from ...joint_compatibility import individual_distances
 from ._frames import Frame
 from ._joint import JointBelief
-from ._linearized import Linearized, Mover, Reader
+from ._linearized import Mover, Reader
 from .association import NEW
 from .initiation import first_places
 from .landmark_map import Ids, LandmarkMap, MapUpdate
@@ -71,10 +71,10 @@ class GaussianEngine(LandmarkEngine):
     def __init__(self, estimator: GaussianSLAM, dynamics: Dynamics, belief: Gaussian, frame: Frame) -> None:
         self.estimator, self.dynamics, self.frame = estimator, dynamics, frame
         self.joint, self.mover = JointBelief(belief), Mover(dynamics)
-        self.readers: dict[Sensor, Reader] = {}
+        self.readers: dict[int, Reader] = {}
         self.space: Any = None
         self.ids, self.sightings, self.born = (np.zeros(0, np.int64) for _ in range(3))
-        self.confirmed = np.zeros(0, bool)
+        self.confirmed: NDArray[np.bool_] = np.zeros(0, bool)
         self.owners: list[tuple[int, Sensor, Array]] = []
         self.skips: dict[int, tuple[int, int]] = {}
         self.next_id, self.scans = 0, 0
@@ -84,14 +84,13 @@ class GaussianEngine(LandmarkEngine):
         return {name: value for name, value in vars(self).items() if name not in ("mover", "readers")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, mover=Mover(state["dynamics"]), readers={})
+        vars(self).update(state, mover=Mover(state["dynamics"]), readers={})
 
     def save(self) -> Any:
-        kept = {name: value.copy() if hasattr(value, "copy") else value for name, value in vars(self).items()}
-        return kept
+        return {name: value.copy() if hasattr(value, "copy") else value for name, value in vars(self).items()}
 
     def restore(self, saved: Any) -> None:
-        self.__dict__.update(saved)
+        vars(self).update(saved)
 
     @property
     def belief(self) -> Gaussian:
@@ -238,11 +237,11 @@ class GaussianEngine(LandmarkEngine):
 
     def _reader(self, sensor: Sensor) -> Reader:
         """The sensor, ready to be evaluated."""
-        found = self.readers.get(sensor)
+        found = self.readers.get(id(sensor))
         if found is None:
             if len(self.readers) >= REMEMBERED:
                 self.readers.clear()
-            found = self.readers[sensor] = Reader(sensor)
+            found = self.readers[id(sensor)] = Reader(sensor)
         return found
 
     def _slots(self, ids: Ids) -> Ids:
@@ -300,12 +299,13 @@ class GaussianEngine(LandmarkEngine):
         self.sightings = np.append(self.sightings, np.ones(count, np.int64))
         self.confirmed = np.append(self.confirmed, np.full(count, confirmed or self.estimator.confirm <= 1))
         self.next_id = max(self.next_id, int(ids.max()) + 1)
-        rest, e = A[:, c:].reshape(-1, k), v[:, c:].ravel()
-        if not len(e):
+        rest, left = A[:, c:].reshape(-1, k), np.array(v[:, c:], dtype=np.float64).ravel()
+        if not len(left):
             return 0.0, 0, 0.0
-        JP = np.zeros((-(-len(e) // 4) * 4, joint.n))
-        JP[: len(e)] = rest @ joint.P[columns]
-        return self._update(JP, JP[: len(e), columns] @ rest.T + np.eye(len(e)), e)
+        M = len(left)
+        JP = np.zeros((-(-M // 4) * 4, joint.n))
+        JP[:M] = rest @ joint.P[columns]
+        return self._update(JP, JP[:M, columns] @ rest.T + np.eye(M), left)
 
     def _wait(self, sensor: Sensor, z: Array, id: int, row: int, outcome: Outcome) -> None:
         """Keep a reading that does not determine its landmark, and begin the landmark if all of them together do."""
@@ -358,7 +358,6 @@ class GaussianEngine(LandmarkEngine):
             return np.zeros(0, np.int64)
         removed = self.ids[gone]
         self.joint.remove(landmarks=np.flatnonzero(gone))
-        self.ids, self.born, self.sightings, self.confirmed = (
-            each[~gone] for each in (self.ids, self.born, self.sightings, self.confirmed)
-        )
+        self.ids, self.born, self.sightings = (each[~gone] for each in (self.ids, self.born, self.sightings))
+        self.confirmed = self.confirmed[~gone]
         return removed

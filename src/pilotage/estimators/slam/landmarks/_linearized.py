@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Sensor
 from pilotage.core.arrays import Array
@@ -68,7 +69,7 @@ class Linearized:
         for name, (first, shape) in places.items():
             part = out[:, first : first + math.prod(shape)]
             setattr(self, name, np.ascontiguousarray(part).reshape(len(out), *shape))
-        self.sound = np.isfinite(out).all(1)
+        self.sound: NDArray[np.bool_] = np.asarray(np.isfinite(out).all(1))
 
     def __getitem__(self, rows: Any) -> Linearized:
         """Those at some of the landmarks."""

@@ -20,6 +20,9 @@ from ..._clock import Clock
 from ..._inputs import action, reading_of
 from .landmark_map import Ids, LandmarkMap, MapUpdate
 
+REMEMBERED = 64
+"""Sensors that a mapper keeps mounted."""
+
 
 class LandmarkEngine(ABC):
     """The worker behind a `LandmarkMapper`; after an error the belief is the same as before.
@@ -94,7 +97,12 @@ class LandmarkMapper:
     ) -> None:
         self._engine = engine
         self._clock = Clock(t, dt, engine.dynamics)
+        self._mounted: dict[int, tuple[Sensor, Sensor]] = {}
         self.sensors = {name: instance(each, Sensor, "sensors") for name, each in (sensors or {}).items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: all but the sensors that were mounted."""
+        return {**vars(self), "_mounted": {}}
 
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}; {self.map!r}>"
@@ -195,6 +203,15 @@ class LandmarkMapper:
                 known = f"; it has {', '.join(self.sensors)}" if self.sensors else ""
                 raise ModelError(f"the mapper has no sensor {sensor!r}{known}; give it to start(sensors=...)")
             sensor = self.sensors[sensor]
+        known = self._mounted.get(id(sensor))
+        if known is None:
+            if len(self._mounted) >= REMEMBERED:
+                self._mounted.clear()
+            known = self._mounted[id(sensor)] = sensor, self._mount(sensor)
+        return known[1]
+
+    def _mount(self, sensor: Sensor) -> Sensor:
+        """A sensor on the state of the vehicle, checked."""
         given = instance(sensor, Sensor, type(self.estimator).__name__).on(self.dynamics.state)
         if given.context is None or not (given.context.flat and given.context.size == given.context.dim):
             raise ModelError(
