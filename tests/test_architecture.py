@@ -41,7 +41,7 @@ OPEN = ROOMS + [
 # Rooms within one of those.
 for _room in ("boxes", "scores", "fusion", "extended"):
     OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{_room}")
-for _room in ("scores", "scans", "particles", "matching", "closures"):
+for _room in ("scores", "scans", "particles", "matching", "landmarks", "closures"):
     OPEN.insert(OPEN.index("estimators.slam") + 1, f"estimators.slam.{_room}")
 
 # Each heavy library, and the only rooms whose files may import it.

@@ -11,6 +11,7 @@
 - `OdometryModel`, `calibrate_odometry`: the errors of wheels
 - `matching`, `closures`, `scans`, `scores`: scan matching, loop closures, SLAM from scans, and scores
 - `particles`: SLAM by particles
+- `landmarks`: SLAM by landmarks, with a filter
 """
 
 from __future__ import annotations

@@ -194,8 +194,8 @@ class ParticleMapper:
 
         Args:
             ranges: ``(B,)`` [m]; NaN, 0, and `max_range` or more are no points.
-            odometry: pose of the robot by its wheels ``(3,)``, in any frame that stays. Without it, the robot is guessed
-                to go on as before, and each scan is used.
+            odometry: pose of the robot by its wheels ``(3,)``, in any frame that stays. Without it, the robot is
+                guessed to go on as before, and each scan is used.
             t: time [s]; the number of the scan by default.
 
         Raises:
