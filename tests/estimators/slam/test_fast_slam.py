@@ -118,14 +118,16 @@ def test_version_2_needs_fewer_particles_with_sharp_readings() -> None:
 @VERSIONS
 @pytest.mark.parametrize("known", [True, False])
 def test_a_loop_is_driven(version: Any, known: bool) -> None:
-    car, lidar, marks, log = loop(4, steps=60, noise=(0.02, 0.02, 0.02))
+    car, lidar, marks, log = loop(5, steps=60, noise=(0.02, 0.02, 0.02))
     robot = FastSLAM(car, version=version, particles=60).start(mean=[0.0, 0.0, 0.0], std=1e-3, rng=0)
+    errors = []
     for u, dt, x, ids, z in log:
         robot.predict(dt, u=u)
         robot.update(lidar, z, ids=ids if known else None)
-    assert np.hypot(*(robot.belief.moments().mean - x)[:2]) < 0.6
+        errors.append(np.hypot(*(robot.belief.moments().mean - x)[:2]))
+    assert errors[-1] < 0.3 and max(errors) < 2.0
     apart = np.hypot(*(robot.map.proven.means[:, None] - marks).T)
-    assert np.median(apart.min(axis=0)) < 0.8
+    assert np.median(apart.min(axis=0)) < 1.2
     assert len(robot.map) == pytest.approx(len(np.unique(np.concatenate([each[3] for each in log]))), abs=3)
 
 
@@ -281,7 +283,8 @@ def test_what_is_refused() -> None:
         FastSLAM().start(mean=[0.0, 0.0], std=1.0)
     with pytest.raises(ModelError, match="determine"):
         FastSLAM(walk()).start(mean=[0.0, 0.0], std=1.0).update(range_to(), [[1.0]], ids=[0])
-    for wrong in ({"version": 3}, {"particles": 0}, {"gate": 0.9, "new": 0.5}, {"detection": 0.3}):
+    wrongs: list[dict[str, Any]] = [{"version": 3}, {"particles": 0}, {"gate": 0.9, "new": 0.5}, {"detection": 0.3}]
+    for wrong in wrongs:
         with pytest.raises(SettingError):
             FastSLAM(walk(), **wrong)
     robot = FastSLAM(unicycle(), particles=5).start(mean=[0.0, 0.0, 0.0], std=0.1, rng=0)

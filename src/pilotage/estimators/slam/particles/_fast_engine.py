@@ -129,7 +129,7 @@ class FastEngine(LandmarkEngine):
     def _scan(self, reader: Reader, z: Array, ids: Ids | None) -> MapUpdate:
         """Take in detections of different landmarks."""
         pairing = self._paired(reader, z) if ids is None else self._known(ids)
-        guesses = self._guesses(reader, z, (pairing < 0).any(axis=0))
+        guesses = self._guesses(reader, z, np.asarray((pairing < 0).any(axis=0)))
         pairs = self._pairs(reader, z, pairing)
         nis, log_likelihood = self._condition(pairs)
         if ids is None:
@@ -337,12 +337,12 @@ class FastEngine(LandmarkEngine):
             at = reader.at(x, p, zs, vehicle=False)
             W = np.linalg.solve(at.R, at.C)
             information = at.C.swapaxes(1, 2) @ W
-            covs = np.linalg.inv(information + 1e-12 * np.eye(p.shape[1]))
+            covs = np.asarray(np.linalg.inv(information + 1e-12 * np.eye(p.shape[1])), np.float64)
             step = np.einsum("ncb,nmb,nm->nc", covs, W, at.e)
             p = p + step
             if not (np.einsum("nc,ncb,nb->n", step, information, step) > EXACT**2).any():
                 return p, covs
-        return np.full_like(p, np.nan), covs
+        return np.full_like(p, np.nan), np.zeros((len(p), p.shape[1], p.shape[1]))
 
     def _forget(self, reader: Reader, pairing: Ids) -> None:
         """Remove landmarks that did not prove themselves."""
