@@ -132,7 +132,7 @@ def explained(reader: Reader, xs: Array, z: Array, starts: Array) -> tuple[Array
         starts: ``(S, c)``.
 
     Returns:
-        Positions ``(S, c)``, costs ``(S,)``, infinite where a search led nowhere, and information matrices ``(S, c, c)``.
+        Positions ``(S, c)``; costs ``(S,)``, infinite where a search led nowhere; information matrices ``(S, c, c)``.
     """
     p, c = starts.copy(), starts.shape[1]
     e, J = _residuals(reader, xs, z, p)
