@@ -181,9 +181,14 @@ class ParticleMapper:
     @property
     def trajectory(self) -> tuple[Array, Array]:
         """Times ``(T,)`` and poses ``(T, 3)`` of all scans, by the likeliest particle."""
-        ts, at, here = (list(column) for column in zip(*self._track, strict=True)) if self._track else ([], [], [])
-        poses = self._paths.of(self.best).reshape(-1, 3)[np.array(at, dtype=np.int64)]
-        return np.array(ts), np.asarray(PLANE.compose(poses, np.reshape(here, (-1, 3))))
+        return np.array([t for t, _, _ in self._track]), self.path()
+
+    def path(self, particle: int | None = None) -> Array:
+        """The poses of all scans by a particle ``(T, 3)``; by the likeliest one by default."""
+        at = np.array([k for _, k, _ in self._track], dtype=np.int64)
+        here = np.reshape([moved for _, _, moved in self._track], (-1, 3))
+        poses = self._paths.of(self.best if particle is None else particle)
+        return np.asarray(PLANE.compose(poses.reshape(-1, 3)[at], here))
 
     def map(self, particle: int | None = None) -> OccupancyGrid:
         """The occupancy grid of a particle; of the likeliest one by default."""
