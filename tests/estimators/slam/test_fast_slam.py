@@ -49,7 +49,7 @@ def test_many_particles_tend_to_the_exact_posterior(version: Any) -> None:
     assert found.cov == pytest.approx(cov, abs=0.1 * cov.max())
     assert second == pytest.approx(first, abs=0.15)
     engine: Any = ours._engine
-    w, records = np.exp(engine.log_weights), engine.marks.table
+    w, records = np.exp(engine.cloud.log_weights), engine.marks.table
     places = np.einsum("n,nlc->lc", w, engine.marks.means[records])
     assert np.abs(places - exact.map.means).max() < 0.1 * np.sqrt(exact.map.covs.max())
     spread = engine.marks.means[records] - places
@@ -109,8 +109,8 @@ def test_version_2_needs_fewer_particles_with_sharp_readings() -> None:
                 robot.update(lidar, z, ids=ids)
                 errors[version].append(np.hypot(*(robot.belief.moments().mean - x)[:2]))
                 engine: Any = robot._engine
-                share[version].append(1.0 / np.exp(2.0 * engine.log_weights).sum() / 20.0)
-                engine.log_weights = np.full(20, -np.log(20.0))
+                share[version].append(1.0 / np.exp(2.0 * engine.cloud.log_weights).sum() / 20.0)
+                engine.cloud.log_weights = np.full(20, -np.log(20.0))
     assert np.mean(share[2]) > 2.0 * np.mean(share[1])
     assert np.sqrt(np.mean(np.square(errors[2]))) < 0.7 * np.sqrt(np.mean(np.square(errors[1])))
 
@@ -224,13 +224,13 @@ def test_seeds_reproduce_and_copies_go_on_alike() -> None:
     settings = FastSLAM(car, particles=20)
     first, again = (settings.start(mean=[0, 0, 0], std=1e-3, rng=3) for _ in range(2))
     for robot in (first, again):
-        for u, dt, _, ids, z in log[:8]:
+        for u, dt, _, _, z in log[:8]:
             robot.predict(dt, u=u)
             robot.update(lidar, z)
     assert np.array_equal(first.belief.means, again.belief.means)
     copies = [copy.deepcopy(first), pickle.loads(pickle.dumps(first))]
     for robot in (first, *copies):
-        u, dt, _, ids, z = log[8]
+        u, dt, _, _, z = log[8]
         robot.predict(dt, u=u)
         robot.update(lidar, z)
     assert all(np.array_equal(first.belief.means, each.belief.means) for each in copies)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .fast_slam import FastSLAM as FastSLAM
 from .grid_rbpf import GridRBPF as GridRBPF
-from .grid_rbpf import ParticleMapper as ParticleMapper
-from .grid_rbpf import ParticleStep as ParticleStep
+from .particle_mapper import ParticleMapper as ParticleMapper
+from .particle_mapper import ParticleStep as ParticleStep
 
 __all__ = ["FastSLAM", "GridRBPF", "ParticleMapper", "ParticleStep"]

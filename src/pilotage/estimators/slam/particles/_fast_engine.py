@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,12 @@ from ..landmarks.association import NEW, UNCLEAR
 from ..landmarks.initiation import first_places
 from ._pairing import likeliest
 from ._shared_landmarks import SharedLandmarks
+from ._vehicles import LOG_TURN, Pairs, Vehicles
 
 if TYPE_CHECKING:
     from .fast_slam import FastSLAM
 
 Ids = NDArray[np.int64]
-LOG_TURN = math.log(2.0 * math.pi)
 ROUNDS, EXACT = 20, 1e-9
 """Steps of the search for the place of a new landmark, and the residual that ends it, in standard deviations."""
 
@@ -35,22 +35,19 @@ class FastEngine(LandmarkEngine):
     """Particles of a vehicle, each with a Gaussian of its state and landmarks of its own.
 
     Attributes:
-        x, P: states of the vehicle ``(N, n)`` and their covariances ``(N, d, d)``, which version 1 has none of.
-        log_weights: ``(N,)``.
+        cloud: the vehicle in all particles; those of version 1 have no covariance between steps.
         marks: the landmarks.
     """
 
     def __init__(self, estimator: FastSLAM, dynamics: Dynamics, belief: Gaussian, rng: np.random.Generator) -> None:
-        self.estimator, self.dynamics, self.rng = estimator, dynamics, rng
-        n, d = estimator.particles, belief.space.dim
-        self.x, self.P = np.tile(belief.mean, (n, 1)), np.tile(np.asarray(belief.cov), (n, 1, 1))
-        self.log_weights, self.d = np.full(n, -math.log(n)), d
+        self.estimator, self.dynamics = estimator, dynamics
+        self.cloud, n = Vehicles(estimator.particles, belief, dynamics, rng), estimator.particles
         self.space: Any = None
         self.marks = SharedLandmarks(n, 0)
         self.readers: dict[int, Reader] = {}
         self.next_id, self.scans, self.given = 0, 0, np.zeros(0, np.int64)
         if estimator.version == 1:
-            self._draw()
+            self.cloud.draw()
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: all but machine code, which is made again."""
@@ -67,21 +64,15 @@ class FastEngine(LandmarkEngine):
 
     @property
     def belief(self) -> GaussianParticles:
-        sampled = () if self.P.any() else tuple(range(self.d))
-        return GaussianParticles(self.dynamics.state, self.x, self.P, self.log_weights, sampled)
-
-    @property
-    def best(self) -> int:
-        """The particle of the highest weight."""
-        return int(np.argmax(self.log_weights))
+        return self.cloud.belief
 
     @property
     def map(self) -> LandmarkMap:
         """The landmarks of the particle of the highest weight."""
         if self.space is None:
             return LandmarkMap.empty()
-        marks, held = self.marks, self.marks.there[self.best]
-        records = marks.table[self.best, held]
+        marks, held = self.marks, self.marks.there[self.cloud.best]
+        records = marks.table[self.cloud.best, held]
         seen, ids = marks.facts[records, 0].astype(np.int64), marks.ids[held]
         confirmed = (seen >= self.estimator.confirm) | np.isin(ids, self.given)
         return LandmarkMap(self.space, ids.copy(), marks.means[records], marks.covs[records], seen, confirmed)
@@ -89,26 +80,21 @@ class FastEngine(LandmarkEngine):
     # --- steps ---
 
     def predict(self, u: Array, dt: float) -> None:
-        x = np.asarray(self.dynamics.step(self.x, u, dt))
-        F = np.asarray(self.dynamics.linearize(self.x, u, dt)[0])
-        Q = np.asarray(self.dynamics.noise(self.x, u, dt))
-        if not (np.isfinite(x).all() and np.isfinite(F).all() and np.isfinite(Q).all()):
-            raise ModelError(
-                f"{called(self.dynamics)} gives NaN or infinity at {self.x[0].tolist()} under {u.tolist()}"
-            )
-        self.x, self.P = x, F @ self.P @ F.swapaxes(1, 2) + Q
+        self.cloud.predict(u, dt)
         if self.estimator.version == 1:
-            self._draw()
+            self.cloud.draw()
 
     def correct(self, sensor: Sensor, z: Array) -> MapUpdate:
         seen = ~np.isnan(z if sensor.reading.flat else np.asarray(sensor.reading.minus(z, z)))
         if sensor.reading.flat and not seen.any():
             return _nothing()
-        e = np.asarray(sensor.reading.minus(z, sensor.observe(self.x)))[:, None, seen]
-        H = np.asarray(sensor.linearize(self.x))[:, None, seen]
-        R = np.broadcast_to(np.asarray(sensor.noise(self.x)), (len(e), len(seen), len(seen)))[:, None, seen][..., seen]
-        nis, log_likelihood = self._condition(Pairs(e, H, R, np.ones(e.shape[:2], bool)))
-        best, evidence = self._weigh(log_likelihood)
+        x, dim = self.cloud.x, len(seen)
+        e = np.asarray(sensor.reading.minus(z, sensor.observe(x)))[:, None, seen]
+        H = np.asarray(sensor.linearize(x))[:, None, seen]
+        R = np.broadcast_to(np.asarray(sensor.noise(x)), (len(x), dim, dim))[:, None, seen][..., seen]
+        nis, log_likelihood = self.cloud.condition(Pairs(e, H, R, np.ones(e.shape[:2], bool)))
+        self.cloud.draw()
+        evidence, best = self.cloud.weigh(log_likelihood), self.cloud.best
         self._resample()
         empty = _nothing()
         return MapUpdate(empty.ids, empty.new, empty.removed, float(nis[best]), int(seen.sum()), evidence)
@@ -131,11 +117,12 @@ class FastEngine(LandmarkEngine):
         pairing = self._paired(reader, z) if ids is None else self._known(ids)
         guesses = self._guesses(reader, z, np.asarray((pairing < 0).any(axis=0)))
         pairs = self._pairs(reader, z, pairing)
-        nis, log_likelihood = self._condition(pairs)
+        nis, log_likelihood = self.cloud.condition(pairs)
         if ids is None:
             log_likelihood += self._without(reader, z, guesses, pairing)
+        self.cloud.draw()
         self._update_landmarks(reader, z, pairing)
-        best, evidence = self._weigh(log_likelihood)
+        evidence, best = self.cloud.weigh(log_likelihood), self.cloud.best
         before = self._ids_of(best)
         found, new = self._begin(reader, z, pairing, guesses, ids, best)
         if ids is None:
@@ -155,10 +142,8 @@ class FastEngine(LandmarkEngine):
         """The column of each detection in each particle ``(N, K)``, `NEW` where it has no landmark of that id."""
         self.given = np.union1d(self.given, ids)
         columns = np.array([next(iter(np.flatnonzero(self.marks.ids == id)), -1) for id in ids], np.int64)
-        held = (
-            self.marks.there[:, columns] & (columns >= 0) if len(self.marks.ids) else np.zeros((len(self.x), len(ids)))
-        )
-        return np.where(held, columns, NEW)
+        held = self.marks.there[:, columns] if len(self.marks.ids) else np.zeros((len(self.cloud.x), len(ids)), bool)
+        return np.where(held & (columns >= 0), columns, NEW)
 
     def _paired(self, reader: Reader, z: Array) -> Ids:
         """The column of each detection in each particle ``(N, K)``, `NEW` or `UNCLEAR`."""
@@ -167,8 +152,8 @@ class FastEngine(LandmarkEngine):
         distances, log_dets = np.full((count, len(z), L), np.inf), np.zeros((count, L))
         if len(i) and len(z):
             records = marks.table[i, j]
-            at = reader.at(self.x[i], marks.means[records])
-            S = at.H @ self.P[i] @ at.H.swapaxes(1, 2) + at.C @ marks.covs[records] @ at.C.swapaxes(1, 2) + at.R
+            at = reader.at(self.cloud.x[i], marks.means[records])
+            S = at.H @ self.cloud.P[i] @ at.H.swapaxes(1, 2) + at.C @ marks.covs[records] @ at.C.swapaxes(1, 2) + at.R
             S[~at.sound] = np.eye(m)
             y = np.asarray(reader.sensor.reading.minus(z[:, None], at.h))
             d = np.einsum("kpm,pmn,kpn->pk", y, np.linalg.inv(S), y)
@@ -180,63 +165,24 @@ class FastEngine(LandmarkEngine):
     def _pairs(self, reader: Reader, z: Array, pairing: Ids) -> Pairs:
         """Innovations of all particles, with the uncertainty of the landmarks as noise; unsound ones are unpaired."""
         marks, (count, K), m = self.marks, pairing.shape, reader.m
-        e, H = np.zeros((count, K, m)), np.zeros((count, K, m, self.d))
+        e, H = np.zeros((count, K, m)), np.zeros((count, K, m, self.cloud.P.shape[1]))
         V = np.tile(np.eye(m), (count, K, 1, 1))
         i, k = np.nonzero(pairing >= 0)
         if len(i):
             records = marks.table[i, pairing[i, k]]
-            at = reader.at(self.x[i], marks.means[records], z[k])
+            at = reader.at(self.cloud.x[i], marks.means[records], z[k])
             pairing[i[~at.sound], k[~at.sound]] = UNCLEAR
             at, i, k, records = at[at.sound], i[at.sound], k[at.sound], records[at.sound]
             e[i, k], H[i, k] = at.e, at.H
             V[i, k] = at.C @ marks.covs[records] @ at.C.swapaxes(1, 2) + at.R
         return Pairs(e, H, V, pairing >= 0)
 
-    def _condition(self, pairs: Pairs) -> tuple[Array, Array]:
-        """Condition each particle on the readings, and draw its state; NIS and log-likelihood of all ``(N,)``.
-
-        ::
-
-            L = sum H' V^-1 H,   b = sum H' V^-1 e:    P = P (I + L P)^-1,   x = x (+) P b
-            log N(e; 0, H P H' + V) = sum log N(e; 0, V) + b' P+ b / 2 - log det(I + L P) / 2
-        """
-        e, H, there = pairs.e, pairs.H, pairs.there
-        inverse = np.linalg.inv(pairs.V)
-        weighted = inverse @ H * there[..., None, None]
-        L, b = np.einsum("nkmd,nkmf->ndf", weighted, H), np.einsum("nkmd,nkm->nd", weighted, e)
-        A = np.eye(self.d) + L @ self.P
-        P = np.linalg.solve(A.swapaxes(1, 2), self.P)  # P and L are symmetric
-        shift = np.einsum("ndf,nf->nd", P, b)
-        nis = np.einsum("nkm,nkmp,nkp->n", e, inverse, e) - np.einsum("nd,nd->n", b, shift)
-        logs = np.linalg.slogdet(pairs.V)[1] + e.shape[2] * LOG_TURN
-        log_likelihood = -0.5 * (nis + np.linalg.slogdet(A)[1] + (logs * there).sum(axis=1))
-        self.x, self.P = np.asarray(self.dynamics.state.plus(self.x, shift)), 0.5 * (P + P.swapaxes(1, 2))
-        self._draw()
-        return nis, log_likelihood
-
-    def _draw(self) -> None:
-        """Draw the state of each particle from its Gaussian."""
-        values, vectors = np.linalg.eigh(self.P)
-        xi = self.rng.standard_normal(values.shape) * np.sqrt(np.maximum(values, 0.0))
-        self.x = np.asarray(self.dynamics.state.plus(self.x, np.einsum("nij,nj->ni", vectors, xi)))
-        self.P = np.zeros_like(self.P)
-
-    def _weigh(self, log_likelihood: Array) -> tuple[int, float]:
-        """Weigh the particles; the best one, and the logarithm of the likelihood of the readings."""
-        logs = self.log_weights + np.where(np.isnan(log_likelihood), -np.inf, log_likelihood)
-        top = float(logs.max())
-        if not math.isfinite(top):
-            raise ModelError("the readings are impossible in every particle; expected noise that is larger than zero")
-        evidence = top + math.log(np.exp(logs - top).sum())
-        self.log_weights = logs - evidence
-        return self.best, evidence
-
     def _resample(self) -> None:
-        s = self.estimator
-        found = renewed(self.belief, s.threshold, s.resampling, self.rng)
+        s, cloud = self.estimator, self.cloud
+        found = renewed(cloud.belief, s.threshold, s.resampling, cloud.rng)
         if found is not None:
-            index, _, self.log_weights = found
-            self.x, self.P = self.x[index], self.P[index]
+            index, _, cloud.log_weights = found
+            cloud.x, cloud.P = cloud.x[index], cloud.P[index]
             if self.space is not None:
                 self.marks.resample(index)
 
@@ -247,11 +193,11 @@ class FastEngine(LandmarkEngine):
         space: Any = sensor.context
         if sensor.reading.dim < space.dim:
             raise ModelError(
-                f"a reading of {called(sensor)} does not determine a landmark; expected one that does, such as range and "
-                "bearing; EKFSLAM waits for several readings"
+                f"a reading of {called(sensor)} does not determine a landmark; expected one that does, such as range "
+                "and bearing; EKFSLAM waits for several readings"
             )
         if self.space is None:
-            self.space, self.marks = space, SharedLandmarks(len(self.x), space.size)
+            self.space, self.marks = space, SharedLandmarks(len(self.cloud.x), space.size)
         elif self.space.names != space.names:
             raise ModelError(f"the landmarks are in {self.space}; {called(sensor)} reads some in {space}")
 
@@ -271,7 +217,7 @@ class FastEngine(LandmarkEngine):
             return
         records = marks.table[i, pairing[i, k]]
         at, S, facts = (
-            reader.at(self.x[i], marks.means[records], z[k], vehicle=False),
+            reader.at(self.cloud.x[i], marks.means[records], z[k], vehicle=False),
             marks.covs[records],
             marks.facts[records],
         )
@@ -295,7 +241,7 @@ class FastEngine(LandmarkEngine):
         """Where detections without a landmark are, seen from the best particle ``(K, c)``; NaN for the others."""
         guesses = np.full((len(z), self.space.size), np.nan)
         if wanted.any():
-            guesses[wanted] = first_places(reader, self.x[self.best], z[wanted])
+            guesses[wanted] = first_places(reader, self.cloud.x[self.cloud.best], z[wanted])
         return guesses
 
     def _without(self, reader: Reader, z: Array, guesses: Array, pairing: Ids) -> Array:
@@ -303,7 +249,7 @@ class FastEngine(LandmarkEngine):
         good, m = ~np.isnan(guesses).any(axis=1), reader.m
         logs = np.zeros(len(z))
         if good.any():
-            R = reader.at(self.x[self.best], guesses[good], z[good], vehicle=False).R
+            R = reader.at(self.cloud.x[self.cloud.best], guesses[good], z[good], vehicle=False).R
             logs[good] = np.linalg.slogdet(R)[1]
         each = -0.5 * (float(gate_quantiles(self.estimator.gate, m)[m]) + logs + m * LOG_TURN)
         return ((pairing < 0) * each).sum(axis=1)
@@ -317,7 +263,7 @@ class FastEngine(LandmarkEngine):
         new = np.zeros(len(z), bool)
         for k in np.flatnonzero(~np.isnan(guesses).any(axis=1)):
             rows = np.flatnonzero(pairing[:, k] == NEW)
-            places, covs = self._placed(reader, self.x[rows], z[k], guesses[k])
+            places, covs = self._placed(reader, self.cloud.x[rows], z[k], guesses[k])
             good = np.isfinite(places).all(axis=1) & np.isfinite(covs).all(axis=(1, 2))
             rows, places, covs = rows[good], places[good], covs[good]
             if not len(rows):
@@ -331,7 +277,7 @@ class FastEngine(LandmarkEngine):
         return found.astype(np.int64), new
 
     def _placed(self, reader: Reader, x: Array, z: Array, guess: Array) -> tuple[Array, Array]:
-        """Positions ``(n, c)`` and covariances of a landmark that a reading shows from states ``(n, .)``; NaN for none."""
+        """Positions ``(n, c)``, NaN for none, and covariances of a landmark that a reading shows from some states."""
         p, zs = np.tile(guess, (len(x), 1)), np.tile(z, (len(x), 1))
         for _ in range(ROUNDS):
             at = reader.at(x, p, zs, vehicle=False)
@@ -360,7 +306,7 @@ class FastEngine(LandmarkEngine):
             i, j, facts = i[missed], j[missed], facts[missed]
             records = marks.table[i, j]
             low, high = (np.asarray(bound, np.float64) for bound in s.view)
-            h = reader.at(self.x[i], marks.means[records]).h
+            h = reader.at(self.cloud.x[i], marks.means[records]).h
             inside = ((h >= low) & (h <= high)).all(axis=1)
             i, j, facts, records = i[inside], j[inside], facts[inside], records[inside]
             facts = facts - [0.0, 0.0, self._odds]
@@ -368,22 +314,6 @@ class FastEngine(LandmarkEngine):
             gone[i, j] = facts[:, 2] < 0.0
         if gone.any():
             marks.remove(gone)
-
-
-class Pairs(NamedTuple):
-    """Detections with landmarks, in each particle.
-
-    Attributes:
-        e: innovations ``(N, K, m)``.
-        H: derivatives by the vehicle ``(N, K, m, d)``.
-        V: their covariances, given the vehicle ``(N, K, m, m)``.
-        there: whether there is such a pair ``(N, K)``.
-    """
-
-    e: Array
-    H: Array
-    V: Array
-    there: NDArray[np.bool_]
 
 
 def _nothing() -> MapUpdate:

@@ -26,7 +26,7 @@ class FastSLAM:
         p(x_1:t, m | z, u) = p(x_1:t | z, u) prod_j p(m_j | x_1:t, z)      given the way, landmarks are independent
         predict    N(x_i, P_i):  x_i = f(x_i, u, dt),  P_i = F P_i F' + Q
         version 1  x_i ~ N(x_i, P_i),  P_i = 0                             before the readings are used
-        weigh      w_i *= N(e; 0, H P_i H' + C S C' + R)                   e = z (-) h(x_i, m_ij), all of a scan together
+        weigh      w_i *= N(e; 0, H P_i H' + C S C' + R)                   e = z (-) h(x_i, m_ij), a scan together
         version 2  N(x_i, P_i) given the readings,  x_i ~ N(x_i, P_i)      the improved proposal
         landmarks  S = (S^-1 + C' R^-1 C)^-1                               a Kalman filter for each that was seen
 
@@ -34,10 +34,10 @@ class FastSLAM:
     particles and K detections with known landmarks. Particles share landmarks until they differ, so that resampling
     copies none.
 
-    Without ids, each particle pairs detections with its own landmarks, the most likely pair first; what fits none begins
-    a landmark. So particles are hypotheses of associations as well. Landmarks are removed that do not prove themselves:
-    after `patience` scans, or, if a `view` is given, by negative evidence: log-odds of existence that a missed
-    detection lowers by ``log(detection / (1 - detection))``, and a detection raises.
+    Without ids, each particle pairs detections with its own landmarks, the most likely pair first; what fits none
+    begins a landmark. So particles are hypotheses of associations as well. Landmarks that do not prove themselves are
+    removed: after `patience` scans, or, if a `view` is given, by negative evidence. Then a missed detection lowers the
+    log-odds of existence by ``log(detection / (1 - detection))``, and a detection raises them.
 
     Args:
         dynamics: how the vehicle moves: any dynamics.
