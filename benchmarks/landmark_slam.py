@@ -62,7 +62,7 @@ def park_driven(algorithm: Any, log: LandmarkLog, known: bool) -> tuple[Landmark
         rows = slice(ends[k + 1], ends[k + 2])
         if rows.stop > rows.start:
             robot.update(laser, log.sightings[rows], log.landmarks[rows] if known else None)
-        poses.append(robot.belief.mean)
+        poses.append(np.asarray(robot.belief.moments().mean))
     return robot, np.array(poses), time.process_time() - began
 
 

@@ -15,7 +15,6 @@ from benchmarks.accuracy import Figures, table
 from benchmarks.harness import Contest, absolute
 from pilotage.core import Space
 from pilotage.core.arrays import Array
-from pilotage.estimators.slam.particles import GridRBPF
 from pilotage.estimators.slam.scans import ScanSLAM
 from pilotage.estimators.slam.scores import absolute_trajectory_error, relation_errors
 from pilotage.io import LaserLog, read_carmen, read_laser_log, read_relations
@@ -57,15 +56,6 @@ def ours(log: LaserLog, odometry: Array | None) -> tuple[Array, float]:
     return mapper.trajectory[1], time.process_time() - began
 
 
-def particles(log: LaserLog, odometry: Array, seed: int = 0) -> tuple[Array, float, float]:
-    """Poses of all scans by particles, the seconds of processor time, and the share of the memory of unshared maps."""
-    mapper, began = GridRBPF(max_range=FAR).start(log.angles, rng=seed), time.process_time()
-    for ranges, wheels, t in zip(log.ranges, odometry, log.ts.tolist(), strict=True):
-        mapper.update(ranges, wheels, t)
-    maps = mapper.maps
-    return mapper.trajectory[1], time.process_time() - began, maps.nbytes / maps.unshared
-
-
 def yag(log: LaserLog, odometry: Array) -> tuple[Array, float]:
     """The same by yag-slam (OpenKarto), with its default settings."""
     from yag_slam.graph_slam import GraphSlam  # pyright: ignore[reportMissingImports]
@@ -90,7 +80,6 @@ def intel(lines: list[Any], bars: list[Any]) -> None:
     log, known = measured("intel_raw_odometry_gfs.json.gz"), read_relations(folder() / "intel.relations.gz")
     corrected, found = read_carmen(folder() / "intel-corrected.log.gz").poses, dict[str, tuple[Array, float]]()
     found["Pilotage"] = ours(log, log.odometry)
-    found["Pilotage, 30 particles"] = particles(log, log.odometry)[:2]
     if importlib.util.find_spec("yag_slam"):
         found["yag-slam"] = yag(log, log.odometry)
     found |= {"odometry": (log.odometry, 0.0), "corrected log": (corrected, 0.0)}
@@ -103,7 +92,6 @@ def intel(lines: list[Any], bars: list[Any]) -> None:
         lines.append((f"intel: {name}", f"{e.mean:.3f} +- {e.std:.3f}", f"{ate:.3f}", seconds or "", faster))
     bars += [
         (f"intel: errors of relations below those of particle filters, {RBPF} m", means["Pilotage"] <= RBPF),
-        (f"intel: those of our particles not above them, {RBPF} m", means["Pilotage, 30 particles"] <= RBPF),
         ("intel: 20 times as fast as the robot", duration >= 20.0 * found["Pilotage"][1]),
     ]
     if "yag-slam" in means:
@@ -125,21 +113,6 @@ def slam_intel(quick: bool) -> Contest:
     return Contest(lambda: ours(part, part.odometry), check=check, work=float(part.ts[-1] - part.ts[0]))
 
 
-@absolute("grid_rbpf", limit=50.0, unit="ms", note="SLAM by 30 particles on the Intel log, a second of the robot")
-def grid_rbpf(quick: bool) -> Contest:
-    log = measured("intel_raw_odometry_gfs.json.gz")
-    scans = slice(0, 200 if quick else len(log.ts))
-    part = replace(log, ts=log.ts[scans], odometry=log.odometry[scans], ranges=log.ranges[scans])
-
-    def check() -> str:
-        known, (poses, _, share) = read_relations(folder() / "intel.relations.gz"), particles(part, part.odometry)
-        error = relation_errors(known.poses, known.times, part.ts, poses).mean
-        assert quick or error <= RBPF, f"errors of relations are {error:.3f} m"
-        return f"errors of relations {error:.3f} m, shared maps {share:.0%} of unshared ones"
-
-    return Contest(lambda: particles(part, part.odometry), check=check, work=float(part.ts[-1] - part.ts[0]))
-
-
 @table("slam_logs", note="SLAM in real buildings; errors of relations and of positions [m], seconds of one core")
 def slam_logs(quick: bool) -> Figures:
     lines: list[Any] = []
@@ -155,10 +128,4 @@ def slam_logs(quick: bool) -> Figures:
             faster = f"{(log.ts[-1] - log.ts[0]) / seconds:.0f}"
             lines.append((f"{name}: {source}", "", f"{ate:.3f}", seconds, faster))
             bars.append((f"{name}, {source}: below 0.3 m", ate < 0.3))
-    for name in () if quick else ("aces", "freiburg-079"):
-        log = measured(f"{name}-corrected.log.gz")
-        poses, seconds, _ = particles(log, spoiled(log.poses, 0))
-        ate, faster = absolute_trajectory_error(log.poses, poses).rmse, f"{(log.ts[-1] - log.ts[0]) / seconds:.0f}"
-        lines.append((f"{name}: corrected motion with errors, 30 particles", "", f"{ate:.3f}", seconds, faster))
-        bars.append((f"{name}, 30 particles: below 0.3 m", ate < 0.3))
     return Figures(("log: by", "relations [m]", "ATE [m]", "seconds", "x real time"), lines, bars)

@@ -64,7 +64,7 @@ class GridRBPF:
     GMapping for the means of ends.
 
     Example:
-        >>> from pilotage.maps import Lidar
+        >>> from pilotage.maps import Lidar, OccupancyGrid
         >>> lidar = Lidar(OccupancyGrid.load("depot.yaml"), angles=180, max_range=12.0)
         >>> mapper = GridRBPF(particles=5, max_range=12.0).start(lidar.angles, rng=0)
         >>> for x in np.linspace(5.0, 7.0, 9):
