@@ -322,6 +322,14 @@ def test_settings_that_are_refused(wrong: Any) -> None:
         GridRBPF(**wrong)
 
 
+def test_before_the_first_scan_there_is_nothing() -> None:
+    mapper = GridRBPF(particles=3).start(ANGLES, [1.0, 2.0, 0.5], rng=0)
+    assert mapper.pose.tolist() == [1.0, 2.0, 0.5] and mapper.trajectory[1].shape == (0, 3)
+    assert not mapper.map().occupied.any()
+    with pytest.raises(SettingError):
+        mapper.map(3)
+
+
 @pytest.mark.slow
 def test_intel_from_raw_odometry(data: Path) -> None:
     """Not above the column of Rao-Blackwellised particle filters of Kümmerle et al. (2009), 0.070 +- 0.083 m."""

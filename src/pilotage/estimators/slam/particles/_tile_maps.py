@@ -25,8 +25,8 @@ MOST_ENDS = 100_000
 """Ends that a search compares with."""
 MORE = 1.5
 """Factor by which the store of tiles grows."""
-LARGEST = 2**24
-"""Tiles of the largest table of one map: poses farther apart are a mistake, and would fill the memory."""
+LARGEST = 2**26
+"""Entries of all tables together: poses farther apart than that are a mistake, and would fill the memory."""
 
 
 class TileMaps:
@@ -102,7 +102,7 @@ class TileMaps:
             if (first == old).all() and (last == old + shape).all():
                 return
         rows, columns = (last - first).tolist()
-        if rows * columns > LARGEST:
+        if len(self.tables) * rows * columns > LARGEST:
             raise ShapeError(f"a map of these poses has {rows} x {columns} tiles; leave out poses that are wrong")
         tables = np.full((len(self.tables), rows, columns), BLANK, np.int32)
         if shape.all():
@@ -138,7 +138,8 @@ class TileMaps:
 
     def grid(self, n: int) -> OccupancyGrid:
         """The part of a map about which anything is known."""
-        cells = self.evidence[self.tables[n]].swapaxes(1, 2).reshape(-1, SIDE * self.tables.shape[2])
+        rows, columns = self.tables.shape[1:]
+        cells = self.evidence[self.tables[n]].swapaxes(1, 2).reshape(SIDE * rows, SIDE * columns)
         known = ~((cells == 0.0) & np.signbit(cells))
         if not known.any():
             return OccupancyGrid(np.full((1, 1), np.nan, np.float32), self.resolution)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core import Gaussian, Particles
 from pilotage.core.arrays import numbers
-from pilotage.core.settings import number
+from pilotage.core.settings import number, whole
 from pilotage.maps import OccupancyGrid
 
 from ...resampling import renewed
@@ -62,6 +62,7 @@ class ParticleMapper:
     Attributes:
         settings: the settings.
         maps: the maps of all particles.
+        belief: poses of the particles at the last scan that was used, with their weights.
         scores: sum of the log-weights along the way of each particle ``(N,)``.
 
     Example:
@@ -99,12 +100,12 @@ class ParticleMapper:
         """The poses of all scans by a particle ``(T, 3)``; by the likeliest one by default."""
         at = np.array([k for _, k, _ in self._track], dtype=np.int64)
         here = np.reshape([moved for _, _, moved in self._track], (-1, 3))
-        poses = self._paths.of(self.best if particle is None else particle)
+        poses = self._paths.of(self._chosen(particle))
         return np.asarray(PLANE.compose(poses.reshape(-1, 3)[at], here))
 
     def map(self, particle: int | None = None) -> OccupancyGrid:
         """The occupancy grid of a particle; of the likeliest one by default."""
-        return self.maps.grid(self.best if particle is None else particle)
+        return self.maps.grid(self._chosen(particle))
 
     def update(self, ranges: ArrayLike, odometry: ArrayLike | None = None, t: float | None = None) -> ParticleStep:
         """Take a scan.
@@ -131,6 +132,10 @@ class ParticleMapper:
         return ParticleStep(self.pose, used, *step)
 
     # --- parts ---
+
+    def _chosen(self, particle: int | None) -> int:
+        """A particle by its number, or the likeliest one."""
+        return self.best if particle is None else whole(particle, "particle", 0, len(self.scores) - 1)
 
     def _motion(self, wheels: Array | None) -> Gaussian:
         """The motion since the last scan that was used, by the odometry if there is some."""
