@@ -14,6 +14,7 @@ from benchmarks.accuracy import Figures, table
 from benchmarks.harness import Contest, absolute
 from pilotage.core import Space
 from pilotage.core.arrays import Array
+from pilotage.estimators.localization import odometry_motion, odometry_move
 from pilotage.estimators.slam.landmarks import EKFSLAM, InvariantEKFSLAM, LandmarkMapper
 from pilotage.estimators.slam.scores import absolute_trajectory_error
 from pilotage.estimators.slam.scores.ate import alignment
@@ -33,18 +34,6 @@ def folder() -> Path:
     return Path(os.environ.get("PILOTAGE_DATA", "shared/data")) / "landmark_slam"
 
 
-@discrete_dynamics(
-    state=POSE,
-    action=Space("forward left [m]", "turn [rad]"),
-    noise=lambda x, u, dt, p, m: [p.shift**2, p.shift**2, p.turn**2],
-    params={"shift": 0.03, "turn": 0.01},
-)
-def odometer(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
-    """A pose that moves by a step of the odometry."""
-    c, s = m.cos(x[2]), m.sin(x[2])
-    return x[0] + c * u[0] - s * u[1], x[1] + s * u[0] + c * u[1], x[2] + u[2]
-
-
 # --- Victoria Park ---
 
 
@@ -54,11 +43,12 @@ def park() -> LandmarkLog:
 
 def park_driven(algorithm: Any, log: LandmarkLog, known: bool) -> tuple[LandmarkMapper, Array, float]:
     """The mapper after the drive, all poses, and the seconds of processor time."""
-    car, laser = odometer(), relative_position(std=0.2 if known else 0.3)
-    robot, poses, began = algorithm(car, dt=0.2).start(std=1e-3), [np.zeros(3)], time.process_time()
+    car = odometry_motion(alpha1=0.03, alpha2=3e-4, alpha3=5e-3, alpha4=0.01)
+    laser = relative_position(std=0.2 if known else 0.3, reads=("x", "y", "yaw"))
+    robot, poses, began = algorithm(car, dt=0.2).start(mean=[0.0, 0.0, 0.0], std=1e-3), [np.zeros(3)], time.process_time()
     ends = np.searchsorted(log.at, np.arange(len(log.steps) + 2))
-    for k, step in enumerate(log.steps):
-        robot.predict(u=step)
+    for k, move in enumerate(odometry_move(np.zeros(3), log.steps)):
+        robot.predict(u=move)
         rows = slice(ends[k + 1], ends[k + 2])
         if rows.stop > rows.start:
             robot.update(laser, log.sightings[rows], log.landmarks[rows] if known else None)
@@ -123,8 +113,8 @@ def ekf_slam(quick: bool) -> Contest:
     log, steps = park(), 1000 if quick else 6968
     ends = int(np.searchsorted(log.at, steps + 1))
     part = LandmarkLog(
-        log.steps[:steps], log.information[:steps], log.at[:ends], log.landmarks[:ends], log.sightings[:ends],
-        log.sighting_information[:ends],
+        log.steps[:steps], log.step_matrices[:steps], log.at[:ends], log.landmarks[:ends], log.sightings[:ends],
+        log.sighting_matrices[:ends],
     )  # fmt: skip
 
     def check() -> str:
