@@ -45,7 +45,11 @@ def park_driven(algorithm: Any, log: LandmarkLog, known: bool) -> tuple[Landmark
     """The mapper after the drive, all poses, and the seconds of processor time."""
     car = odometry_motion(alpha1=0.03, alpha2=3e-4, alpha3=5e-3, alpha4=0.01)
     laser = relative_position(std=0.2 if known else 0.3, reads=("x", "y", "yaw"))
-    robot, poses, began = algorithm(car, dt=0.2).start(mean=[0.0, 0.0, 0.0], std=1e-3), [np.zeros(3)], time.process_time()
+    robot, poses, began = (
+        algorithm(car, dt=0.2).start(mean=[0.0, 0.0, 0.0], std=1e-3),
+        [np.zeros(3)],
+        time.process_time(),
+    )
     ends = np.searchsorted(log.at, np.arange(len(log.steps) + 2))
     for k, move in enumerate(odometry_move(np.zeros(3), log.steps)):
         robot.predict(u=move)

@@ -129,7 +129,9 @@ def main(*, seed: int = 0, out: Path = Path("pilotage-demo")) -> int:
     if truth is not None and trees is not None:
         errors = absolute_trajectory_error(truth, poses).rmse, absolute_trajectory_error(truth, wheels).rmse
         there = len(np.unique(log.landmarks))
-        print(f"  truth     {there} trees; errors of positions {errors[0]:.2f} m, by the wheels alone {errors[1]:.2f} m")
+        print(
+            f"  truth     {there} trees; errors of positions {errors[0]:.2f} m, by the wheels alone {errors[1]:.2f} m"
+        )
         good = abs(count - there) <= 0.1 * there and errors[0] < min(1.0, 0.5 * errors[1])
     out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / "victoria-park.png", picture(robot, poses, wheels, f"{name}: {count} trees"))

@@ -29,6 +29,8 @@ CHUNK = 50
 """Detections that are associated and used together; a longer scan is taken in parts."""
 REMEMBERED = 64
 """Sensors that an engine keeps ready."""
+FEW = 5
+"""Landmarks that tell their density."""
 LOG_TURN = math.log(2.0 * math.pi)
 
 
@@ -177,8 +179,25 @@ class GaussianEngine(LandmarkEngine):
             return np.full(len(z), NEW, np.int64)
         some = at[near]
         G = joint.innovations(some, slots[near])[1]
-        found = self.estimator.association.pair(y[:, near], G, some.R)
+        found = self.estimator.association.pair(y[:, near], G, some.R, self._density(some.C))
         return np.where(found >= 0, slots[near[np.maximum(found, 0)]], found)
+
+    def _density(self, C: Array) -> Array | None:
+        """Landmarks per unit of volume of the readings where some landmarks are expected, by those on the map.
+
+        In the plane, the mean distance to the nearest of points without order is ``1 / (2 sqrt(density))``.
+        """
+        joint, (m, c) = self.joint, C.shape[1:]
+        places = joint.places[self.confirmed]
+        if m != c or c not in (2, 3) or len(places) < FEW:
+            return None
+        from scipy.spatial import cKDTree
+
+        mean = float(np.mean(cKDTree(places).query(places, 2)[0][:, 1]))
+        if mean <= 0.0:
+            return None
+        density = 0.25 / mean**2 if c == 2 else (0.554 / mean) ** 3
+        return density / np.maximum(abs(np.linalg.det(C)), 1e-300)
 
     def _known(self, sensor: Sensor, z: Array, rows: Ids, ids: Ids, outcome: Outcome, whole: bool) -> None:
         """Detections of known landmarks, those that begin one first."""
