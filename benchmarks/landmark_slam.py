@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -287,3 +288,25 @@ def slam_nees(quick: bool) -> Figures:
     ]
     columns = ("filter", "half a lap", "one lap", "lap and a half", "two laps", "position", "heading")
     return Figures(columns, lines, bars)
+
+
+def curves(file: str, seeds: int = SEEDS) -> None:
+    """Draw the mean NEES of the pose over time, with the interval of a consistent filter."""
+    from matplotlib.figure import Figure
+
+    from pilotage.viz import draw_chi_square
+
+    figure = Figure(figsize=(6.5, 3.2), dpi=130, layout="constrained")
+    ax, ts = figure.add_subplot(), np.pi / 8.0 * np.arange(1, 161)
+    for algorithm, color in ((EKFSLAM, "tab:red"), (InvariantEKFSLAM, "tab:blue")):
+        nees = np.array([loop_nees(algorithm, seed)[0] for seed in range(seeds)])
+        draw_chi_square(ax, ts, nees, 3, color=color, label=algorithm.__name__)
+    handles, labels = ax.get_legend_handles_labels()
+    kept = dict(zip(labels, handles, strict=True))
+    ax.legend(kept.values(), kept.keys(), fontsize=8, loc="upper left")
+    ax.set(xlabel="time [s]", ylabel=f"mean NEES of the pose, {seeds} drives", ylim=(0.0, 8.0), xlim=(0.0, ts[-1]))
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    curves(sys.argv[1], *map(int, sys.argv[2:3]))

@@ -270,7 +270,7 @@ def test_a_vague_pose_recognises_several_landmarks_but_not_one() -> None:
     G, R = np.kron(np.ones((3, 3)), 4.0 * np.eye(2)), np.tile(0.01 * np.eye(2), (3, 1, 1))
     marks = np.array([[0.0, 0.0], [5.0, 1.0], [-3.0, 4.0]])
     y = marks[:, None] + [1.0, -1.0] - marks
-    joint, density = JointCompatibility(), np.full(3, 0.02)
+    joint, density = JointCompatibility(), np.full(3, 0.1)
     assert joint.pair(y, G, R).tolist() == [0, 1, 2]
     assert joint.pair(y, G, R, density).tolist() == [0, 1, 2]
     assert joint.pair(y[:1, :1], G[:2, :2], R[:1]).tolist() == [0]

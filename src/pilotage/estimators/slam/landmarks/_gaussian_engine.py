@@ -67,6 +67,7 @@ class GaussianEngine(LandmarkEngine):
     Attributes:
         joint: the joint belief; its landmarks have `ids`, `sightings`, `confirmed`, and `born`, the scan in which each
             began.
+        density, counted: landmarks per unit of volume, when so many were confirmed.
         owners: id of the landmark that each clone of `joint` waits for, with the sensor and its reading then.
     """
 
@@ -80,6 +81,7 @@ class GaussianEngine(LandmarkEngine):
         self.owners: list[tuple[int, Sensor, Array]] = []
         self.skips: dict[int, tuple[int, int]] = {}
         self.next_id, self.scans = 0, 0
+        self.density, self.counted = 0.0, 0
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: all but machine code, which is made again."""
@@ -187,17 +189,16 @@ class GaussianEngine(LandmarkEngine):
 
         In the plane, the mean distance to the nearest of points without order is ``1 / (2 sqrt(density))``.
         """
-        joint, (m, c) = self.joint, C.shape[1:]
-        places = joint.places[self.confirmed]
-        if m != c or c not in (2, 3) or len(places) < FEW:
+        (m, c), count = C.shape[1:], int(self.confirmed.sum())
+        if m != c or c not in (2, 3) or count < FEW:
             return None
-        from scipy.spatial import cKDTree
+        if count != self.counted:
+            from scipy.spatial import cKDTree
 
-        mean = float(np.mean(cKDTree(places).query(places, 2)[0][:, 1]))
-        if mean <= 0.0:
-            return None
-        density = 0.25 / mean**2 if c == 2 else (0.554 / mean) ** 3
-        return density / np.maximum(abs(np.linalg.det(C)), 1e-300)
+            places = self.joint.places[self.confirmed]
+            mean = max(float(np.mean(cKDTree(places).query(places, 2)[0][:, 1])), 1e-6)
+            self.density, self.counted = 0.25 / mean**2 if c == 2 else (0.554 / mean) ** 3, count
+        return self.density / np.maximum(abs(np.linalg.det(C)), 1e-300)
 
     def _known(self, sensor: Sensor, z: Array, rows: Ids, ids: Ids, outcome: Outcome, whole: bool) -> None:
         """Detections of known landmarks, those that begin one first."""

@@ -30,9 +30,7 @@ class Association(ABC):
     Args:
         gate: probability that the detection of a landmark passes, and that of all landmarks of a scan together.
         new: a detection begins a new landmark only where it would be outside this gate for all others; between the two
-            gates it is not used.
-        odds: a pairing must be more likely by this factor than that the landmark is a new one, where it is known how
-            densely landmarks stand; otherwise the detection is not used.
+            gates it is not used. Nor is it where a new landmark is more likely, if it is known how densely they stand.
 
     Raises:
         SettingError: if `new` is less than `gate`.
@@ -40,7 +38,6 @@ class Association(ABC):
 
     gate: Probability = 0.99
     new: Probability = 0.99999
-    odds: Odds = 10.0
 
     def __post_init__(self) -> None:
         if self.new < self.gate:
@@ -68,7 +65,7 @@ class Association(ABC):
         few, own = y[:, near], G[np.ix_(columns, columns)]
         inner = self.paired(few, own, R[near], alone[:, near])
         if density is not None:
-            inner = np.where(rather_old(few, own, R[near], inner, density[near], self.odds), inner, -1)
+            inner = np.where(rather_old(few, own, R[near], inner, density[near]), inner, -1)
         return self.named(alone, near, inner, m)
 
     def named(self, alone: Array, near: Pairing, inner: Pairing, m: int) -> Pairing:
@@ -104,7 +101,7 @@ class JointCompatibility(Association):
 
     Args:
         gate, new: see `Association`.
-        odds: as for `Association`; least odds of a pairing against the best alternative, too.
+        odds: least odds of a pairing against the best alternative; what is less clear is not used.
         tries: pairings that a search tries at most.
 
     Example:
@@ -113,6 +110,7 @@ class JointCompatibility(Association):
         [0, 1, -1]
     """
 
+    odds: Odds = 10.0
     tries: Count = TRIES
 
     def paired(self, y: Array, G: Array, R: Array, alone: Array) -> Pairing:
@@ -132,7 +130,7 @@ class NearestNeighbor(Association):
     Source: Bar-Shalom and Fortmann, "Tracking and Data Association" (1988), as compared in Neira and Tardos (2001).
 
     Args:
-        gate, new, odds: see `Association`.
+        gate, new: see `Association`.
 
     Example:
         >>> y = np.array([[[0.1], [3.0]], [[99.0], [99.0]]])
@@ -158,25 +156,25 @@ class NearestNeighbor(Association):
         return found
 
 
-def rather_old(y: Array, G: Array, R: Array, pairing: Pairing, density: Array, odds: float) -> NDArray[np.bool_]:
-    """Whether each pairing is more likely by a factor of `odds` than that the detection is of a new landmark ``(K,)``.
+def rather_old(y: Array, G: Array, R: Array, pairing: Pairing, density: Array) -> NDArray[np.bool_]:
+    """Whether each pairing is more likely than that the detection is of a new landmark ``(K,)``.
 
     ::
 
-        N(y_i; 0, S | all other pairings) > odds density       and       N(y; 0, S) > odds product of all densities
+        N(y_i; 0, S | all other pairings) > density       and       N(y; 0, S) > product of all densities
 
-    Where the pose is uncertain, any landmark may fit any detection; several that fit together are no coincidence.
+    Where the pose is uncertain, any landmark may fit any detection; several that fit together are no coincidence. A
+    stricter rule would do harm: a robot that uses nothing gets lost.
 
     Args:
         y, G, R, density: as for `Association.pair`.
         pairing: the landmark of each detection ``(K,)``, -1 for none.
-        odds: the factor.
 
     Example:
         >>> y, R = np.array([[[2.0]]]), np.array([[[0.01]]])
-        >>> [rather_old(y, np.eye(1) * P, R, np.array([0]), np.array([0.02]), 10.0).tolist() for P in (1.0, 25.0)]
+        >>> [rather_old(y, np.eye(1) * P, R, np.array([0]), np.array([0.1])).tolist() for P in (1.0, 25.0)]
         [[False], [False]]
-        >>> rather_old(0.1 * y, np.eye(1) * 0.1, R, np.array([0]), np.array([0.02]), 10.0).tolist()
+        >>> rather_old(0.1 * y, np.eye(1) * 0.1, R, np.array([0]), np.array([0.1])).tolist()
         [True]
     """
     m, good = y.shape[2], np.zeros(len(y), bool)
@@ -195,6 +193,5 @@ def rather_old(y: Array, G: Array, R: Array, pairing: Pairing, density: Array, o
         r = np.linalg.solve(information[own, own], information[own] @ e)
         costs[k] = r @ information[own, own] @ r - np.linalg.slogdet(information[own, own])[1] + m * LOG_TURN
     whole = e @ information @ e - np.linalg.slogdet(information)[1] + len(e) * LOG_TURN
-    bar = 2.0 * math.log(odds)
-    good[used] = (new - costs >= bar) & (new.sum() - whole >= bar)
+    good[used] = (new > costs) & (new.sum() > whole)
     return good
