@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmarks.accuracy import Figures, table
 from benchmarks.harness import Contest, absolute
 from pilotage.core import Space
 from pilotage.core.arrays import Array
+from pilotage.estimators.localization import odometry_motion, odometry_move
 from pilotage.estimators.slam.landmarks import EKFSLAM, InvariantEKFSLAM, LandmarkMapper
 from pilotage.estimators.slam.scores import absolute_trajectory_error
 from pilotage.estimators.slam.scores.ate import alignment
@@ -33,18 +35,6 @@ def folder() -> Path:
     return Path(os.environ.get("PILOTAGE_DATA", "shared/data")) / "landmark_slam"
 
 
-@discrete_dynamics(
-    state=POSE,
-    action=Space("forward left [m]", "turn [rad]"),
-    noise=lambda x, u, dt, p, m: [p.shift**2, p.shift**2, p.turn**2],
-    params={"shift": 0.03, "turn": 0.01},
-)
-def odometer(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
-    """A pose that moves by a step of the odometry."""
-    c, s = m.cos(x[2]), m.sin(x[2])
-    return x[0] + c * u[0] - s * u[1], x[1] + s * u[0] + c * u[1], x[2] + u[2]
-
-
 # --- Victoria Park ---
 
 
@@ -54,11 +44,16 @@ def park() -> LandmarkLog:
 
 def park_driven(algorithm: Any, log: LandmarkLog, known: bool) -> tuple[LandmarkMapper, Array, float]:
     """The mapper after the drive, all poses, and the seconds of processor time."""
-    car, laser = odometer(), relative_position(std=0.2 if known else 0.3)
-    robot, poses, began = algorithm(car, dt=0.2).start(std=1e-3), [np.zeros(3)], time.process_time()
+    car = odometry_motion(alpha1=0.03, alpha2=3e-4, alpha3=5e-3, alpha4=0.01)
+    laser = relative_position(std=0.2 if known else 0.3, reads=("x", "y", "yaw"))
+    robot, poses, began = (
+        algorithm(car, dt=0.2).start(mean=[0.0, 0.0, 0.0], std=1e-3),
+        [np.zeros(3)],
+        time.process_time(),
+    )
     ends = np.searchsorted(log.at, np.arange(len(log.steps) + 2))
-    for k, step in enumerate(log.steps):
-        robot.predict(u=step)
+    for k, move in enumerate(odometry_move(np.zeros(3), log.steps)):
+        robot.predict(u=move)
         rows = slice(ends[k + 1], ends[k + 2])
         if rows.stop > rows.start:
             robot.update(laser, log.sightings[rows], log.landmarks[rows] if known else None)
@@ -123,8 +118,8 @@ def ekf_slam(quick: bool) -> Contest:
     log, steps = park(), 1000 if quick else 6968
     ends = int(np.searchsorted(log.at, steps + 1))
     part = LandmarkLog(
-        log.steps[:steps], log.information[:steps], log.at[:ends], log.landmarks[:ends], log.sightings[:ends],
-        log.sighting_information[:ends],
+        log.steps[:steps], log.step_matrices[:steps], log.at[:ends], log.landmarks[:ends], log.sightings[:ends],
+        log.sighting_matrices[:ends],
     )  # fmt: skip
 
     def check() -> str:
@@ -293,3 +288,25 @@ def slam_nees(quick: bool) -> Figures:
     ]
     columns = ("filter", "half a lap", "one lap", "lap and a half", "two laps", "position", "heading")
     return Figures(columns, lines, bars)
+
+
+def curves(file: str, seeds: int = SEEDS) -> None:
+    """Draw the mean NEES of the pose over time, with the interval of a consistent filter."""
+    from matplotlib.figure import Figure
+
+    from pilotage.viz import draw_chi_square
+
+    figure = Figure(figsize=(6.5, 3.2), dpi=130, layout="constrained")
+    ax, ts = figure.add_subplot(), np.pi / 8.0 * np.arange(1, 161)
+    for algorithm, color in ((EKFSLAM, "tab:red"), (InvariantEKFSLAM, "tab:blue")):
+        nees = np.array([loop_nees(algorithm, seed)[0] for seed in range(seeds)])
+        draw_chi_square(ax, ts, nees, 3, color=color, label=algorithm.__name__)
+    handles, labels = ax.get_legend_handles_labels()
+    kept = dict(zip(labels, handles, strict=True))
+    ax.legend(kept.values(), kept.keys(), fontsize=8, loc="upper left")
+    ax.set(xlabel="time [s]", ylabel=f"mean NEES of the pose, {seeds} drives", ylim=(0.0, 8.0), xlim=(0.0, ts[-1]))
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    curves(sys.argv[1], *map(int, sys.argv[2:3]))

@@ -100,7 +100,8 @@ def test_victoria_park(data: Path) -> None:
     """Trees of a park, begun from odometry 250 poses at a time: the noise model holds at the end."""
     log = read_isam(data / "landmark_slam" / "victoria_park.txt.gz")
     steps, pose, tree, seen = log.steps, log.at, log.landmarks, log.sightings
-    step, read, W, V = relative_pose(), relative_position(), log.information, log.sighting_information
+    step, read = relative_pose(), relative_position()
+    W, V = np.linalg.inv(log.step_matrices), np.linalg.inv(log.sighting_matrices)  # covariances
     count, trees = len(steps) + 1, int(tree.max()) + 1
     x, places, known, solution, graph = np.zeros((count, 3)), np.zeros((trees, 2)), set[int](), None, None
     for end in [*range(250, count, 250), count]:

@@ -26,10 +26,10 @@ def written(text: str, tmp_path: Path) -> Path:
 def test_log(tmp_path: Path) -> None:
     log = read_isam(written(LOG, tmp_path))
     assert log.steps.tolist() == [[1, 0, 0.1], [2, 0, 0.2]]
-    assert log.information[0].tolist() == [[1, 2, 3], [2, 4, 5], [3, 5, 6]]
+    assert log.step_matrices[0].tolist() == [[1, 2, 3], [2, 4, 5], [3, 5, 6]]
     assert log.at.tolist() == [0, 1, 2] and log.landmarks.tolist() == [1, 0, 0]
     assert log.sightings.tolist() == [[9, 8], [3, 4], [1, 4]]
-    assert log.sighting_information[1].tolist() == [[0.5, 0.1], [0.1, 0.7]]
+    assert log.sighting_matrices[1].tolist() == [[0.5, 0.1], [0.1, 0.7]]
 
 
 @pytest.mark.parametrize("line", [

@@ -1,11 +1,12 @@
 """Logs of iSAM: the steps of a robot and the landmarks that it saw, as in the Victoria Park data set.
 
-Format: Kaess, Ranganathan and Dellaert, iSAM (2008). The lines are, information matrices by their upper triangle,
+Format: Kaess, Ranganathan and Dellaert, iSAM (2008). The lines are, matrices by their upper triangle,
 
-    ODOMETRY i j x y yaw I11 I12 I13 I22 I23 I33     the pose j in the frame of the pose i before it
-    LANDMARK i j x y I11 I12 I22                     the landmark j in the frame of the pose i
+    ODOMETRY i j x y yaw M11 M12 M13 M22 M23 M33     the pose j in the frame of the pose i before it
+    LANDMARK i j x y M11 M12 M22                     the landmark j in the frame of the pose i
 
-Poses and landmarks share one row of numbers.
+Poses and landmarks share one row of numbers. The matrices say how precise a reading is, but programs differ in what
+they write: square roots of information matrices in iSAM, covariances in the Victoria Park log that GTSAM comes with.
 """
 
 from __future__ import annotations
@@ -31,27 +32,27 @@ class LandmarkLog:
 
     Attributes:
         steps: each pose in the frame of the one before ``(T, 3)`` [m, rad]; there are T + 1 poses.
-        information: information matrices of the steps ``(T, 3, 3)``.
+        step_matrices: the matrices of the steps ``(T, 3, 3)``, as they are in the file.
         at: number of the pose of each sighting ``(K,)``, from 0 to T, in ascending order.
         landmarks: number of the landmark of each sighting ``(K,)``, from 0 in the order of their first.
         sightings: positions of the landmarks in the frames of the poses ``(K, 2)`` [m].
-        sighting_information: their information matrices ``(K, 2, 2)``.
+        sighting_matrices: their matrices ``(K, 2, 2)``, as they are in the file.
 
     Example:
         >>> import tempfile, pathlib
         >>> file = pathlib.Path(tempfile.mkdtemp()) / "one.txt"
-        >>> _ = file.write_text("ODOMETRY 0 1 1 0 0.1 9 0 0 9 0 9\\nLANDMARK 1 2 5 3 4 0 4\\n")
+        >>> _ = file.write_text("ODOMETRY 0 1 1 0 0.1 1 0 0 1 0 1\\nLANDMARK 1 2 5 3 4 0 4\\n")
         >>> log = read_isam(file)
         >>> log.steps.tolist(), log.at.tolist(), log.sightings.tolist()
         ([[1.0, 0.0, 0.1]], [1], [[5.0, 3.0]])
     """
 
     steps: Array
-    information: Array
+    step_matrices: Array
     at: Indices
     landmarks: Indices
     sightings: Array
-    sighting_information: Array
+    sighting_matrices: Array
 
 
 def read_isam(path: str | os.PathLike[str]) -> LandmarkLog:
@@ -64,7 +65,7 @@ def read_isam(path: str | os.PathLike[str]) -> LandmarkLog:
     Example:
         >>> import tempfile, pathlib
         >>> file = pathlib.Path(tempfile.mkdtemp()) / "one.txt"
-        >>> _ = file.write_text("ODOMETRY 0 1 1 0 0.1 9 0 0 9 0 9\\n")
+        >>> _ = file.write_text("ODOMETRY 0 1 1 0 0.1 1 0 0 1 0 1\\n")
         >>> len(read_isam(file).steps)
         1
     """

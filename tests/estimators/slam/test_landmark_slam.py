@@ -24,6 +24,7 @@ from pilotage.estimators.slam.landmarks import (
     JointCompatibility,
     NearestNeighbor,
 )
+from pilotage.estimators.slam.landmarks.association import UNCLEAR
 from pilotage.models import (
     bicycle,
     discrete_dynamics,
@@ -262,6 +263,42 @@ def test_joint_compatibility_where_the_nearest_neighbour_is_wrong() -> None:
     G, R = np.ones((3, 3)), np.full((3, 1, 1), 0.01)
     assert JointCompatibility(odds=1.0).pair(y, G, R).tolist() == [0, 1]
     assert NearestNeighbor().pair(y, G, R).tolist() == [1, 2]
+
+
+def test_a_vague_pose_recognises_several_landmarks_but_not_one() -> None:
+    """Where any landmark would fit, one detection says nothing; three that fit together are no coincidence."""
+    G, R = np.kron(np.ones((3, 3)), 4.0 * np.eye(2)), np.tile(0.01 * np.eye(2), (3, 1, 1))
+    marks = np.array([[0.0, 0.0], [5.0, 1.0], [-3.0, 4.0]])
+    y = marks[:, None] + [1.0, -1.0] - marks
+    joint, density = JointCompatibility(), np.full(3, 0.1)
+    assert joint.pair(y, G, R).tolist() == [0, 1, 2]
+    assert joint.pair(y, G, R, density).tolist() == [0, 1, 2]
+    assert joint.pair(y[:1, :1], G[:2, :2], R[:1]).tolist() == [0]
+    assert joint.pair(y[:1, :1], G[:2, :2], R[:1], density[:1]).tolist() == [UNCLEAR]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_park_without_ids(seed: int) -> None:
+    """Two rounds through trees at least 4 m apart, some seen at a time, with an odometry that drifts by 10 m."""
+    rng, car, laser = np.random.default_rng(seed), unicycle(noise=(0.1, 0.1, 0.03)), range_bearing(std=[0.2, 0.02])
+    trees = np.zeros((0, 2))
+    for p in rng.uniform(-50.0, 50.0, (250, 2)):
+        if not len(trees) or np.hypot(*(trees - p).T).min() > 4.0:
+            trees = np.vstack([trees, p])
+    x, u, owner = np.zeros(3), np.array([2.0, 0.08]), dict[int, list[int]]()
+    robot = InvariantEKFSLAM(car, dt=0.25).start(mean=x, std=1e-3)
+    for _ in range(700):
+        x = car.state.normalize(rng.multivariate_normal(car.step(x, u, 0.25), car.noise(x, u, 0.25)))
+        ids = np.flatnonzero((np.hypot(*(trees - x[:2]).T) < 12.0) & (rng.random(len(trees)) < 0.3))
+        robot.predict(u=u)
+        for found, true in zip(robot.update(laser, laser.sample(x, trees[ids], rng=rng)).ids, ids, strict=True):
+            owner.setdefault(int(found), []).append(int(true))
+    main = [max(set(owner[int(i)]), key=owner[int(i)].count) for i in robot.map.proven.ids]
+    assert len(main) - len(set(main)) <= 1, "each tree is on the map once"
+    wrong = sum(len(each) - each.count(max(set(each), key=each.count)) for id, each in owner.items() if id >= 0)
+    assert wrong <= 0.01 * sum(map(len, owner.values()))
+    e = car.state.minus(x, robot.belief.mean)
+    assert e @ np.linalg.solve(robot.belief.cov, e) < chi2.ppf(0.999, 3)
 
 
 @pytest.mark.parametrize("association", [JointCompatibility(), NearestNeighbor()], ids=lambda a: type(a).__name__)

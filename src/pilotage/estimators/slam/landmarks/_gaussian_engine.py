@@ -29,6 +29,8 @@ CHUNK = 50
 """Detections that are associated and used together; a longer scan is taken in parts."""
 REMEMBERED = 64
 """Sensors that an engine keeps ready."""
+FEW = 5
+"""Landmarks that tell their density."""
 LOG_TURN = math.log(2.0 * math.pi)
 
 
@@ -65,6 +67,7 @@ class GaussianEngine(LandmarkEngine):
     Attributes:
         joint: the joint belief; its landmarks have `ids`, `sightings`, `confirmed`, and `born`, the scan in which each
             began.
+        density, counted: landmarks per unit of volume, when so many were confirmed.
         owners: id of the landmark that each clone of `joint` waits for, with the sensor and its reading then.
     """
 
@@ -78,6 +81,7 @@ class GaussianEngine(LandmarkEngine):
         self.owners: list[tuple[int, Sensor, Array]] = []
         self.skips: dict[int, tuple[int, int]] = {}
         self.next_id, self.scans = 0, 0
+        self.density, self.counted = 0.0, 0
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: all but machine code, which is made again."""
@@ -177,8 +181,24 @@ class GaussianEngine(LandmarkEngine):
             return np.full(len(z), NEW, np.int64)
         some = at[near]
         G = joint.innovations(some, slots[near])[1]
-        found = self.estimator.association.pair(y[:, near], G, some.R)
+        found = self.estimator.association.pair(y[:, near], G, some.R, self._density(some.C))
         return np.where(found >= 0, slots[near[np.maximum(found, 0)]], found)
+
+    def _density(self, C: Array) -> Array | None:
+        """Landmarks per unit of volume of the readings where some landmarks are expected, by those on the map.
+
+        In the plane, the mean distance to the nearest of points without order is ``1 / (2 sqrt(density))``.
+        """
+        (m, c), count = C.shape[1:], int(self.confirmed.sum())
+        if m != c or c not in (2, 3) or count < FEW:
+            return None
+        if count != self.counted:
+            from scipy.spatial import cKDTree
+
+            places = self.joint.places[self.confirmed]
+            mean = max(float(np.mean(cKDTree(places).query(places, 2)[0][:, 1])), 1e-6)
+            self.density, self.counted = 0.25 / mean**2 if c == 2 else (0.554 / mean) ** 3, count
+        return self.density / np.maximum(abs(np.linalg.det(C)), 1e-300)
 
     def _known(self, sensor: Sensor, z: Array, rows: Ids, ids: Ids, outcome: Outcome, whole: bool) -> None:
         """Detections of known landmarks, those that begin one first."""

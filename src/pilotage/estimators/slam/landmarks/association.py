@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pilotage.core.arrays import Array
 from pilotage.core.errors import SettingError
@@ -16,6 +18,8 @@ from ...joint_compatibility import TRIES, Pairing, individual_distances, joint_p
 
 NEW, UNCLEAR = -1, -2
 """The pairing of a detection that shows no landmark of the map, and of one that is neither old nor new for sure."""
+LOG_TURN = math.log(2.0 * math.pi)
+Odds = Annotated[float, Interval(1.0, ends="[)")]
 Probability = Annotated[float, Interval(0.0, 1.0)]
 
 
@@ -26,7 +30,7 @@ class Association(ABC):
     Args:
         gate: probability that the detection of a landmark passes, and that of all landmarks of a scan together.
         new: a detection begins a new landmark only where it would be outside this gate for all others; between the two
-            gates it is not used.
+            gates it is not used. Nor is it where a new landmark is more likely, if it is known how densely they stand.
 
     Raises:
         SettingError: if `new` is less than `gate`.
@@ -41,13 +45,15 @@ class Association(ABC):
                 f"new is {self.new}, less than gate, {self.gate}; expected a wider gate for new landmarks"
             )
 
-    def pair(self, y: Array, G: Array, R: Array) -> Pairing:
+    def pair(self, y: Array, G: Array, R: Array, density: Array | None = None) -> Pairing:
         """The landmark of each detection ``(K,)``: its index, `NEW` (-1) or `UNCLEAR` (-2).
 
         Args:
             y: innovations of each detection with each landmark ``(K, L, m)``.
             G: covariance ``H P H'`` of the expected readings of all landmarks together ``(L m, L m)``.
             R: noise of the readings of each landmark ``(L, m, m)``.
+            density: landmarks that are not on the map yet, per unit of volume of the readings, where each landmark is
+                expected ``(L,)``; None if not known.
         """
         K, L, m = y.shape
         if not K or not L:
@@ -56,7 +62,10 @@ class Association(ABC):
         alone = individual_distances(y, S)
         near = np.flatnonzero((alone <= gate_quantiles(self.gate, m)[m]).any(0))
         columns = (near[:, None] * m + np.arange(m)).ravel()
-        inner = self.paired(y[:, near], G[np.ix_(columns, columns)], R[near], alone[:, near])
+        few, own = y[:, near], G[np.ix_(columns, columns)]
+        inner = self.paired(few, own, R[near], alone[:, near])
+        if density is not None:
+            inner = np.where(rather_old(few, own, R[near], inner, density[near]), inner, -1)
         return self.named(alone, near, inner, m)
 
     def named(self, alone: Array, near: Pairing, inner: Pairing, m: int) -> Pairing:
@@ -101,7 +110,7 @@ class JointCompatibility(Association):
         [0, 1, -1]
     """
 
-    odds: Annotated[float, Interval(1.0, ends="[)")] = 10.0
+    odds: Odds = 10.0
     tries: Count = TRIES
 
     def paired(self, y: Array, G: Array, R: Array, alone: Array) -> Pairing:
@@ -145,3 +154,44 @@ class NearestNeighbor(Association):
         found = np.full(K, -1, np.int64)
         found[rows] = np.where(columns < L, columns, -1)
         return found
+
+
+def rather_old(y: Array, G: Array, R: Array, pairing: Pairing, density: Array) -> NDArray[np.bool_]:
+    """Whether each pairing is more likely than that the detection is of a new landmark ``(K,)``.
+
+    ::
+
+        N(y_i; 0, S | all other pairings) > density       and       N(y; 0, S) > product of all densities
+
+    Where the pose is uncertain, any landmark may fit any detection; several that fit together are no coincidence. A
+    stricter rule would do harm: a robot that uses nothing gets lost.
+
+    Args:
+        y, G, R, density: as for `Association.pair`.
+        pairing: the landmark of each detection ``(K,)``, -1 for none.
+
+    Example:
+        >>> y, R = np.array([[[2.0]]]), np.array([[[0.01]]])
+        >>> [rather_old(y, np.eye(1) * P, R, np.array([0]), np.array([0.1])).tolist() for P in (1.0, 25.0)]
+        [[False], [False]]
+        >>> rather_old(0.1 * y, np.eye(1) * 0.1, R, np.array([0]), np.array([0.1])).tolist()
+        [True]
+    """
+    m, good = y.shape[2], np.zeros(len(y), bool)
+    used = np.flatnonzero(pairing >= 0)
+    if not len(used):
+        return good
+    j = pairing[used]
+    rows = (j[:, None] * m + np.arange(m)).ravel()
+    S, e = G[np.ix_(rows, rows)].copy(), y[used, j].ravel()
+    for k, each in enumerate(j):
+        S[k * m : k * m + m, k * m : k * m + m] += R[each]
+    information = np.linalg.inv(S)
+    costs, new = np.zeros(len(used)), -2.0 * np.log(density[j])
+    for k in range(len(used)):
+        own = slice(k * m, k * m + m)
+        r = np.linalg.solve(information[own, own], information[own] @ e)
+        costs[k] = r @ information[own, own] @ r - np.linalg.slogdet(information[own, own])[1] + m * LOG_TURN
+    whole = e @ information @ e - np.linalg.slogdet(information)[1] + len(e) * LOG_TURN
+    good[used] = (new > costs) & (new.sum() > whole)
+    return good
