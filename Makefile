@@ -83,7 +83,7 @@ $(VENV)/bench: $(VENV)/made $(FROM)
 
 $(VENV)/dev: $(VENV)/made $(FROM)
 	@echo "Installing what tests and checks need into $(VENV) ..."
-	@$(PIP) --editable '.[demo,envs,learning,train,qp,bench,cluster,ros,data,peers]' --group dev
+	@$(PIP) --editable '.[demo,envs,learning,train,qp,bench,cluster,ros,data,video,peers]' --group dev
 	@touch $@
 
 $(VENV)/docs: $(VENV)/made $(FROM)

@@ -8,6 +8,7 @@ FILES = {
     "pybullet": ["src/pilotage/envs/bullet.py"],
     "h5py": ["src/pilotage/io/minari.py"],
     "pyarrow": ["src/pilotage/io/lerobot.py"],
+    "imageio_ffmpeg": ["src/pilotage/envs/wrappers/video.py"],
     "rosbags": ["src/pilotage/io/bags.py"],
     "stable_baselines3": ["src/pilotage/envs/stable_baselines.py", "src/pilotage/envs/_sb3.py"],
 }

@@ -106,3 +106,47 @@ def env_vector_navigation(quick: bool) -> Contest:
         return "the same observations, rewards and ends"
 
     return Contest(lambda: run(ours), lambda: run(peer), check, work=steps)
+
+
+@row(
+    "env_vector_estimated", peer="gymnasium", bar=10.0, needs=["gymnasium"],
+    note=f"a step of {MANY} pendulums that show the belief of an EKF, with readings 0.1 s late and gaps, in one vector "
+    "environment, against SyncVectorEnv of wrapped ones",
+)  # fmt: skip
+def env_vector_estimated(quick: bool) -> Contest:
+    import gymnasium
+
+    import pilotage.envs  # noqa: F401
+    from pilotage.core import Gaussian
+    from pilotage.envs.wrappers import EstimatedObservation, Link, vector
+    from pilotage.estimators import EKF
+    from pilotage.models import compass, pendulum
+
+    name, steps, link = "pilotage/Pendulum-v0", 3 if quick else 20, Link(delay=0.1, dropout=0.2)
+    angle, model = compass(reads="theta", std=0.05), pendulum(damping=0.05, noise=(0.001, 0.01))
+    start = Gaussian.of(model.state, [np.pi, 0.0], std=0.2)
+
+    def estimator(seed: int | None) -> Any:
+        return EKF(model, dt=0.05).start(belief=start, history=1.0)
+
+    def alone() -> Any:
+        return EstimatedObservation(gymnasium.make(name, sensors=angle), estimator, links=link)
+
+    many = gymnasium.make_vec(name, num_envs=MANY, vectorization_mode="vector_entry_point", sensors=angle)
+    ours: Any = vector.EstimatedObservation(many, estimator, links=link)
+    peer = gymnasium.vector.SyncVectorEnv([alone] * MANY)
+    actions = np.random.default_rng(0).uniform(-2.0, 2.0, (steps, MANY, 1)).astype(np.float32)
+
+    def episode(envs: Any) -> Any:
+        envs.reset(seed=0)
+        return [envs.step(action)[0] for action in actions]
+
+    def run(envs: Any) -> None:
+        for action in actions:
+            envs.step(action)
+
+    def check() -> str:
+        assert np.abs(np.array(episode(ours)) - np.array(episode(peer))).max() < 1e-4, "beliefs differ"
+        return "the same beliefs"
+
+    return Contest(lambda: run(ours), lambda: run(peer), check, work=steps)

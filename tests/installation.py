@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("bare", "demo", "envs", "learning", "train", "qp", "bench", "cluster", "viz", "ros")
+EXTRAS = ("bare", "demo", "envs", "learning", "train", "qp", "bench", "cluster", "viz", "ros", "video")
 TORCH = next(line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch=="))
 
 IMPORTS = """

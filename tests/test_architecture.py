@@ -41,6 +41,7 @@ OPEN = ROOMS + [
 # Rooms within one of those.
 for _room in ("boxes", "scores", "fusion", "extended"):
     OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{_room}")
+OPEN.insert(OPEN.index("envs.wrappers") + 1, "envs.wrappers.vector")
 for _room in ("scores", "scans", "particles", "matching", "landmarks", "closures"):
     OPEN.insert(OPEN.index("estimators.slam") + 1, f"estimators.slam.{_room}")
 
@@ -54,6 +55,7 @@ HOMES = {
     "mujoco": {"envs"},
     "pybullet": {"envs"},
     "stable_baselines3": {"envs"},
+    "imageio": {"envs"},
     "matplotlib": {"viz"},
     "rerun": {"viz"},
     "cyclopts": {"cli"},

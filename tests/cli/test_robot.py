@@ -18,18 +18,23 @@ from pilotage.io import (
     BagMessage,
     LaserScan,
     Odometry,
+    RosMap,
+    StampedMap,
     StampedPose,
     StampedTransform,
     Twist,
+    from_ros,
     planar,
     read_bag,
     read_tum,
     spatial,
     write_bag,
 )
-from pilotage.io._ros_writers import Writer, rclpy_array
+from pilotage.io._ros_writers import Writer, rclpy_array, rclpy_classes
 from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.models import unicycle
+
+from .fake_rclpy import FakeNode, FakeRclpy
 
 Capture = pytest.CaptureFixture[str]
 ANGLES = np.linspace(-np.pi, np.pi, 60, endpoint=False)
@@ -192,6 +197,48 @@ def test_a_node_passes_messages_on(monkeypatch: pytest.MonkeyPatch) -> None:
     bridge.heard -= 10.0
     bridge.watch()
     assert sent[-1][0] == "/cmd_vel" and sent[-1][1].linear.x == 0.0 and "no odometry" in said[-1]
+
+
+def test_a_node_drives_a_robot_from_start_to_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pilotage node` in a stand-in for ROS 2: a map, TF, late scans and odometry in, commands out, to the goal."""
+    pytest.importorskip("rosbags")
+    goal, rng, vehicle, writer = np.array([6.5, 1.5]), np.random.default_rng(0), unicycle(), Writer(
+        rclpy_classes(), rclpy_array
+    )  # fmt: skip
+    truth, since = START, 1_000.0
+
+    def scenario(node: FakeNode) -> None:
+        nonlocal truth
+        hear = lambda topic, value: node.hear(topic, writer.message(value))
+        u = np.zeros(2)
+        hear("map", StampedMap(0, "map", RosMap(ROOM.occupied.astype(np.float32), ROOM.resolution, ROOM.origin)))
+        hear("tf_static", mount())
+        hear("odom", odometry(since, truth))
+        hear("initialpose", fix(since, START, 0.2))
+        for k in range(1, 400):
+            t = since + 0.1 * k
+            if k % 3 == 1:
+                hear("scan", scan(t - 0.05, vehicle.step(truth, -u, 0.05), rng))
+            for topic, message in hear("odom", odometry(t, truth)):
+                if topic == "/cmd_vel":
+                    u = np.array([message.linear.x, message.angular.z])
+            node.timers[0][1]()  # in time: it has nothing to say
+            if np.hypot(*(truth[:2] - goal)) < 0.2 and not u.any():
+                raise KeyboardInterrupt
+            truth = vehicle.step(truth, u, 0.1)
+
+    fake = FakeRclpy(monkeypatch, scenario)
+    assert main(["node", "--goal", "6.5", "1.5", "--speed", "0.6"]) == 0
+    node = fake.node
+    assert node is not None and node.destroyed and fake.calls == ["init", "shutdown"]
+    assert np.hypot(*(truth[:2] - goal)) < 0.25, node.said
+    assert {topic for topic, _ in node.sent} == {"/pose", "/tf", "/plan", "/cmd_vel"}
+    last = dict(node.sent)
+    (tf,) = from_ros(last["/tf"])
+    assert (tf.frame, tf.child) == ("map", "odom"), "REP-105"
+    np.testing.assert_allclose(PLANE.minus(planar(tf.pose), PLANE.inverse(DRIFT)), 0.0, atol=0.3)
+    assert node.takers["scan"][2].reliability == "best effort"
+    assert node.takers["map"][2].durability == node.takers["tf_static"][2].durability == "transient local"
 
 
 def test_a_node_says_that_ros_is_missing(capsys: Capture) -> None:

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from pilotage.core import SettingError
 from pilotage.envs import ModelEnv, ModelVectorEnv, sb3_vec_env
+from pilotage.envs.wrappers import DegradedObservation, Link, vector
 
 from .worlds import SENSORS, going_home, rover
 
@@ -91,6 +92,33 @@ def test_options_that_are_none_are_refused(options):
         envs.set_options(options)
         with pytest.raises(SettingError, match="no option 'stat'"):
             envs.reset()
+
+
+def test_wrapped_environments_are_what_stable_baselines_makes_of_wrapped_ones():
+    """Readings that come late: observations, last observations, ages, and attributes of the environment within."""
+    links = {"fix": Link(delay=0.2, dropout=0.2), "compass": Link(std=0.1), "beacon": Link(period=0.3)}
+
+    def single():
+        return DegradedObservation(ModelEnv(rover(), SENSORS, going_home(horizon=12)), links)
+
+    many = ModelVectorEnv(rover(), SENSORS, going_home(horizon=12), num_envs=3, autoreset_mode=SAME)
+    ours, theirs = sb3_vec_env(vector.DegradedObservation(many, links)), DummyVecEnv([single] * 3)
+    for envs in (ours, theirs):
+        envs.seed(3)
+    assert equal(ours.reset(), theirs.reset())
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(30):
+        us = rng.uniform(-1.0, 1.0, (3, 2)).astype(np.float32)
+        a, b = ours.step(us), theirs.step(us)
+        assert equal(a[0], b[0])
+        for mine, other in zip(a[3], b[3], strict=True):
+            assert mine["age"] == pytest.approx(other["age"])
+            if "terminal_observation" in other:
+                assert equal(mine["terminal_observation"], other["terminal_observation"])
+                ends += 1
+    assert ends >= 3
+    np.testing.assert_allclose(ours.get_attr("state"), theirs.get_attr("state"), atol=1e-9)
+    assert ours.get_attr("observation_space") == theirs.get_attr("observation_space")
 
 
 @pytest.mark.parametrize("indices", [None, 1, [2, 0]])

@@ -18,8 +18,10 @@ from pilotage.envs.wrappers import (
     Link,
     RandomisedDynamics,
     Recorder,
+    VideoRecorder,
 )
 from pilotage.estimators import EKF
+from pilotage.io import read_minari, write_minari
 from pilotage.models import cart_pole, compass, pendulum
 
 ROD, ANGLE = pendulum(damping=0.05, noise=0.0), compass(reads="theta", std=0.05)
@@ -125,12 +127,58 @@ def test_an_episode_again():
         env.recording.replay(DegradedObservation(make(), Link(std=0.2)))
 
 
+@pytest.mark.parametrize("name", ["Pendulum", "Navigation"])
+def test_a_recorded_episode_goes_into_a_data_set(tmp_path, name):
+    """Observations, one or several by name, come back from Minari to the bit, with seed and ends."""
+    pytest.importorskip("h5py")
+    env, episodes = Recorder(gymnasium.make(f"pilotage/{name}-v0", max_episode_steps=6)), []
+    for seed in (3, 8):
+        env.reset(seed=seed)
+        env.action_space.seed(seed)
+        while not (env.recording.terminated or env.recording.truncated):
+            env.step(env.action_space.sample())
+        episodes.append(env.recording.episode)
+    write_minari(tmp_path / "runs", episodes, "runs-v0", env_spec=env.spec.to_json() if name == "Pendulum" else None)
+    for given, read in zip(episodes, read_minari(tmp_path / "runs"), strict=True):
+        assert read.seed == given.seed and read.truncations.tolist() == [False] * 5 + [True]
+        for key, array in given.arrays().items():
+            np.testing.assert_array_equal(read.arrays()[key], array)
+    again = env.recording.replay(gymnasium.make(f"pilotage/{name}-v0", max_episode_steps=6))
+    np.testing.assert_array_equal(again.episode.rewards, episodes[-1].rewards)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # imageio's reader leaves pipes open
+def test_films_of_episodes(tmp_path):
+    """A frame for each state of an episode, as it was rendered but for compression; what is in the folder stays."""
+    pytest.importorskip("imageio_ffmpeg")
+    from imageio import v3
+
+    for attempt in range(2):
+        env = VideoRecorder(gymnasium.make("pilotage/TwoRooms-v0", render_mode="rgb_array"), tmp_path, every=2)
+        for seed in range(3):
+            env.reset(seed=seed)
+            pictures = [env.render()]
+            for _ in range(6):
+                env.step(env.action_space.sample())
+                pictures.append(env.render())
+        env.close()
+        names = [f"episode-{i:04d}.mp4" for i in range(2 * attempt + 2)]
+        assert sorted(file.name for file in tmp_path.iterdir()) == names
+    film = v3.imread(tmp_path / names[-1], plugin="FFMPEG")
+    assert len(film) == len(pictures) == 7
+    height, width = film.shape[1:3]
+    assert np.abs(film.astype(float) - np.array(pictures)[:, :height, :width]).mean() < 4.0
+    with pytest.raises(SettingError, match="rgb_array"):
+        VideoRecorder(make(), tmp_path)
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
         lambda: DegradedObservation(make(), Link(delay=0.1, std=0.1, dropout=0.3)),
         lambda: ActionLatency(make(), 3),
         lambda: estimated(links=Link(delay=0.1, dropout=0.2)),
+        lambda: RandomisedDynamics(make(), {"mass": (0.5, 2.0)}),
     ],
 )
 def test_wrapped_environments_are_branchable(wrap):

@@ -158,6 +158,27 @@ def test_lerobot_has_the_files_of_version_3(tmp_path: Path) -> None:
     np.testing.assert_allclose(stats["std"], whole.std(0))
 
 
+@pytest.mark.filterwarnings("ignore")  # those of LeRobot and what it imports
+def test_lerobot_itself_reads_what_we_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All frames through LeRobot's own reader, with windows that end with an episode, and one episode alone."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    reader = pytest.importorskip("lerobot.datasets.lerobot_dataset", exc_type=ImportError).LeRobotDataset
+    given = [episode(5), episode(7)]
+    write_lerobot(tmp_path / "walks", given, 20, task="walk", names={"action": ["left", "right"]})
+    found = reader("test/walks", root=tmp_path / "walks")
+    assert (len(found), found.num_episodes, found.fps) == (12, 2, 20)
+    rows = iter(found[i] for i in range(12))
+    for k, each in enumerate(given):
+        for i in range(len(each)):
+            row = next(rows)
+            assert (row["episode_index"], row["frame_index"], row["task"]) == (k, i, "walk")
+            for name, array in {"observation.state": each.observations, "action": each.actions}.items():
+                np.testing.assert_allclose(row[name].numpy(), array[i], rtol=1e-6)  # type: ignore[index]
+    window = reader("test/walks", root=tmp_path / "walks", delta_timestamps={"action": [0.0, 0.05]})
+    assert window[0]["action"].shape == (2, 2) and window[4]["action_is_pad"].tolist() == [False, True]
+    assert len(reader("test/walks", root=tmp_path / "walks", episodes=[1])) == 7
+
+
 def test_pandas_finds_the_tasks_as_lerobot_does(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     write_lerobot(tmp_path / "walks", [episode(5)], 20, task="walk")

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .reacher import Reacher as Reacher
     from .tracking import Tracking as Tracking
     from .tracking import detections as detections
+    from .traffic import Traffic as Traffic
     from .truck import TruckBackerUpper as TruckBackerUpper
     from .truck import TruckBackerUpperVector as TruckBackerUpperVector
 
@@ -79,6 +80,7 @@ __all__ = [
     "Robot",
     "Scene",
     "Tracking",
+    "Traffic",
     "TruckBackerUpper",
     "TruckBackerUpperVector",
     "TwoRooms",
@@ -114,6 +116,7 @@ _LAZY = {
     "Reacher": "reacher",
     "Robot": "navigation",
     "Tracking": "tracking",
+    "Traffic": "traffic",
     "TruckBackerUpper": "truck",
     "TruckBackerUpperVector": "truck",
     "TwoRooms": "maze",

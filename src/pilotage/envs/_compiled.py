@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,16 +65,17 @@ def broken_between(codes, judged, resolution, allowed, x, y, u, w, d, p):
 
 
 @driver(
-    "void(i8[:,::1], i8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1],"
+    "void(i8[:,::1], i8[::1], f8[:,:,::1], f8[::1], f8[::1], f8[::1], f8[::1],"
     " f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])"
 )
-def move_rows(codes, judged, root, numbers, w, d, p, xs, us, zs, ys, found):
+def move_rows(codes, judged, roots, numbers, w, d, p, xs, us, zs, ys, found):
     """y = step(x, u) (+) root z for each row, or where a constraint breaks on the way, and the cost of the tick.
 
     Args:
-        codes: code and parameters of step, cost, constraint and how many it has, of (+) and (-).
+        codes: code and parameters of step, and the bytes from the parameters of a row to those of the next; code and
+            parameters of cost, of constraint and how many it has, of (+) and (-).
         judged: components of the tangent on which the constraint depends.
-        root: of the covariance of the process noise.
+        roots: of the covariance of the process noise: one (1, d, d), or one for each row (B, d, d).
         numbers: seconds of a tick, resolution, largest value of a constraint that is kept.
         w, d, p: scratch.
         xs, us, zs, ys: states (B, n), actions (B, m), noise (B, dim) or (B, 0) for none, states a tick later.
@@ -82,9 +84,9 @@ def move_rows(codes, judged, root, numbers, w, d, p, xs, us, zs, ys, found):
     for i in range(xs.shape[0]):
         x, u, y = xs[i], us[i], ys[i]
         call(codes[1, 0], x, u, numbers, codes[1, 1], found[i])
-        call(codes[0, 0], x, u, numbers, codes[0, 1], y)
+        call(codes[0, 0], x, u, numbers, codes[0, 1] + i * codes[0, 2], y)
         if zs.shape[1] > 0:
-            scatter(codes[3, 0], y, root, zs[i], w)
+            scatter(codes[3, 0], y, roots[i if roots.shape[0] > 1 else 0], zs[i], w)
         lost = False
         for k in range(y.shape[0]):
             lost |= not np.isfinite(y[k])
@@ -108,34 +110,60 @@ class Moves:
         dt: seconds of a tick.
         judged: see `Simulation`.
         limits: its `resolution` and `max_violation`.
+        others: dynamics like these with other parameters, for each row; default: the same for all.
 
     Attributes:
         noise: components of the process noise; 0 where there is none.
     """
 
     def __init__(
-        self, dynamics: Any, task: Any, dt: float, judged: NDArray[np.int64], limits: tuple[float, float]
+        self,
+        dynamics: Any,
+        task: Any,
+        dt: float,
+        judged: NDArray[np.int64],
+        limits: tuple[float, float],
+        others: Sequence[Any] = (),
     ) -> None:
-        state = dynamics.state
+        state, each = dynamics.state, others or (dynamics,)
         self._kept = [code_of(dynamics, "y"), code_of(task, "l"), code_of(task, "g")]
         self._kept += [code_of(state, "plus"), code_of(state, "minus")]
-        self._memory = [ParameterMemory(dynamics, dt), ParameterMemory(task), ParameterMemory(task)]
+        self._memory = ParameterMemory(task), ParameterMemory(task)
+        self._params = np.array([ParameterMemory(one, dt).vector for one in each])
         self._codes = np.zeros((5, 3), dtype=np.int64)
         self._codes[:, 0] = [code.address for code in self._kept]
-        self._codes[:3, 1] = [memory.vector.ctypes.data for memory in self._memory]
+        self._codes[:3, 1] = [self._params.ctypes.data, *(memory.vector.ctypes.data for memory in self._memory)]
+        self._own = bool(others)
+        self._codes[0, 2] = self._params.strides[0] if self._own else 0
         self._codes[2, 2] = constraints = self._kept[2].size
-        Q = dynamics.noise(state.identity(), dynamics.action.identity(), dt)
-        self._root = np.ascontiguousarray(symmetric_root(np.asarray(Q, dtype=np.float64)))
-        self.noise = state.dim if self._root.any() else 0
+        self._roots = np.array([self._root(one, dt) for one in each])
+        self.noise = state.dim if self._roots.any() else 0
         self._numbers = np.array([dt, *limits])
         self._scratch = np.empty(max(state.dim, constraints, 1)), np.empty(state.dim), np.empty(state.size)
         self._judged, self._run = np.array(judged, dtype=np.int64), move_rows.compiled
 
-    def __call__(self, x: Array, u: Array, z: Array) -> tuple[Array, Array]:
-        """States a tick later, and what `move_rows` found of each, ``(B, 3)``; z: normal ``(B, noise)``."""
-        y, found = np.empty(x.shape), np.empty((len(x), 3))
-        self._run(self._codes, self._judged, self._root, self._numbers, *self._scratch, x, u, z, y, found)
+    def __call__(self, x: Array, u: Array, z: Array, which: Any = slice(None)) -> tuple[Array, Array]:
+        """States a tick later, and what `move_rows` found of each, ``(B, 3)``; z: normal ``(B, noise)``.
+
+        If each row has parameters of its own, `which` says which rows of all these are.
+        """
+        y, found, codes, roots = np.empty(x.shape), np.empty((len(x), 3)), self._codes, self._roots
+        if self._own and not isinstance(which, slice):
+            params, roots, codes = self._params[which], roots[which], codes.copy()
+            codes[0, 1] = params.ctypes.data
+        self._run(codes, self._judged, roots, self._numbers, *self._scratch, x, u, z, y, found)
         return y, found
+
+    def vary(self, row: int, dynamics: Any, dt: float) -> None:
+        """Give a row the parameters of these dynamics, which have the same code."""
+        self._params[row], self._roots[row] = ParameterMemory(dynamics, dt).vector, self._root(dynamics, dt)
+        self.noise = self._roots.shape[-1] if self._roots.any() else 0
+
+    @staticmethod
+    def _root(dynamics: Any, dt: float) -> Array:
+        """The root of the covariance of the process noise."""
+        Q = dynamics.noise(dynamics.state.identity(), dynamics.action.identity(), dt)
+        return symmetric_root(np.asarray(Q, dtype=np.float64))
 
 
 class Sight:
@@ -162,12 +190,24 @@ class Sight:
 
 
 def moves_of(
-    dynamics: Dynamics, task: Task, dt: float, judged: NDArray[np.int64], limits: tuple[float, float]
+    dynamics: Dynamics,
+    task: Task,
+    dt: float,
+    judged: NDArray[np.int64],
+    limits: tuple[float, float],
+    others: Sequence[Dynamics] = (),
 ) -> Moves | None:
     """Machine code of a tick; None where a model has none, or noise or costs that change from tick to tick."""
-    known = compiled(dynamics, "Q", {"dt", "p"}) and compiled(task, "", set()) and not task.stage.size
+    known = compiled(task, "", set()) and not task.stage.size
+    known = known and all(same_code(one, dynamics) for one in (dynamics, *others))
     fits = known and plain(dynamics.state) and plain(dynamics.action)
-    return Moves(dynamics, task, dt, judged, limits) if fits else None
+    return Moves(dynamics, task, dt, judged, limits, others) if fits else None
+
+
+def same_code(one: Dynamics, other: Dynamics) -> bool:
+    """Whether two dynamics have machine code, the same one, and differ in their parameters alone."""
+    known = all(compiled(each, "Q", {"dt", "p"}) for each in (one, other))
+    return known and code_of(one, "y").address == code_of(other, "y").address
 
 
 def sight_of(sensor: Sensor, context: Any) -> Sight | None:

@@ -64,8 +64,11 @@ class SB3VecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """An attribute of each environment, as `ModelVectorEnv.get_attr` has it; or one that all share."""
-        each: Any = getattr(self.envs, "get_attr", None)
-        values = each(attr_name) if each else (getattr(self.envs, attr_name),) * self.num_envs
+        if attr_name in ("action_space", "observation_space"):  # which wrappers may change
+            return [getattr(self, attr_name) for _ in self._get_indices(indices)]
+        core: Any = self.envs.unwrapped
+        each: Any = getattr(core, "get_attr", None)
+        values = each(attr_name) if each else (getattr(core, attr_name),) * self.num_envs
         return [values[i] for i in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
@@ -100,4 +103,5 @@ class SB3VecEnv(VecEnv):
     def _row(info: dict[str, Any], i: int) -> dict[str, Any]:
         """The info of one environment."""
         plain = {name: value for name, value in info.items() if not name.startswith(("_", "final_"))}
-        return {name: value[i] for name, value in plain.items()}
+        row = SB3VecEnv._row
+        return {name: row(value, i) if isinstance(value, dict) else value[i] for name, value in plain.items()}

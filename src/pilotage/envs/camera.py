@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, Sensor, Space
+from ..core import Dynamics, Space
 from ..core.arrays import Array
 from ..core.settings import whole
 from .drawing import Drawing, Scene, draw
+from .exact import Exact
 
 
-class Camera(Sensor):
+class Camera(Exact):
     """The picture of a state, ``uint8 (size, size, 3)``, without noise.
 
     Args:
@@ -26,8 +27,6 @@ class Camera(Sensor):
         (3072,)
     """
 
-    context = Space()
-
     def __init__(self, dynamics: Dynamics, drawing: Drawing = draw, *, size: int = 64) -> None:
         self.size = whole(size, "size")
         self.state, self.reading = dynamics.state, Space(f"camera: uint8[{self.size}, {self.size}, 3]")
@@ -38,14 +37,6 @@ class Camera(Sensor):
         x = np.asarray(x, dtype=np.float64)
         pictures = [self._seen(row) for row in x.reshape(-1, x.shape[-1])]
         return np.reshape(pictures, (*x.shape[:-1], self.reading.size))
-
-    def noise(self, x: Any, context: Any = None) -> Any:
-        """The covariance, which is zero and takes no memory."""
-        return np.broadcast_to(0.0, (self.reading.dim, self.reading.dim))
-
-    def sample(self, x: Any, context: Any = None, *, rng: Any = None) -> Any:
-        """The pictures, which have no noise."""
-        return self.observe(x)
 
     def _seen(self, x: Array) -> Any:
         """One picture, cut or filled up to a square."""

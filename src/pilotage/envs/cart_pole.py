@@ -13,6 +13,7 @@ from ..core.arrays import Array
 from ..models import cart_pole, task
 from ._preset import Preset
 from .model_env import ModelEnv
+from .simulation import AT_TICKS
 from .vector_env import ModelVectorEnv
 
 CART = cart_pole(
@@ -23,8 +24,6 @@ CART = cart_pole(
 """The model of Gymnasium: Euler steps without noise."""
 TRACK, TILT = 2.4, math.radians(12.0)
 """Limits of position and angle at which an episode ends [m, rad]."""
-AT_TICKS = 10.0
-"""A resolution so coarse that the ends are judged at ticks alone, as by Gymnasium."""
 
 
 def _limits(x: Any, u: Any, p: Any, m: Any) -> Any:

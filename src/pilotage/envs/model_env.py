@@ -148,11 +148,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
 
     def replace_dynamics(self, dynamics: Dynamics) -> None:
         """Let other dynamics of the same spaces move the world, such as ``env.world.dynamics.replace(mass=2.0)``."""
-        mine = self.world.dynamics
-        if dynamics.state != mine.state or dynamics.action != mine.action:
-            raise SettingError(
-                f"{dynamics!r} has other states or actions than {mine!r}; give a model of the same spaces"
-            )
+        same_spaces(dynamics, self.world.dynamics)
         self.world = self.world.moved_by(dynamics)
         self.scene.model = dynamics
 
@@ -229,6 +225,12 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         if self._inform is not None:
             info.update((name, plain(value)) for name, value in self._inform(self.state).items())
         return info
+
+
+def same_spaces(dynamics: Dynamics, mine: Dynamics) -> None:
+    """Refuse dynamics that have other states or actions."""
+    if dynamics.state != mine.state or dynamics.action != mine.action:
+        raise SettingError(f"{dynamics!r} has other states or actions than {mine!r}; give a model of the same spaces")
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import Dynamics, Gaussian, Sensor, Space
+from ..core import Dynamics, Gaussian, Space
 from ..core.arrays import Array
 from ..core.diffusion import diffusion
 from ..core.settings import setting
@@ -16,6 +16,7 @@ from ._preset import Preset
 from .camera import Camera
 from .canvas import INK, ORANGE, Canvas
 from .drawing import Scene, seconds
+from .exact import Exact
 from .figures import box_at
 from .model_env import ModelEnv
 from .vector_env import ModelVectorEnv
@@ -78,10 +79,10 @@ def concealed(x: Array) -> dict[str, Any]:
     return {"hidden": hidden(x)}
 
 
-class Glimpse(Sensor):
+class Glimpse(Exact):
     """The place of the ball and 1, or zeros while it is hidden."""
 
-    state, context = BALL, Space()
+    state = BALL
     reading = Space(f"x [m] in [0, {WIDE}]", f"y [m] in [0, {HIGH}]", "seen in [0, 1]")
 
     def observe(self, x: Any, context: Any = None) -> Any:
@@ -89,10 +90,6 @@ class Glimpse(Sensor):
         x = np.asarray(x, dtype=np.float64)
         seen = np.concatenate([x[..., :2], np.ones((*x.shape[:-1], 1))], -1)
         return np.where(hidden(x)[..., None], 0.0, seen)
-
-    def noise(self, x: Any, context: Any = None) -> Any:
-        """The covariance, which is zero."""
-        return np.zeros((3, 3))
 
 
 @task(state=BALL, action=GUESS)

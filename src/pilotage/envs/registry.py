@@ -21,6 +21,7 @@ ENVIRONMENTS: tuple[tuple[str, str, str, int, dict[str, Any]], ...] = (
     ("FourRooms", "maze", "FourRooms", 300, {}),
     ("PointMaze", "maze", "PointMaze", 300, {}),
     ("OccludedBall", "occluded_ball", "OccludedBall", 200, {}),
+    ("Traffic", "traffic", "Traffic", 1000, {}),
 )
 """Name, module, class, largest number of steps, and settings of each environment."""
 

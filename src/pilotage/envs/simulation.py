@@ -21,7 +21,9 @@ from ..core.declared import answered, asked, covariance
 from ..core.settings import instance, positive, setting, shown, whole
 from ..core.task import MAX_VIOLATION, references_of
 from ..models import TracedTask
-from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, sight_of
+from ._between import judged_components, points_between
+from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, same_code, sight_of
+from .exact import Exact
 
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
@@ -33,6 +35,8 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 
 TOGETHER = 1 << 15
 """The number of states on the way whose constraint is judged in one call, to save memory."""
+AT_TICKS = 1e9
+"""A resolution so coarse that constraints are checked at ticks alone."""
 FEW = 8
 """Number of states up to which single calls are as fast as a batch."""
 
@@ -89,7 +93,7 @@ class Mounted(Compiling):
     def __init__(self, sensor: Sensor, context: Any, state: Space) -> None:
         self.sensor, self.context = sensor.on(state), context
         self.reading = sensor.reading
-        self._default = normal(sensor)
+        self._default, self._exact = normal(sensor), isinstance(self.sensor, Exact)
 
     @cached_property
     def machine(self) -> Sight | None:
@@ -102,8 +106,10 @@ class Mounted(Compiling):
             rows = rows_of(x)
             z = self.machine(rows, normals(streams, len(rows), self.reading.dim))
             return z[0] if x.ndim == 1 else z
-        if self._default:
+        if self._default or self._exact:
             z = answered(_array(asked(self.sensor, "observe", x, self.context)), self.reading, self.sensor, "observe")
+            if self._exact:
+                return np.asarray(z, dtype=np.float64)
             R = covariance(self.sensor.noise(x, self.context), self.reading.dim, self.sensor)
             return shaken(self.reading, z, R, streams)
         if isinstance(streams, np.random.Generator):
@@ -140,6 +146,7 @@ class Simulation(Compiling):
     ) -> None:
         self._start = setting(start, Start | None, "start")
         self.dynamics = instance(dynamics, Dynamics, "an environment")
+        self.each: list[Dynamics] = []
         self.task = instance(task, Task, "an environment").on(dynamics.state, dynamics.action)
         self.dt = positive(task.dt, "dt of the task")
         whole(task.horizon, "horizon of the task")
@@ -180,13 +187,22 @@ class Simulation(Compiling):
         many = getattr(self._start, "many", None)
         return np.array([self.start(stream) for stream in streams]) if many is None else many(streams)
 
-    def moved_by(self, dynamics: Dynamics) -> Simulation:
-        """The same world with other dynamics of the same spaces."""
+    def moved_by(self, dynamics: Dynamics, each: Sequence[Dynamics] = ()) -> Simulation:
+        """The same world with other dynamics of the same spaces; `each` has those of every world of a batch."""
         twin = copy.copy(self)
         for name in ("machine", "noisy"):
             twin.__dict__.pop(name, None)
-        twin.dynamics = dynamics
+        twin.dynamics, twin.each = dynamics, [*each]
         return twin
+
+    def vary(self, world: int, dynamics: Dynamics) -> None:
+        """Let other dynamics move one world of a batch whose worlds have dynamics of their own."""
+        self.each[world] = dynamics
+        self.__dict__.pop("noisy", None)
+        if self.machine is not None and same_code(dynamics, self.dynamics):
+            self.machine.vary(world, dynamics, self.dt)
+        else:
+            self.__dict__.pop("machine", None)
 
     @cached_property
     def noisy(self) -> bool:
@@ -204,25 +220,41 @@ class Simulation(Compiling):
     @cached_property
     def machine(self) -> Moves | None:
         """The tick as machine code, if all models can be compiled."""
-        return moves_of(self.dynamics, self.task, self.dt, self.judged, (self.resolution, self.max_violation))
+        limits = self.resolution, self.max_violation
+        return moves_of(self.dynamics, self.task, self.dt, self.judged, limits, self.each)
 
-    def move(self, x: Array, u: Array, r: Array, streams: Streams) -> Moved:
-        """The result of a tick with process noise; nothing is drawn if there is no covariance."""
+    def move(self, x: Array, u: Array, r: Array, streams: Streams, which: Any = slice(None)) -> Moved:
+        """The result of a tick with process noise; nothing is drawn if there is no covariance.
+
+        If the worlds of a batch have dynamics of their own, `which` says which worlds these are.
+        """
         machine = self.machine
         if machine is None:
-            cost, y = self.cost(x, u, r), self.advance(x, u, streams)
+            cost, y = self.cost(x, u, r), self._advanced(x, u, streams, which)
             return Moved(y, cost, ~np.isfinite(y).all(-1), None)
         if x.ndim == 1:
             y, found = machine(x[None], u[None], normals(streams, 1, machine.noise))
             cost, violated, lost = found[0].tolist()
             return Moved(y[0], cost, lost > 0.0, violated > 0.0)
-        y, found = machine(np.ascontiguousarray(x), np.ascontiguousarray(u), normals(streams, len(x), machine.noise))
+        zs = normals(streams, len(x), machine.noise)
+        y, found = machine(np.ascontiguousarray(x), np.ascontiguousarray(u), zs, which)
         return Moved(y, found[:, 0], found[:, 2] > 0.0, found[:, 1] > 0.0)
+
+    def _advanced(self, x: Array, u: Array, streams: Any, which: Any) -> Array:
+        """The states after a tick, each by its own dynamics, if worlds have them."""
+        if not self.each:
+            return self.advance(x, u, streams)
+        each = np.arange(len(self.each))[which]
+        streams = streams or [None] * len(each)
+        moves = zip(each, x, u, streams, strict=True)
+        return np.stack([self.moved_by(self.each[i]).advance(one, ui, stream) for i, one, ui, stream in moves])
 
     def advance(self, x: Array, u: Array, streams: Streams) -> Array:
         """The states after a tick, by the methods of the models."""
         dynamics, state = self.dynamics, self.dynamics.state
         y = answered(_array(asked(dynamics, "step", x, u, self.dt)), state, dynamics, "step")
+        if exact(dynamics):  # the zeros of a large state are many
+            return np.asarray(y, dtype=np.float64)
         Q = covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics)
         return shaken(state, y, Q, streams) if Q.any() else np.asarray(y, dtype=np.float64)
 
@@ -271,7 +303,7 @@ class Simulation(Compiling):
         """Whether states `y` are lost or violate a constraint, also on the way from `x`, and the first such states."""
         values = self._constraint(y, u, r)
         bad = np.asarray(lost | ~(values <= self.max_violation).all(-1))
-        if values.shape[-1] == 0:
+        if values.shape[-1] == 0 or self.resolution >= AT_TICKS:
             return bad, y
         d = self.dynamics.state.minus(np.where(lost[..., None], x, y), x)
         length = np.sqrt((d[..., self.judged] ** 2).sum(-1))
@@ -358,30 +390,7 @@ def rows_of(x: Array) -> Array:
     return np.ascontiguousarray(x).reshape(-1, x.shape[-1])
 
 
-def points_between(pieces: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
-    """The inner points of ways ``(N,)`` cut into equal pieces: whose way each lies on, and at which share of it.
-
-    Example:
-        >>> which, share = points_between(np.array([1, 2, 4]))
-        >>> which.tolist(), share.tolist()
-        ([1, 2, 2, 2], [0.5, 0.25, 0.5, 0.75])
-    """
-    inner = np.maximum(pieces - 1, 0)
-    which = np.repeat(np.arange(len(pieces)), inner)
-    place = 1 + np.arange(len(which)) - np.repeat(np.cumsum(inner) - inner, inner)
-    return which, place / pieces[which]
-
-
-def judged_components(task: Task, state: Space) -> NDArray[np.int64]:
-    """Components of the tangent of `state` that the constraint of a task reads: all, where that is not known."""
-    if isinstance(task, TracedTask):
-        read = task.components("g", "x")
-    else:
-        read = {state.find(name) for name in task.state.names} if task.state.size else set(range(state.size))
-    found: list[int] = []
-    for part, s, t in state.layout:
-        if part.size == part.dim:
-            found += [t.start + i for i in range(part.size) if s.start + i in read]
-        elif read & {*range(s.start, s.stop)}:
-            found += range(t.start, t.stop)
-    return np.array(found, dtype=np.int64)
+def exact(dynamics: Dynamics) -> bool:
+    """Whether dynamics have the default noise, which is zero."""
+    noise = type(dynamics).noise
+    return getattr(noise, "of_any", noise) is Dynamics.noise

@@ -13,8 +13,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, SettingError, ShapeError, Task
-from ..core.settings import Natural, by_name, setting, shown, whole
+from ..core.settings import by_name, setting, shown, whole
 from ..core.task import MAX_VIOLATION
+from ._batches import checked_autoreset, chosen, merged, seeds_of
 from .boxes import Controls, float_type
 from .branching import Snapshot
 from .drawing import Drawing, Scene, draw
@@ -25,6 +26,7 @@ from .model_env import (
     checked_mode,
     frames,
     observation_space,
+    same_spaces,
     simulation,
     state_option,
     vector,
@@ -32,14 +34,13 @@ from .model_env import (
 from .simulation import Array, Start
 
 EACH = {name: name for name in ("np_random", "np_random_seed")} | {
+    "action": "actions",
     "scene": "scenes",
     "state": "states",
     "time": "times",
 }
 """Attributes that each environment has for itself: the name in `ModelEnv`, and that of all together here."""
 SHARED = {name: f"single_{name}" for name in ("action_space", "observation_space")}
-
-Seeds = Natural | None | tuple[Natural | None, ...]
 
 
 class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
@@ -120,6 +121,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._streams: list[np.random.Generator] = []
         self._seeds: list[int] = []
         self._x: Array = np.empty((0, dynamics.state.size))
+        self._us: Array = np.zeros((num_envs, dynamics.action.size))
         self._r: Array = np.zeros(
             (num_envs, self.world.task.stage.size)
         )  # the references of the task at this tick, and their carries
@@ -151,7 +153,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """The result of a tick of all episodes; those that ended restart."""
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
-        us = self._controls(actions)
+        self._us = us = self._controls(actions)
         self._restart(self._ended.nonzero()[0])
         rewards, terminated, truncated, *faults = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
@@ -181,10 +183,32 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         for scene, states in zip(self.scenes, saved.pictured, strict=True):
             scene.states = [*states]
 
+    def replace_dynamics(self, dynamics: Dynamics, which: ArrayLike | None = None) -> None:
+        """Let other dynamics of the same spaces move all environments, or those with these indices.
+
+        Args:
+            dynamics: such as ``envs.world.dynamics.replace(mass=2.0)``.
+            which: indices of environments.
+        """
+        same_spaces(dynamics, self.world.dynamics)
+        if which is None:
+            self.world = self.world.moved_by(dynamics)
+        elif not self.world.each:
+            self.world = self.world.moved_by(self.world.dynamics, [self.world.dynamics] * self.num_envs)
+        for i in range(self.num_envs) if which is None else np.atleast_1d(which).tolist():
+            self.scenes[i].model = dynamics
+            if which is not None:
+                self.world.vary(i, dynamics)
+
     @property
     def states(self) -> Array:
         """The true states ``(num_envs, n)``."""
         return self._x.copy()
+
+    @property
+    def actions(self) -> Array:
+        """The last actions ``(num_envs, m)``, in the units of the dynamics; zeros before the first."""
+        return self._us.copy()
 
     @property
     def times(self) -> Array:
@@ -250,7 +274,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def _moved(self, which: Any, us: Array) -> tuple[NDArray[Any], ...]:
         """The result of a tick of some worlds, given by an array of indices or a slice."""
         world, xs, rs = self.world, chosen(self._x, which), chosen(self._r, which)
-        moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [])
+        moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [], which)
         self._ticks[which] = ticks = chosen(self._ticks, which) + 1
         shown = np.where(moved.lost[:, None], xs, moved.states) if moved.lost.any() else moved.states
         self._x[which] = shown
@@ -289,7 +313,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         info = self._info(info["violated"] & ~ended, info["lost"] & ~ended)
         info.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
         self._ended = np.zeros(self.num_envs, dtype=bool)
-        return _merged(observations, began, ended), info
+        return merged(observations, began, ended), info
 
     def _restart(self, ended: NDArray[np.intp]) -> None:
         if not len(ended):
@@ -313,12 +337,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
                 self._carries[i] = carry
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
-        given: Any = setting(seed, Seeds, "seed")
-        seeds = (
-            given if isinstance(given, tuple) else [None if given is None else given + i for i in range(self.num_envs)]
-        )
-        if len(seeds) != self.num_envs:
-            raise ShapeError(f"{len(seeds)} seeds were given for {self.num_envs} environments; give one each")
+        seeds = seeds_of(seed, self.num_envs)
         kept = zip(self._streams, self._seeds, strict=True) if self._streams else [None] * self.num_envs
         pairs = [old if old and s is None else seeding.np_random(s) for s, old in zip(seeds, kept, strict=True)]
         self._streams, self._seeds = [stream for stream, _ in pairs], [s for _, s in pairs]
@@ -365,24 +384,3 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         for name, value in values.items():
             info[name], info[f"_{name}"] = value, self._all.copy()
         return info
-
-
-def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
-    """`mode`, if this vector environment supports it."""
-    if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
-        raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
-    return mode
-
-
-def chosen(rows: NDArray[Any], which: Any) -> NDArray[Any]:
-    """A copy of some rows: those of an array of numbers, for which `take` is fastest, or of a slice of all."""
-    return rows.copy() if isinstance(which, slice) else rows.take(which, axis=0)
-
-
-def _merged(all_of: Any, some: Any, which: NDArray[np.bool_]) -> Any:
-    """The observations of all worlds with those of some worlds replaced."""
-    if isinstance(all_of, dict):
-        return {name: _merged(each, some[name], which) for name, each in all_of.items()}
-    merged = all_of.copy()
-    merged[which] = some
-    return merged

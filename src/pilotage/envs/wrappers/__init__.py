@@ -1,4 +1,4 @@
-"""Wrappers that make an environment as imperfect as a robot is, estimate its state, and repeat its episodes."""
+"""Wrappers that make an environment as imperfect as a robot is, estimate its state, repeat and film its episodes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .link import Link as Link
 from .randomised import RandomisedDynamics as RandomisedDynamics
 from .replay import Recorder as Recorder
 from .replay import Recording as Recording
+from .video import VideoRecorder as VideoRecorder
 
 __all__ = [
     "ActionLatency",
@@ -18,4 +19,5 @@ __all__ = [
     "RandomisedDynamics",
     "Recorder",
     "Recording",
+    "VideoRecorder",
 ]

@@ -43,13 +43,13 @@ class DegradedObservation(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstruct
         self._dt, space = core.world.dt, env.observation_space
         self._boxes: dict[str, Any] = dict(space.spaces) if isinstance(space, gymnasium.spaces.Dict) else {ONLY: space}
         self._links = links_of(links, [*self._boxes])
-        self._stream = stream_of(env, None)
+        self._stream = stream_of(None)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode, with nothing on its way."""
         observation, info = self.env.reset(seed=seed, options=options)
         if seed is not None:
-            self._stream = stream_of(self.env, seed)
+            self._stream = stream_of(seed)
         self._tick, self._lines = 0, lines_of(self._links, self._dt)
         self._last = {name: (0, part) for name, part in named(observation).items()}
         return self._arrived(observation), self._aged(info)

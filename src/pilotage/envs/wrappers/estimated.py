@@ -10,10 +10,8 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
-from ...core import Sensor, SettingError, ShapeError
-from ...core.settings import shown
-from ..boxes import box
-from ._world import ONLY, core_of, lines_of, links_of, named, stream_of
+from ...core import Sensor
+from ._world import belief_box, core_of, lines_of, links_of, named, sensors_of, stream_of
 from .link import Link
 
 
@@ -59,19 +57,17 @@ class EstimatedObservation(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstruc
         RecordConstructorArgs.__init__(self, filter=filter, sensors=sensors, links=links)
         gymnasium.Wrapper.__init__(self, env)
         self._core, self._make = core_of(env, "EstimatedObservation"), filter
-        self._sensors = self._known(sensors)
+        self._sensors = sensors_of(sensors, self._core.world, self._core.single, env.observation_space)
         self._links = links_of(Link() if links is None else links, [*self._sensors])
         self._filter = self._make(None)
-        belief, self._stream = self._filter.belief, stream_of(env, None)
-        inner, dim = box(belief.space), belief.space.dim
-        low, high = np.concatenate([inner.low, np.zeros(dim)]), np.concatenate([inner.high, np.full(dim, np.inf)])
-        self.observation_space = gymnasium.spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self._stream = stream_of(None)
+        self.observation_space = belief_box(self._filter.belief.space)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode, with a new filter."""
         observation, info = self.env.reset(seed=seed, options=options)
         if seed is not None:
-            self._stream = stream_of(self.env, seed)
+            self._stream = stream_of(seed)
         self._filter, self._tick = self._make(seed), 0
         self._lines = lines_of(self._links, self._core.world.dt)
         return self._estimate(observation), info
@@ -97,18 +93,3 @@ class EstimatedObservation(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstruc
         whole = np.concatenate([moments.mean, moments.std])
         assert isinstance(space, gymnasium.spaces.Box)
         return np.clip(whole, space.low, space.high).astype(np.float32)
-
-    def _known(self, sensors: Sensor | Mapping[str, Sensor] | None) -> dict[str, Sensor]:
-        """The sensor of each part of the observation."""
-        mounted = self._core.world.sensors
-        if sensors is None and not mounted:
-            raise SettingError("the environment observes its state; make it with sensors, or give sensors here")
-        if sensors is None:
-            sensors = {name: each.sensor for name, each in mounted.items()}
-            sensors = next(iter(sensors.values())) if self._core.single else sensors
-        given = {ONLY: sensors} if isinstance(sensors, Sensor) else dict(sensors)
-        space = self.env.observation_space
-        parts = [*space.spaces] if isinstance(space, gymnasium.spaces.Dict) else [ONLY]
-        if {*given} != {*parts}:
-            raise ShapeError(f"sensors are {shown([*given])}; the observation has {', '.join(parts)}")
-        return given

@@ -28,8 +28,8 @@ class Timing:
     delay: NonNegative = 0.0
     dropout: Fraction = 0.0
 
-    def due(self, tick: int, dt: float) -> bool:
-        """Whether there is a reading at this tick."""
+    def due(self, tick: Any, dt: float) -> Any:
+        """Whether there is a reading at this tick, or at each of these."""
         return self.period is None or tick % max(round(self.period / dt), 1) == 0
 
 

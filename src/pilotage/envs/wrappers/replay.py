@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from ...core import PilotageError
+
+if TYPE_CHECKING:
+    from ...io import Episode
 
 
 @dataclass(eq=False)
@@ -38,6 +41,28 @@ class Recording:
     rewards: list[float] = field(default_factory=list[float])
     terminated: bool = False
     truncated: bool = False
+
+    @property
+    def episode(self) -> Episode:
+        """The episode as data sets hold it: `write_minari`, `write_lerobot` and `write_sequences` take it.
+
+        Example:
+            >>> import pilotage.envs
+            >>> env = Recorder(gymnasium.make("pilotage/Pendulum-v0"))
+            >>> start, result = env.reset(seed=5), env.step(np.array([0.5], np.float32))
+            >>> env.recording.episode, env.recording.episode.seed
+            (Episode(1 steps), 5)
+        """
+        from ...io import Episode  # half the time of importing the wrappers
+
+        first = self.observations[0]
+        named = isinstance(first, dict)
+        seen = {name: np.array([z[name] for z in self.observations]) for name in first} if named else np.array(
+            self.observations
+        )  # fmt: skip
+        last = np.arange(len(self.rewards)) == len(self.rewards) - 1
+        ends = last & self.terminated, last & self.truncated
+        return Episode(seen, np.array(self.actions), np.array(self.rewards), *ends, self.seed)
 
     def replay(self, env: gymnasium.Env[Any, Any]) -> Recording:
         """The episode again, in an environment that was made in the same way, from the same seed, to the bit.
