@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -63,16 +64,25 @@ def buildings(lines: list[Any], bars: list[Any]) -> None:
         bars.append((f"{name}: below 0.3 m", ate < 0.3))
 
 
+def seeded(version: int, car: Any, dt: float) -> Any:
+    """FastSLAM with 50 particles, started with a seed."""
+    made: Any = FastSLAM(car, dt=dt, particles=50, version=version)  # pyright: ignore[reportArgumentType]
+    return SimpleNamespace(start=partial(made.start, rng=0))
+
+
 def trees(lines: list[Any], bars: list[Any]) -> None:
-    log, found = park(), dict[int, float]()
+    """The quartile tells more than the median: where a way splits, half of it may still be right."""
+    log, found = park(), dict[int, Array]()
     for version in (1, 2):
-        settings = partial(FastSLAM, particles=50, version=version)
-        _, poses, seconds = park_driven(settings, log, known=True)
-        found[version] = float(np.median(park_errors(log, poses)))
-        lines.append((f"Victoria Park, ids given, GPS: FastSLAM {version}", f"{found[version]:.2f}", seconds, ""))
+        _, poses, seconds = park_driven(partial(seeded, version), log, known=True)
+        found[version] = np.quantile(park_errors(log, poses), [0.5, 0.75])
+        errors = " / ".join(f"{error:.2f}" for error in found[version])
+        lines.append(
+            (f"Victoria Park, ids given, GPS (half / three quarters): FastSLAM {version}", errors, seconds, "")
+        )
     bars += [
-        ("Victoria Park: half of the GPS fixes within 2 m of FastSLAM 2", found[2] < 2.0),
-        ("Victoria Park: nearer than FastSLAM 1 with as many particles", found[2] < found[1]),
+        ("Victoria Park: half of the GPS fixes within 2 m of FastSLAM 2", bool(found[2][0] < 2.0)),
+        ("Victoria Park: three quarters nearer than to FastSLAM 1", bool(found[2][1] < found[1][1])),
     ]
 
 
