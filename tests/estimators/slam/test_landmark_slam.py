@@ -267,7 +267,8 @@ def test_joint_compatibility_where_the_nearest_neighbour_is_wrong() -> None:
 
 def test_a_vague_pose_recognises_several_landmarks_but_not_one() -> None:
     """Where any landmark would fit, one detection says nothing; three that fit together are no coincidence."""
-    G, R = np.kron(np.ones((3, 3)), 4.0 * np.eye(2)), np.tile(0.01 * np.eye(2), (3, 1, 1))
+    G: Any = np.kron(np.ones((3, 3)), 4.0 * np.eye(2))
+    R = np.tile(0.01 * np.eye(2), (3, 1, 1))
     marks = np.array([[0.0, 0.0], [5.0, 1.0], [-3.0, 4.0]])
     y = marks[:, None] + [1.0, -1.0] - marks
     joint, density = JointCompatibility(), np.full(3, 0.1)

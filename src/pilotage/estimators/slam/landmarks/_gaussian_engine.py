@@ -193,10 +193,10 @@ class GaussianEngine(LandmarkEngine):
         if m != c or c not in (2, 3) or count < FEW:
             return None
         if count != self.counted:
-            from scipy.spatial import cKDTree
+            from scipy.spatial import KDTree
 
             places = self.joint.places[self.confirmed]
-            mean = max(float(np.mean(cKDTree(places).query(places, 2)[0][:, 1])), 1e-6)
+            mean = max(float(np.mean(KDTree(places).query(places, 2)[0][:, 1])), 1e-6)
             self.density, self.counted = 0.25 / mean**2 if c == 2 else (0.554 / mean) ** 3, count
         return self.density / np.maximum(abs(np.linalg.det(C)), 1e-300)
 
