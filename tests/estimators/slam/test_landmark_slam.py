@@ -26,6 +26,7 @@ from pilotage.estimators.slam.landmarks import (
 )
 from pilotage.estimators.slam.landmarks.association import UNCLEAR
 from pilotage.models import (
+    absolute_pose,
     bicycle,
     discrete_dynamics,
     gnss,
@@ -457,6 +458,16 @@ def test_times() -> None:
         robot.update("lidar", [[5.0, 0.0]], u=[1.0, 0.0])
     with pytest.raises(PilotageError):
         robot.update("lidar", [[5.0, 0.0]], t=0.1)
+
+
+def test_dynamics_without_rates_take_a_way_in_one_step() -> None:
+    """An odometer moves by all of u, however long it took; poses that were not measured say nothing."""
+    robot = InvariantEKFSLAM(odometer(), dt=0.1).start(std=0.1)
+    robot.predict(to=2.5, u=[1.0, 0.0, 0.1])
+    assert robot.t == pytest.approx(2.5)
+    np.testing.assert_allclose(robot.belief.mean, [1.0, 0.0, 0.1], atol=1e-12)
+    assert robot.update(absolute_pose(), [np.nan] * 3).status is FilterStatus.NO_READING
+    assert robot.update(absolute_pose(), [1.0, 0.0, 0.1], t=3.0, u=[0.0, 0.0, 0.0]).dof == 3
 
 
 def test_copies_go_on_alone() -> None:

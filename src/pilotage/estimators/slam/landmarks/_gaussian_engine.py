@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pilotage.core import Dynamics, FilterStatus, Gaussian, ModelError, Sensor
 from pilotage.core.arrays import Array
 from pilotage.core.declared import called
+from pilotage.core.sensor import measured
 
 from ..._inputs import gate_quantiles
 from ...joint_compatibility import individual_distances
@@ -121,8 +122,8 @@ class GaussianEngine(LandmarkEngine):
 
     def correct(self, sensor: Sensor, z: Array) -> MapUpdate:
         joint, d = self.joint, self.joint.d
-        seen = ~np.isnan(z if sensor.reading.flat else np.asarray(sensor.reading.minus(z, z)))
-        if sensor.reading.flat and not seen.any():
+        seen = measured(sensor.reading, z)
+        if not seen.any():
             return MapUpdate(np.zeros(0, np.int64), np.zeros(0, bool), status=FilterStatus.NO_READING)
         e = np.asarray(sensor.reading.minus(z, sensor.observe(joint.x)))[seen]
         H, R = np.asarray(sensor.linearize(joint.x))[seen], np.asarray(sensor.noise(joint.x))[np.ix_(seen, seen)]

@@ -145,10 +145,13 @@ class LandmarkMapper:
         if u.ndim != 1:
             raise ShapeError(f"an action has shape {u.shape}; a mapper takes one at a time, ({u.shape[-1]},)")
         step = self._clock.step(dt, to)
-        count, length = self._clock.cut(step) if to is not None else (0, 0.0)
-        for _ in range(int(count)):
-            self._engine.predict(u, float(length))
-        self._engine.predict(u, float(step - count * length))
+        rest = step
+        if to is not None:
+            count, length = (float(each) for each in self._clock.cut(step))
+            for _ in range(int(count)):
+                self._engine.predict(u, length)
+                rest -= length
+        self._engine.predict(u, rest)
         self._clock.advance(step, to)
 
     def update(
