@@ -29,6 +29,7 @@ from pilotage.models import (
     absolute_pose,
     bicycle,
     discrete_dynamics,
+    dynamics,
     gnss,
     range_bearing,
     range_to,
@@ -468,6 +469,20 @@ def test_dynamics_without_rates_take_a_way_in_one_step() -> None:
     np.testing.assert_allclose(robot.belief.mean, [1.0, 0.0, 0.1], atol=1e-12)
     assert robot.update(absolute_pose(), [np.nan] * 3).status is FilterStatus.NO_READING
     assert robot.update(absolute_pose(), [1.0, 0.0, 0.1], t=3.0, u=[0.0, 0.0, 0.0]).dof == 3
+
+
+def test_a_way_that_fails_is_not_begun() -> None:
+    """A model that has no answer from x = 1 on: the steps before are taken back."""
+
+    @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]"), noise=(0.1, 0.1, 0.1))
+    def edge(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return u[0] + 1e-9 * m.sqrt(1.0 - x[0]), 0.0, 0.0
+
+    robot = EKFSLAM(edge(), dt=0.25).start(mean=[0.0, 0.0, 0.0], std=0.1)
+    with pytest.raises(ModelError, match="edge"):
+        robot.predict(to=3.0, u=[1.0])
+    assert robot.t == 0.0 and robot.belief.mean.tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(robot.belief.std, 0.1)
 
 
 def test_copies_go_on_alone() -> None:
