@@ -78,6 +78,7 @@ NOT_RUN = {
         "World",
         "WorldModel",
     ),
+    *("Association", "GaussianSLAM", "LandmarkEngine"),
     *("Code", "Compiled", "Driver", "Function", "Intrinsic", "MachineCode"),
     *("TracedDynamics", "TracedSensor", "TracedTask"),
 }

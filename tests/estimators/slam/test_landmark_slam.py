@@ -26,8 +26,10 @@ from pilotage.estimators.slam.landmarks import (
 )
 from pilotage.estimators.slam.landmarks.association import UNCLEAR
 from pilotage.models import (
+    absolute_pose,
     bicycle,
     discrete_dynamics,
+    dynamics,
     gnss,
     range_bearing,
     range_to,
@@ -267,7 +269,8 @@ def test_joint_compatibility_where_the_nearest_neighbour_is_wrong() -> None:
 
 def test_a_vague_pose_recognises_several_landmarks_but_not_one() -> None:
     """Where any landmark would fit, one detection says nothing; three that fit together are no coincidence."""
-    G, R = np.kron(np.ones((3, 3)), 4.0 * np.eye(2)), np.tile(0.01 * np.eye(2), (3, 1, 1))
+    G: Any = np.kron(np.ones((3, 3)), 4.0 * np.eye(2))
+    R = np.tile(0.01 * np.eye(2), (3, 1, 1))
     marks = np.array([[0.0, 0.0], [5.0, 1.0], [-3.0, 4.0]])
     y = marks[:, None] + [1.0, -1.0] - marks
     joint, density = JointCompatibility(), np.full(3, 0.1)
@@ -456,6 +459,30 @@ def test_times() -> None:
         robot.update("lidar", [[5.0, 0.0]], u=[1.0, 0.0])
     with pytest.raises(PilotageError):
         robot.update("lidar", [[5.0, 0.0]], t=0.1)
+
+
+def test_dynamics_without_rates_take_a_way_in_one_step() -> None:
+    """An odometer moves by all of u, however long it took; poses that were not measured say nothing."""
+    robot = InvariantEKFSLAM(odometer(), dt=0.1).start(std=0.1)
+    robot.predict(to=2.5, u=[1.0, 0.0, 0.1])
+    assert robot.t == pytest.approx(2.5)
+    np.testing.assert_allclose(robot.belief.mean, [1.0, 0.0, 0.1], atol=1e-12)
+    assert robot.update(absolute_pose(), [np.nan] * 3).status is FilterStatus.NO_READING
+    assert robot.update(absolute_pose(), [1.0, 0.0, 0.1], t=3.0, u=[0.0, 0.0, 0.0]).dof == 3
+
+
+def test_a_way_that_fails_is_not_begun() -> None:
+    """A model that has no answer from x = 1 on: the steps before are taken back."""
+
+    @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]"), noise=(0.1, 0.1, 0.1))
+    def edge(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return u[0] + 1e-9 * m.sqrt(1.0 - x[0]), 0.0, 0.0
+
+    robot = EKFSLAM(edge(), dt=0.25).start(mean=[0.0, 0.0, 0.0], std=0.1)
+    with pytest.raises(ModelError, match="edge"):
+        robot.predict(to=3.0, u=[1.0])
+    assert robot.t == 0.0 and robot.belief.mean.tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(robot.belief.std, 0.1)
 
 
 def test_copies_go_on_alone() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pilotage.core import Dynamics, FilterStatus, Gaussian, ModelError, Sensor
 from pilotage.core.arrays import Array
 from pilotage.core.declared import called
+from pilotage.core.sensor import measured
 
 from ..._inputs import gate_quantiles
 from ...joint_compatibility import individual_distances
@@ -121,8 +122,8 @@ class GaussianEngine(LandmarkEngine):
 
     def correct(self, sensor: Sensor, z: Array) -> MapUpdate:
         joint, d = self.joint, self.joint.d
-        seen = ~np.isnan(z if sensor.reading.flat else np.asarray(sensor.reading.minus(z, z)))
-        if sensor.reading.flat and not seen.any():
+        seen = measured(sensor.reading, z)
+        if not seen.any():
             return MapUpdate(np.zeros(0, np.int64), np.zeros(0, bool), status=FilterStatus.NO_READING)
         e = np.asarray(sensor.reading.minus(z, sensor.observe(joint.x)))[seen]
         H, R = np.asarray(sensor.linearize(joint.x))[seen], np.asarray(sensor.noise(joint.x))[np.ix_(seen, seen)]
@@ -193,10 +194,10 @@ class GaussianEngine(LandmarkEngine):
         if m != c or c not in (2, 3) or count < FEW:
             return None
         if count != self.counted:
-            from scipy.spatial import cKDTree
+            from scipy.spatial import KDTree
 
             places = self.joint.places[self.confirmed]
-            mean = max(float(np.mean(cKDTree(places).query(places, 2)[0][:, 1])), 1e-6)
+            mean = max(float(np.mean(KDTree(places).query(places, 2)[0][:, 1])), 1e-6)
             self.density, self.counted = 0.25 / mean**2 if c == 2 else (0.554 / mean) ** 3, count
         return self.density / np.maximum(abs(np.linalg.det(C)), 1e-300)
 

@@ -145,11 +145,23 @@ class LandmarkMapper:
         if u.ndim != 1:
             raise ShapeError(f"an action has shape {u.shape}; a mapper takes one at a time, ({u.shape[-1]},)")
         step = self._clock.step(dt, to)
-        count, length = self._clock.cut(step) if to is not None else (0, 0.0)
-        for _ in range(int(count)):
-            self._engine.predict(u, float(length))
-        self._engine.predict(u, float(step - count * length))
+        count, length = (float(each) for each in self._clock.cut(step)) if to is not None else (0.0, 0.0)
+        if count:
+            self._steps(u, int(count), length, step)
+        else:
+            self._engine.predict(u, step)
         self._clock.advance(step, to)
+
+    def _steps(self, u: Array, count: int, length: float, whole: float) -> None:
+        """So many steps and a last one, or none of them."""
+        before = self._engine.save()
+        try:
+            for _ in range(count):
+                self._engine.predict(u, length)
+            self._engine.predict(u, whole - count * length)
+        except BaseException:
+            self._engine.restore(before)
+            raise
 
     def update(
         self, sensor: Sensor | str, z: ArrayLike | None, ids: ArrayLike | None = None, *, t: float | None = None,
