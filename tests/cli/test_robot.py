@@ -244,3 +244,24 @@ def test_a_node_drives_a_robot_from_start_to_shutdown(monkeypatch: pytest.Monkey
 def test_a_node_says_that_ros_is_missing(capsys: Capture) -> None:
     assert main(["node"]) == 2
     assert "rclpy" in capsys.readouterr().err
+
+
+def test_a_start_that_is_known_is_where_localization_goes_on(tmp_path: Path, capsys: Capture) -> None:
+    """From the first odometry on, in the map, and not from what the bag says itself."""
+    pytest.importorskip("rosbags")
+    rng, truth, end = np.random.default_rng(0), START, START
+    messages = [BagMessage(0.0, "/tf_static", mount()), BagMessage(0.0, "/initialpose", fix(0.0, START + 2.0))]
+    for k in range(40):
+        messages.append(BagMessage(0.1 * k, "/odom", odometry(0.1 * k, truth)))
+        if k % 4 == 1:
+            messages.append(BagMessage(0.1 * k, "/scan", scan(0.1 * k, truth, rng)))
+        end, truth = truth, unicycle().step(truth, [0.3, 0.05], 0.1)
+    write_bag(tmp_path / "drive", messages)
+    ROOM.save(tmp_path / "room.yaml")
+    words = ["replay", str(tmp_path / "drive"), "--map", str(tmp_path / "room.yaml"), "--json", "--start"]
+    assert main([*words, *map(str, START)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["frame"] == "map" and facts["poses"] >= 38
+    assert np.abs(PLANE.minus(end, facts["end"])).max() < 0.1
+    assert main([*words, "1", "nan", "0"]) == 2
+    assert "--start" in capsys.readouterr().err

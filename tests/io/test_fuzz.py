@@ -21,6 +21,7 @@ from pilotage.core.errors import PilotageError
 from pilotage.io import (
     read_adsb,
     read_ais,
+    read_bal,
     read_carmen,
     read_kitti_labels,
     read_mot_detections,
@@ -124,3 +125,28 @@ def test_damaged_tracks_are_read_or_refused(kind: str, faulty: str, choices: st.
             return
     states = found.z if isinstance(found, Scans) else getattr(found, "tracks", getattr(found, "boxes", found)).x
     assert np.isfinite(states).all()
+
+
+BUNDLE = b"""2 2 3
+0 0 10.5 -20
+0 1 3e1 40
+1 0 -5 6.25
+0.1 0.2 -0.1 1 2 3 400 1e-3 0
+0 0 0 0 0 0 400 0 0
+1 2 -40
+-3 4 -50
+"""
+
+
+@settings(max_examples=80)
+@given(choices=st.data())
+def test_a_damaged_bundle_is_read_or_refused(choices: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place, "bundle.txt")
+        file.write_bytes(choices.draw(damaged(BUNDLE)))
+        try:
+            found = read_bal(file)
+        except PilotageError:
+            return
+    assert all(np.isfinite(each).all() for each in (found.poses, found.lenses, found.points, found.pixels))
+    assert found.frames.max() < len(found.poses) and found.landmarks.max() < len(found.points)

@@ -348,6 +348,7 @@ EXEMPT = {
     "Roadmap": "answers queries of a start and a goal, without a seed",
     "Replanner": "holds the search of a DStarLite for one goal",
     "Bank": "holds an estimator and the beliefs of many targets",
+    "FrontierExploration": "chooses its goal itself",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""
 

@@ -76,6 +76,11 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     "relative_pose": models.relative_pose,
     "relative_pose 3": lambda: models.relative_pose(3),
     "pinhole": lambda: models.pinhole(focal=(2.0, 1.5), centre=(0.5, 0.3)),
+    "pinhole distorted": lambda: models.pinhole(
+        distorted=True, focal=(2.0, 1.5), centre=(0.5, 0.3), distortion=(-0.1, 0.02, 0.01, -0.02)
+    ),
+    "stereo_pinhole pair": lambda: models.stereo_pinhole(focal=(2.0, 1.5), centre=(0.5, 0.3), baseline=0.4),
+    "stereo_bearings": models.stereo_bearings,
     "relative_position": models.relative_position,
     "relative_position 3": lambda: models.relative_position(3),
     "standstill": models.standstill,

@@ -62,6 +62,10 @@ pilotage slam walk.log
 pilotage slam intel_raw_odometry_gfs.json.gz --relations intel.relations.gz --out intel
 pilotage slam freiburg-079-corrected.log.gz --no-odometry
 pilotage slam walk.log --truth walk.tum --json
+pilotage slam drive.mcap --scans /scan --odometry /odom --animation drive.gif
+pilotage slam drive.bag --mount 0.2 0 0 --state drive.npz
+pilotage slam pilotage/Navigation-v0 --map depot --seed 1 --animation depot.gif
+pilotage replay next.mcap --map drive.yaml --start 1.5 0.2 0.1
 pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
 ```
 
@@ -190,7 +194,7 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(
         "pilotage.cli.slam:slam",
         name="slam",
-        help="Make a map from the raw log of a laser.",
+        help="Make a map from the raw log of a laser, a ROS bag, or live in an environment.",
         help_epilogue=SLAM_EXAMPLES,
     )
     app.command(

@@ -32,12 +32,16 @@ from .picture import save_picture
 from .robot import Robot, RobotSettings
 from .wording import finite, rounded
 
+KNOWN = (0.1, 0.1, 0.0, 0.0, 0.0, 0.05)
+"""Standard deviation of a start that is given: x, y, z [m] and rotations [rad]."""
+
 
 def replay(
     bag: Path,
     *,
     map: Path | None = None,
     goal: tuple[float, float] | None = None,
+    start: tuple[float, float, float] | None = None,
     speed: float = 0.5,
     radius: float = 0.2,
     base: str = "base_link",
@@ -51,6 +55,8 @@ def replay(
         bag: A bag: a .bag or .mcap file, or the folder of a ROS 2 bag.
         map: The ROS map (.yaml) of the place, or the name of a stock map. Default: the map in the bag, if there is one.
         goal: x and y to drive to [m]: commands are written. The robot of the bag does not obey them.
+        start: x, y and yaw of the robot on the map at the beginning [m, m, rad], known to a few centimetres, such as
+            where `pilotage slam` has ended. Default: what the bag says, or anywhere.
         speed: Largest speed of the commands [m/s].
         radius: Radius of the robot [m].
         base: Frame of the robot in TF.
@@ -62,6 +68,8 @@ def replay(
     if out is not None and out.exists():
         raise PilotageError(f"{out} exists; give the name of a new folder as --out")
     recorded = _with_odometry(read_bag(bag), base)
+    if start is not None:
+        recorded = _with_start(recorded, start)
     grid = None if map is None else OccupancyGrid.load(map)
     robot = Robot(grid, goal, RobotSettings(speed=speed, radius=radius, base=base, seed=seed))
     published, ticks = _run(robot, recorded)
@@ -95,6 +103,17 @@ def _with_odometry(bag: Bag, base: str) -> Bag:
             blank = np.zeros((6, 6))
             messages.append(BagMessage(each.t, "/tf", Odometry(stamp, odom, base, pose, blank, np.zeros(6), blank)))
     return replaced(bag, messages=tuple(messages))
+
+
+def _with_start(bag: Bag, start: tuple[float, float, float]) -> Bag:
+    """The bag, with the pose of the robot on the map at its first odometry, and none that it says itself."""
+    first = next((k for k, each in enumerate(bag.messages) if isinstance(each.value, Odometry)), None)
+    if first is None or not np.isfinite(start).all():
+        raise PilotageError(f"--start {' '.join(map(str, start))} asks for odometry in {bag!r}, and finite numbers")
+    t = bag.messages[first].t
+    stamped = StampedPose(bag.start + round(t * NANO), "map", spatial(start), np.diag(KNOWN) ** 2)
+    rest = [each for each in bag.messages if not each.topic.endswith("initialpose")]
+    return replaced(bag, messages=(BagMessage(t, "/initialpose", stamped), *rest))
 
 
 def _run(robot: Robot, bag: Bag) -> tuple[list[BagMessage], Array]:

@@ -1,41 +1,37 @@
-"""`pilotage slam`: the map of a building and the way of a robot in it, from the raw log of a laser."""
+"""`pilotage slam`: the map of a building and the way of a robot in it, from a log, a bag, or an environment."""
 
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pilotage.core.errors import PilotageError, counted
+from pilotage.core.arrays import Array
+from pilotage.core.errors import PilotageError, counted, require
 from pilotage.core.settings import NonNegative, Positive, setting
 from pilotage.estimators.slam.scans import ScanMapper, ScanSLAM
-from pilotage.estimators.slam.scores import TrajectoryErrors, absolute_trajectory_error, associate, relation_errors
-from pilotage.io import (
-    LaserLog,
-    Relations,
-    read_laser_log,
-    read_relations,
-    read_tum,
-    write_atomic,
-    write_g2o,
-    write_tum,
-)
-from pilotage.maps import OccupancyGrid
+from pilotage.io import LaserLog, read_bag, read_laser_log, read_relations, write_atomic
+from pilotage.io.laser_logs import is_bag
 
-from .picture import save_picture
+from .slam_report import calibration, compared, facts_of, grid_of, known_poses, report, text, write
 from .wording import finite, rounded
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
-MANY = 0.1
-"""Share of lost scans from which on there is a warning."""
 ENDINGS = {"map": ".yaml", "image": ".pgm", "trajectory": ".tum", "graph": ".g2o", "picture": ".png", "report": ".md"}
+ENVIRONMENT = re.compile(r"([\w.:]+/)?[A-Za-z]\w*-v\d+")
+FAILED = 50.0
+"""Readings of text logs from which on a beam has failed [m]; bags say so themselves."""
+EVERY = 30.0
+"""Seconds after which the state of a mapper is written again."""
+FRAMES = 120
+"""Largest number of frames of an animation."""
+Watch = Callable[[ScanMapper], None]
 
 
 def slam(
@@ -46,65 +42,155 @@ def slam(
     no_loops: bool = False,
     resolution: float = 0.05,
     max_range: float = 20.0,
-    failed: float = 50.0,
+    failed: float | None = None,
     noise: float = 0.03,
     truth: Path | None = None,
     relations: Path | None = None,
+    scans: str | None = None,
+    odometry: str | None = None,
+    base: str | None = None,
+    mount: tuple[float, float, float] | None = None,
+    state: Path | None = None,
+    map: str | None = None,
+    seed: int = 0,
+    seconds: float = 600.0,
+    goals: int = 3,
+    animation: Path | None = None,
     force: bool = False,
     json: bool = False,
 ) -> None:
-    """Make a map from the raw log of a laser, with or without odometry.
+    """Make a map from the raw log of a laser, from a ROS bag, or live in an environment.
 
     Writes a ROS map, the trajectory of all scans (TUM), the pose graph of the keyframes (g2o), a picture and a report.
 
     Args:
-        log: A CARMEN log (FLASER lines), or JSON of GMapping's files, plain or gzipped.
+        log: A CARMEN log (FLASER lines), or JSON of GMapping's files, plain or gzipped; a bag (.bag, .mcap, or the
+            folder of a ROS 2 bag); or an environment, pilotage/Navigation-v0, whose robot explores the building.
         out: Name of the files to write, without an ending. Default: named as the log, in this folder.
         no_odometry: Use scans alone: for logs whose odometry is missing, or was corrected already.
         no_loops: Match scans only, and close no loops.
         resolution: Side of a cell [m].
-        max_range: Farther readings are no points of a scan, and count as free up to this range in the map [m].
+        max_range: Farther readings are no points of a scan, and count as free up to this range in the map [m]. Less
+            where a bag says that its laser sees less far.
         failed: Readings of this or more are beams that failed, which many lasers write as their largest number [m].
+            Default: 50 for logs; bags tell it themselves.
         noise: Standard deviation of a reading [m], by which walls become wider in the map.
         truth: A trajectory (TUM) to compare with, after alignment.
         relations: Known relations between poses (t1 t2 dx dy dz roll pitch yaw) to compare with.
+        scans: Bags: topic of the laser. Default: the one with the most scans.
+        odometry: Bags: topic of the odometry. Default: the one with the most messages, or else TF.
+        base: Bags: frame of the robot. Default: that of the odometry, or base_link.
+        mount: Bags: x, y and yaw of the laser on the robot [m, m, rad]. Default: what TF says.
+        state: A file (npz) in which the mapper is kept while it runs. If it is there, the run goes on from it.
+        map: Environments: the building, a ROS map (.yaml) or the name of a stock map.
+        seed: Environments: seed of the start, the obstacles and the noise.
+        seconds: Environments: longest time of the robot [s].
+        goals: Environments: places to drive to afterwards in the map that was made.
+        animation: File to write an animation of the growing map to: .gif, or .mp4.
         force: Replace files of these names, if there are some.
         json: Print one JSON object instead of text.
     """
     for name, value, kind in (
         ("resolution", resolution, Positive),
         ("noise", noise, Positive),
-        ("failed", failed, NonNegative),
+        ("failed", FAILED if failed is None else failed, NonNegative),
+        ("seconds", seconds, Positive),
     ):
         setting(value, kind, name)
+    live = not log.exists() and ENVIRONMENT.fullmatch(str(log)) is not None
     files = _targets(Path(log.name.split(".")[0]) if out is None else out, force)
-    scans = read_laser_log(log)
-    scans = replace(scans, ranges=np.where(scans.ranges >= failed, np.nan, scans.ranges))
-    known = None if truth is None else _known(truth, scans.ts)
-    related = None if relations is None else read_relations(relations)
-    settings = ScanSLAM(max_range=max_range) if not no_loops else ScanSLAM(max_range=max_range, loops=None)
+    of_logs = {
+        "no-odometry": no_odometry or None, "failed": failed, "truth": truth, "relations": relations, "scans": scans,
+        "odometry": odometry, "base": base, "mount": mount, "state": state,
+    }  # fmt: skip
+    if live and (given := [f"--{name}" for name, value in of_logs.items() if value is not None]):
+        raise PilotageError(f"{log} is an environment, and {', '.join(given)} is for logs; leave it out")
+    if not live and map is not None:
+        raise PilotageError(f"--map {map} is the building of an environment, but {log} is a log; leave it out")
+    if animation is not None:
+        require("pilotage.viz", extra="viz")
     began = time.perf_counter()
-    mapper = driven(scans, settings, odometry=not no_odometry)
-    seconds = time.perf_counter() - began
-    facts = {"log": str(log), **_facts(scans, mapper, seconds), **_compared(mapper, known, related)}
-    facts |= {"odometry": "none" if no_odometry else "the log's", "calibration": _calibration(mapper)}
-    _write(mapper, _grid(mapper, resolution, noise), files)
+    film = Film(resolution, noise) if animation is not None else None
+    if live:
+        from .slam_live import explored
+
+        settings = ScanSLAM(max_range=max_range) if not no_loops else ScanSLAM(max_range=max_range, loops=None)
+        mapper, known, more = explored(str(log), settings, map, seed, seconds, goals, (resolution, noise), film)
+        related = None
+    else:
+        taken = _taken(log, failed, scans, odometry, base, mount)
+        known = None if truth is None else known_poses(truth, taken.ts)
+        related = None if relations is None else read_relations(relations)
+        far = min(max_range, taken.max_range)
+        settings = ScanSLAM(max_range=far) if not no_loops else ScanSLAM(max_range=far, loops=None)
+        wheels = not no_odometry and bool(np.isfinite(taken.odometry).all())
+        mapper = driven(taken, settings, odometry=wheels, state=state, watch=film and film.every(len(taken.ts)))
+        more = {"odometry": "the log's" if wheels else "none", "left_out": dict(taken.left_out)}
+    facts = {"log": str(log), **facts_of(mapper, time.perf_counter() - began), **compared(mapper, known, related)}
+    facts |= {**more, "calibration": calibration(mapper)}
+    write(mapper, grid_of(mapper, resolution, noise), files)
+    if film is not None and animation is not None:
+        files["animation"] = film.write(mapper, animation)
     facts = finite(rounded({**facts, "files": {name: str(file) for name, file in files.items()}}))
-    write_atomic(files["report"], _report(facts))
-    print(jsonlib.dumps(facts) if json else _text(facts))
+    write_atomic(files["report"], report(facts))
+    print(jsonlib.dumps(facts) if json else text(facts))
 
 
-def driven(log: LaserLog, settings: ScanSLAM, odometry: bool = True) -> ScanMapper:
-    """A mapper that has taken all scans of a log, with progress on a terminal."""
-    mapper = settings.start(log.angles)
-    with tqdm(total=len(log.ts), unit="scan", disable=None, leave=False) as bar:
-        for ranges, wheels, t in zip(log.ranges, log.odometry, log.ts.tolist(), strict=True):
-            step = mapper.update(ranges, wheels if odometry else None, t)
+def driven(
+    log: LaserLog, settings: ScanSLAM, odometry: bool = True, *, state: Path | None = None, watch: Watch | None = None
+) -> ScanMapper:
+    """A mapper that has taken all scans of a log, with progress on a terminal.
+
+    Args:
+        log: the log.
+        settings: settings of the mapper.
+        odometry: whether to use that of the log.
+        state: file from which the mapper goes on if it is there, and in which it is kept.
+        watch: called after each scan.
+    """
+    mapper, done = _begun(log, settings, state)
+    kept = time.monotonic()
+    with tqdm(total=len(log.ts), initial=done, unit="scan", disable=None, leave=False) as bar:
+        for k in range(done, len(log.ts)):
+            step = mapper.update(log.ranges[k], log.odometry[k] if odometry else None, float(log.ts[k]))
             if step.keyframe:
                 bar.set_postfix(keyframes=len(mapper.keyframes), closures=len(mapper.keyframes.closures), refresh=False)
+            if state is not None and time.monotonic() - kept > EVERY:
+                mapper.save(state)
+                kept = time.monotonic()
+            if watch is not None:
+                watch(mapper)
             bar.update()
+    if state is not None:
+        mapper.save(state)
     mapper.finish()
     return mapper
+
+
+def _begun(log: LaserLog, settings: ScanSLAM, state: Path | None) -> tuple[ScanMapper, int]:
+    """The mapper at its beginning, or of a file, and the number of scans that it has taken."""
+    if state is None or not state.exists():
+        return settings.start(log.angles, mount=log.mount), 0
+    mapper = settings.resume(state)
+    ts = mapper.trajectory[0]
+    same = len(mapper.angles) == len(log.angles) and np.array_equal(mapper.angles, log.angles)
+    if not same or not np.array_equal(ts, log.ts[: len(ts)]):
+        raise PilotageError(f"--state {state} is of another log; delete it, or give another name")
+    return mapper, len(ts)
+
+
+def _taken(
+    log: Path, failed: float | None, scans: str | None, odometry: str | None, base: str | None,
+    mount: tuple[float, float, float] | None,
+) -> LaserLog:  # fmt: skip
+    """The log of a file, with failed beams as not measured."""
+    if is_bag(log):
+        taken = read_bag(log).laser_log(scans, odometry=odometry, base=base, mount=mount)
+    else:
+        taken, failed = read_laser_log(log), FAILED if failed is None else failed
+    if failed is None:
+        return taken
+    return replace(taken, ranges=np.where(taken.ranges >= failed, np.nan, taken.ranges))
 
 
 def _targets(out: Path, force: bool) -> dict[str, Path]:
@@ -118,122 +204,40 @@ def _targets(out: Path, force: bool) -> dict[str, Path]:
     return files
 
 
-def _grid(mapper: ScanMapper, resolution: float, noise: float) -> OccupancyGrid:
-    """The map, each cell occupied, free or unknown for sure, so that any reader of ROS maps agrees."""
-    grid = mapper.map(resolution, noise)
-    if not (grid.occupied | grid.free).any():
-        raise PilotageError("no scan of this log says anything about a map: every range is out of bounds")
-    sure = np.where(grid.occupied, 1.0, np.where(grid.free, 0.0, np.nan))
-    return OccupancyGrid.from_probability(sure, grid.resolution, rounded(grid.origin))
+class Film:
+    """The frames of an animation of a growing map.
 
+    Example:
+        >>> Film(0.1, 0.03).frames
+        []
+    """
 
-def _write(mapper: ScanMapper, grid: OccupancyGrid, files: dict[str, Path]) -> None:
-    ts, poses = mapper.trajectory
-    grid.save(files["map"])
-    write_tum(files["trajectory"], ts, poses)
-    if len(mapper.keyframes) > 1:
-        write_g2o(files["graph"], mapper.graph)
-    else:
-        del files["graph"]
-    save_picture(grid, poses, poses[[0, -1], :2], files["picture"])
+    def __init__(self, resolution: float, noise: float) -> None:
+        self.frames, self._map = list[Any](), (max(resolution, 0.1), noise)
 
+    def every(self, scans: int) -> Watch:
+        """A function that takes as many frames as an animation has, evenly, when it is called after each scan."""
+        apart, count = max(1, scans // FRAMES), 0
 
-def _facts(log: LaserLog, mapper: ScanMapper, seconds: float) -> dict[str, Any]:
-    duration = float(log.ts.max() - log.ts.min())
-    _, poses = mapper.trajectory
-    return {
-        "scans": len(log.ts),
-        "beams": len(log.angles),
-        "duration": duration,
-        "seconds": seconds,
-        "real_time": duration / seconds if duration > 0.0 else None,
-        "way": float(np.hypot(*np.diff(poses[:, :2], axis=0).T).sum()),
-        "keyframes": len(mapper.keyframes),
-        "closures": len(mapper.keyframes.closures),
-        "given_up": len(mapper.rejected),
-        "waiting": len(mapper.pending),
-        "lost": mapper.lost,
-        "chi2": mapper.keyframes.solved,
-    }
+        def watch(mapper: ScanMapper) -> None:
+            nonlocal count
+            count += 1
+            if count % apart == 0:
+                self.take(mapper, f"{counted(count, 'scan')}, {counted(len(mapper.keyframes), 'keyframe')}")
 
+        return watch
 
-def _calibration(mapper: ScanMapper) -> dict[str, float] | None:
-    """The errors of the odometry, if there was any, and the robot both drove and turned."""
-    try:
-        return {name: float(value) for name, value in vars(mapper.calibration()).items()}
-    except PilotageError:
-        return None
+    def take(self, mapper: ScanMapper, words: str, plan: Array | None = None) -> None:
+        """Take a frame."""
+        from pilotage.viz import MappingFrame
 
+        path = np.zeros((0, 2)) if plan is None else plan
+        self.frames.append(MappingFrame(mapper.map(*self._map), mapper.trajectory[1], path, words))
 
-def _known(truth: Path, ts: Array) -> tuple[Array, Indices]:
-    """True poses ``(N, 3)``, and the scans that they belong to ``(N,)``."""
-    trajectory = read_tum(truth)
-    pairs = associate(trajectory.ts, ts, 0.05)
-    if len(pairs) < 2:
-        raise PilotageError(f"--truth {truth} has no poses within 0.05 s of the scans; expected the same clock")
-    return trajectory.planar[pairs[:, 0]], pairs[:, 1]
+    def write(self, mapper: ScanMapper, file: Path) -> Path:
+        """Write the animation, which ends with the map as it is now."""
+        from pilotage.viz import mapping_animation
 
-
-def _compared(
-    mapper: ScanMapper, known: tuple[Array, Indices] | None, relations: Relations | None
-) -> dict[str, dict[str, float]]:
-    """Scores against known poses and relations."""
-    (ts, poses), found = mapper.trajectory, dict[str, dict[str, float]]()
-    if known is not None:
-        found["ate"] = _scores(absolute_trajectory_error(known[0], poses[known[1]]))
-    if relations is not None:
-        found["relations"] = _scores(relation_errors(relations.poses, relations.times, ts, poses))
-    return found
-
-
-def _scores(errors: TrajectoryErrors) -> dict[str, float]:
-    return {
-        "count": len(errors.translation),
-        "rmse": errors.rmse,
-        "mean": errors.mean,
-        "std": errors.std,
-        "median": errors.median,
-        "max": errors.max,
-        "rotation_mean": float(errors.rotation.mean()),
-    }
-
-
-def _lines(facts: dict[str, Any]) -> list[str]:
-    """The results in sentences, one a line."""
-    faster = f", {facts['real_time']:.0f} times as fast as the robot" if facts["real_time"] else ""
-    lines = [
-        f"{counted(facts['scans'], 'scan')} of {counted(facts['beams'], 'beam')} in {facts['seconds']:.1f} s{faster}",
-        f"{counted(facts['keyframes'], 'keyframe')} on a way of {facts['way']:.1f} m",
-        f"{counted(facts['closures'], 'loop closure')} accepted, {facts['given_up']} given up, {facts['waiting']} not "
-        f"confirmed; chi2 {facts['chi2']:.4g}",
-        f"{counted(facts['lost'], 'scan')} matched nothing; odometry: {facts['odometry']}",
-    ]
-    if facts["lost"] > MANY * facts["scans"]:
-        lines.append(
-            f"warning: {facts['lost'] / facts['scans']:.0%} of the scans matched nothing, so the map may be wrong; "
-            "scans that are far apart need odometry"
-        )
-    if wheels := facts["calibration"]:
-        lines.append(
-            f"the wheels: {wheels['advance_gain']:.3f} m a metre, {wheels['turn_gain']:.3f} rad a radian, "
-            f"{wheels['curl']:+.3f} rad a metre"
-        )
-    for name, label in (("ate", "error of position (ATE)"), ("relations", "error of relations")):
-        if score := facts.get(name):
-            lines.append(
-                f"{label}: mean {score['mean']:.3f} m, RMSE {score['rmse']:.3f} m, median {score['median']:.3f} m, "
-                f"at most {score['max']:.3f} m ({score['count']} compared)"
-            )
-    return lines
-
-
-def _text(facts: dict[str, Any]) -> str:
-    return "\n".join([*_lines(facts), *(f"wrote {file}" for file in facts["files"].values())])
-
-
-def _report(facts: dict[str, Any]) -> str:
-    """A page of Markdown with all that was found."""
-    picture = Path(facts["files"]["picture"]).name
-    items = "\n".join(f"- {line}" for line in _lines(facts))
-    files = "\n".join(f"- {name}: `{Path(file).name}`" for name, file in facts["files"].items())
-    return f"# SLAM of {Path(facts['log']).name}\n\n![map and way]({picture})\n\n{items}\n\n## Files\n\n{files}\n"
+        self.take(mapper, "done")
+        many = np.unique(np.linspace(0, len(self.frames) - 1, FRAMES).astype(int))
+        return mapping_animation(file, [self.frames[k] for k in many])

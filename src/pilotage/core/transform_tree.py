@@ -127,10 +127,18 @@ class TransformTree:
 
     def span(self, target: str, source: str) -> tuple[float, float]:
         """The first and the last time at which `lookup` knows a pose [s]; infinite if it is constant."""
-        lines = [self._line(self._known(frame)) for frame in (target, source)]
-        moving = [self.joints[f].ts for f in {*lines[0]} ^ {*lines[1]} if f in self.joints and len(self.joints[f].ts)]
+        moving = self.times(target, source)
         first, last = (np.array([ts[k] for ts in moving]) for k in (0, -1))
         return float(first.max(initial=-np.inf)), float(last.min(initial=np.inf))
+
+    def times(self, target: str, source: str) -> list[Array]:
+        """The times at which each moving frame between two is known [s].
+
+        Raises:
+            PilotageError: if a frame is unknown.
+        """
+        lines = [self._line(self._known(frame)) for frame in (target, source)]
+        return [self.joints[f].ts for f in {*lines[0]} ^ {*lines[1]} if f in self.joints and len(self.joints[f].ts)]
 
     def _known(self, frame: str) -> str:
         if frame not in self.frames:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
+    from .navigation.explorer import Exploration as Exploration
+    from .navigation.explorer import Explorer as Explorer
+    from .navigation.patrol import Patrol as Patrol
+    from .navigation.patrol import free_places as free_places
     from .occluded_ball import OccludedBall as OccludedBall
     from .parking import Parking as Parking
     from .pendulum import Pendulum as Pendulum
@@ -63,6 +67,8 @@ __all__ = [
     "CartPole",
     "CollisionConstraint",
     "EnvDynamics",
+    "Exploration",
+    "Explorer",
     "FourRooms",
     "Maze",
     "ModelEnv",
@@ -73,6 +79,7 @@ __all__ = [
     "NavigationVector",
     "OccludedBall",
     "Parking",
+    "Patrol",
     "Pendulum",
     "PointMaze",
     "Quadrotor",
@@ -87,6 +94,7 @@ __all__ = [
     "box",
     "boxes_urdf",
     "detections",
+    "free_places",
     "restore_state",
     "save_state",
     "sb3_vec_env",
@@ -102,6 +110,8 @@ _LAZY = {
     "CartPole": "cart_pole",
     "CollisionConstraint": "collisions",
     "EnvDynamics": "env_dynamics",
+    "Exploration": "navigation.explorer",
+    "Explorer": "navigation.explorer",
     "FourRooms": "maze",
     "Maze": "maze",
     "MujocoDynamics": "mujoco",
@@ -110,6 +120,7 @@ _LAZY = {
     "NavigationVector": "navigation",
     "OccludedBall": "occluded_ball",
     "Parking": "parking",
+    "Patrol": "navigation.patrol",
     "Pendulum": "pendulum",
     "PointMaze": "maze",
     "Quadrotor": "quadrotor",
@@ -122,6 +133,7 @@ _LAZY = {
     "TwoRooms": "maze",
     "boxes_urdf": "bullet_world",
     "detections": "tracking",
+    "free_places": "navigation.patrol",
 }
 
 register_all()

@@ -5,7 +5,7 @@
 - `read_octomap`, `write_octomap`: octrees of OctoMap (.bt and .ot)
 - `read_pcd`, `write_pcd`: point clouds
 - `read_g2o`, `write_g2o`: pose graphs; `read_pyfg`: graphs of poses, landmarks and ranges; `read_isam`: logs of
-  landmarks
+  landmarks; `read_bal`: bundle adjustment problems
 - `read_laser_log`, `read_carmen`, `read_gfs_json`: logs of lasers
 - `read_tum`, `write_tum`, `read_kitti_poses`: trajectories
 - `read_relations`: known relations between poses
@@ -36,6 +36,8 @@ from .bags import Bag as Bag
 from .bags import BagMessage as BagMessage
 from .bags import read_bag as read_bag
 from .bags import write_bag as write_bag
+from .bal import BundleProblem as BundleProblem
+from .bal import read_bal as read_bal
 from .camera_motion import read_camera_motion as read_camera_motion
 from .carmen import LaserLog as LaserLog
 from .carmen import read_carmen as read_carmen
@@ -122,6 +124,7 @@ from .trajectories import write_tum as write_tum
 __all__ = [
     "Bag",
     "BagMessage",
+    "BundleProblem",
     "Episode",
     "GeographicTracks",
     "InertialLog",
@@ -161,6 +164,7 @@ __all__ = [
     "read_adsb",
     "read_ais",
     "read_bag",
+    "read_bal",
     "read_camera_motion",
     "read_car_log",
     "read_carmen",

@@ -6,10 +6,11 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
+from numpy.typing import ArrayLike
 
 from pilotage.core.errors import FormatError, MissingFile, PilotageError, require
 from pilotage.core.transform_tree import Stamped, TransformTree
@@ -18,13 +19,15 @@ from ._datasets import building, fresh_folder
 from ._ros_writers import Writer, rosbags_classes, type_of, typestore
 from .carmen import LaserLog
 from .contents import missing, path_of
-from .plane_poses import planar
+from .laser_bags import joined, steady
 from .ros_messages import READERS, from_ros
 from .ros_values import NANO, LaserScan, Odometry, RosValue, StampedPose
 
 Value = TypeVar("Value", Odometry, LaserScan, StampedPose)
 PathLike = str | os.PathLike[str]
 STATIC = "tf_static"
+JUMP = 1.0
+"""A clock that goes back by more has jumped; messages that overtake each other are a little late [s]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,7 @@ class BagMessage:
         value: the content, as `from_ros` gives it.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.io import Twist
         >>> BagMessage(0.5, "/cmd_vel", Twist(np.zeros(6))).topic
         '/cmd_vel'
@@ -86,42 +90,65 @@ class Bag:
         return TransformTree(self._stamped())
 
     def _stamped(self) -> Iterator[Stamped]:
+        found = dict[str, list[Stamped]]()
         for _, topic, value in self.messages:
-            if isinstance(value, tuple):
-                for each in value:
-                    t = None if topic.endswith(STATIC) else (each.stamp - self.start) / NANO
-                    yield each.frame, each.child, t, each.pose
+            for each in value if isinstance(value, tuple) else ():
+                t = None if topic.endswith(STATIC) else (each.stamp - self.start) / NANO
+                found.setdefault(each.child, []).append((each.frame, each.child, t, each.pose))
+        for each in found.values():
+            yield from _without_jumps(each)
 
-    def laser_log(self, topic: str | None = None, *, fixed: str = "odom", base: str = "base_link") -> LaserLog:
-        """The scans of a laser with its poses in a fixed frame, from TF; scans outside of the time of TF are left out.
+    def laser_log(
+        self,
+        topic: str | None = None,
+        *,
+        odometry: str | None = None,
+        fixed: str = "odom",
+        base: str | None = None,
+        mount: ArrayLike | None = None,
+    ) -> LaserLog:
+        """The scans of a laser, with the pose of the robot by its odometry at the stamp of each.
+
+        Odometry is that of its messages, or else of TF from `fixed` to `base`; between two of them, it is interpolated.
+        It is NaN in a bag that has neither. What the log lacks is counted in `LaserLog.left_out`: scans outside of the
+        time of the odometry or in a gap of it of more than a second, with other beams than most, and those of a clock
+        that jumped.
 
         Args:
             topic: topic of the laser; None for the one with the most scans.
+            odometry: topic of the odometry; None for the one with the most messages.
             fixed: frame of the poses; in `map`, they are those of the localization that ran.
-            base: frame of the robot, for `LaserLog.odometry`.
+            base: frame of the robot; None for that of the odometry if TF knows it, else `base_link`.
+            mount: x, y, yaw of the laser on the robot ``(3,)``; None for that of TF.
 
         Raises:
-            PilotageError: if there are no scans, they differ in their beams, or TF does not connect the frames.
+            PilotageError: if there are no scans, none lies within the time of the odometry, or nothing tells where the
+                laser is on the robot.
         """
-        scans = self.of(LaserScan, topic or self.topic_of(LaserScan))
+        scans = self._chosen(LaserScan, topic)
         if not scans:
-            raise PilotageError(f"the bag holds no scans{f' on {topic}' if topic else ''}; {self!r}")
-        tree, first = self.transforms(), scans[0][1]
-        spans = np.array([tree.span(fixed, frame) for frame in (first.frame, base)])
-        low, high = spans[:, 0].max(), spans[:, 1].min()
-        kept = [(t, scan) for t, scan in scans if low <= t <= high]
-        if {(len(scan.ranges), scan.start, scan.step, scan.frame) for _, scan in kept} != {
-            (len(first.ranges), first.start, first.step, first.frame)
-        }:
-            raise PilotageError("the scans have different beams or frames, or none lies within the time of TF")
-        ts = np.array([t for t, _ in kept])
-        poses, robot = (planar(tree.lookup(fixed, frame, ts)) for frame in (first.frame, base))
-        return LaserLog(ts, poses, robot, np.stack([scan.ranges for _, scan in kept]), first.angles)
+            raise PilotageError(f"the bag holds no scans; {self!r}")
+        return joined(scans, self._chosen(Odometry, odometry), self.transforms(), fixed=fixed, base=base, mount=mount)
+
+    def _chosen(self, kind: type[Value], topic: str | None) -> list[tuple[float, Value]]:
+        """The messages of a topic, or of the one with the most of a kind."""
+        found = self.of(kind, topic or self.topic_of(kind))
+        if topic and not found:
+            raise PilotageError(f"the bag holds no {kind.__name__} on {topic}; {self!r}")
+        return found
 
     def __repr__(self) -> str:
         last = max((t for t, _, _ in self.messages), default=0.0)
         topics = ", ".join(f"{name}: {count} {kind}" for name, (kind, count) in self.topics.items())
         return f"Bag({len(self.messages)} messages read, {last:.4g} s; {topics or 'no topics'})"
+
+
+def _without_jumps(poses: list[Stamped]) -> list[Stamped]:
+    """The poses of a frame, without those of a clock that jumped back, as that of a simulation that began again."""
+    ts = [t for _, _, t, _ in poses if t is not None]
+    if len(ts) < len(poses) or not any(b < a - JUMP for a, b in pairwise(ts)):
+        return poses
+    return [poses[i] for i in steady(ts)]
 
 
 def read_bag(path: PathLike, topics: Iterable[str] | None = None) -> Bag:
@@ -137,6 +164,7 @@ def read_bag(path: PathLike, topics: Iterable[str] | None = None) -> Bag:
         MissingExtra: if rosbags is not installed.
 
     Example:
+        >>> import numpy as np
         >>> from tempfile import TemporaryDirectory
         >>> from pilotage.io import Twist, write_bag
         >>> with TemporaryDirectory() as folder:
@@ -194,6 +222,7 @@ def stamp_of(value: RosValue) -> int | None:
     """The stamp of a message [ns], of TF its first one; None if it has none.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.io import StampedPose, Twist, spatial
         >>> stamp_of(Twist(np.zeros(6))), stamp_of(StampedPose(5, "map", spatial([0, 0, 0])))
         (None, 5)
@@ -217,6 +246,7 @@ def write_bag(path: PathLike, messages: Iterable[BagMessage], *, start: int = 0,
         MissingExtra: if rosbags is not installed.
 
     Example:
+        >>> import numpy as np
         >>> from tempfile import TemporaryDirectory
         >>> from pilotage.io import Twist
         >>> with TemporaryDirectory() as folder:

@@ -11,7 +11,8 @@ with ranges and positions in metres. Other messages are skipped.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,14 @@ class LaserLog:
     Attributes:
         ts: times ``(T,)`` [s], as the log has them; some logs have none that are of use.
         poses: x [m], y [m], yaw [rad] of the laser, ``(T, 3)``: corrected, where the log was corrected by SLAM.
-        odometry: x, y, yaw of the robot by its wheels ``(T, 3)``; in many corrected logs the same as `poses`.
+        odometry: x, y, yaw of the robot by its wheels ``(T, 3)``; in many corrected logs the same as `poses`. NaN if
+            there is none.
         ranges: ``(T, B)`` [m].
         angles: directions of the beams ``(B,)`` [rad], from right to left; 0 is ahead.
+        mount: x, y, yaw of the laser on the robot ``(3,)``.
+        max_range: largest range that the laser measures [m], infinite if the log does not say; it saw nothing up to
+            there where a range is infinite.
+        left_out: number of scans of the file that are none of the log, by what was wrong with them.
 
     Example:
         >>> LaserLog(np.zeros(2), np.zeros((2, 3)), np.zeros((2, 3)), np.ones((2, 180)), beam_angles(180))
@@ -46,6 +52,9 @@ class LaserLog:
     odometry: Array
     ranges: Array
     angles: Array
+    mount: Array = field(default_factory=lambda: np.zeros(3))
+    max_range: float = np.inf
+    left_out: Mapping[str, int] = field(default_factory=lambda: dict[str, int]())
 
     def __repr__(self) -> str:
         return f"LaserLog({counted(len(self.ts), 'scan')} of {counted(len(self.angles), 'beam')})"

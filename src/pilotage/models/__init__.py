@@ -16,6 +16,8 @@ from .aiding import standstill as standstill
 from .aiding import wheel_speed as wheel_speed
 from .arm import planar_arm as planar_arm
 from .camera import pinhole as pinhole
+from .camera import stereo_bearings as stereo_bearings
+from .camera import stereo_pinhole as stereo_pinhole
 from .coloured import coloured as coloured
 from .coloured import coloured_readings as coloured_readings
 from .geodesy import LocalFrame as LocalFrame
@@ -144,6 +146,8 @@ __all__ = [
     "sensor",
     "singer",
     "standstill",
+    "stereo_bearings",
+    "stereo_pinhole",
     "task",
     "tilt",
     "trailer_rear",

@@ -1,7 +1,8 @@
 """Planners: a path from a start to a goal, or the reason why there is none.
 
 - `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), of vehicles (`HybridAStar`,
-  `StateLattice`) and among moving obstacles (`SpaceTimeAStar`), the cost to go, benchmark scenarios
+  `StateLattice`) and among moving obstacles (`SpaceTimeAStar`), the cost to go, exploration by frontiers, benchmark
+  scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`, `RRTStar`, `BITStar`, `PRM`), and paths
   that a model drives (`KinodynamicRRT`, `SST`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`), motions of least jerk (`Polynomial`)
@@ -37,6 +38,8 @@ from .search import DepthFirst as DepthFirst
 from .search import Dijkstra as Dijkstra
 from .search import DStarLite as DStarLite
 from .search import EdgeGraph as EdgeGraph
+from .search import Frontier as Frontier
+from .search import FrontierExploration as FrontierExploration
 from .search import Graph as Graph
 from .search import GreedyBestFirst as GreedyBestFirst
 from .search import HybridAStar as HybridAStar
@@ -49,6 +52,7 @@ from .search import SpaceTimeAStar as SpaceTimeAStar
 from .search import StateLattice as StateLattice
 from .search import ThetaStar as ThetaStar
 from .search import cost_to_go as cost_to_go
+from .search import frontiers as frontiers
 from .search import solve_scenario as solve_scenario
 from .smoothing import Corridor as Corridor
 from .smoothing import CorridorSmoother as CorridorSmoother
@@ -83,6 +87,8 @@ __all__ = [
     "Dubins",
     "EdgeGraph",
     "FrenetPlanner",
+    "Frontier",
+    "FrontierExploration",
     "Graph",
     "GreedyBestFirst",
     "HybridAStar",
@@ -112,6 +118,7 @@ __all__ = [
     "chance_constrained",
     "collision_risk",
     "cost_to_go",
+    "frontiers",
     "predicted_covariances",
     "solve_scenario",
 ]

@@ -14,6 +14,7 @@ screen and in any thread.
 - `plot_calibration`, `draw_reliability`: the uncertainty of a learned model
 - `plot_cost_time`, `CostPoint`, `plot_trajectories`: results of the controller benchmark
 - `svg`: a figure as text
+- `MappingFrame`, `mapping_animation`: a map that grows while a robot drives
 - `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
 - `write_animation`, `draw_panels`: an animation of any figure, and films side by side
 """
@@ -46,6 +47,8 @@ from .figures import scale_bar as scale_bar  # noqa: E402
 from .grids import draw_discs as draw_discs  # noqa: E402
 from .grids import draw_grid as draw_grid  # noqa: E402
 from .grids import draw_raster as draw_raster  # noqa: E402
+from .mapping import MappingFrame as MappingFrame  # noqa: E402
+from .mapping import mapping_animation as mapping_animation  # noqa: E402
 from .navigation import NavigationRun as NavigationRun  # noqa: E402
 from .navigation import navigation_animation as navigation_animation  # noqa: E402
 from .navigation import navigation_picture as navigation_picture  # noqa: E402
@@ -61,6 +64,7 @@ from .tracks import draw_tracks as draw_tracks  # noqa: E402
 
 __all__ = [
     "CostPoint",
+    "MappingFrame",
     "NavigationRun",
     "draw_belief",
     "draw_chi_square",
@@ -80,6 +84,7 @@ __all__ = [
     "draw_tree",
     "fit_axes",
     "map_figure",
+    "mapping_animation",
     "navigation_animation",
     "navigation_picture",
     "plot_calibration",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import FormatError, MissingFile, ShapeError
 from pilotage.estimators.slam import LevenbergMarquardt
 from pilotage.estimators.slam.closures import Closure
 from pilotage.estimators.slam.matching import scan_surface
@@ -18,6 +18,7 @@ from pilotage.estimators.slam.scores import absolute_trajectory_error, map_quali
 from pilotage.io import read_carmen, read_gfs_json, read_relations
 
 from .rooms import ANGLES, FAR, PLANE, RING, lap, scan, wheels
+from .rooms import ranges as seen_from
 
 POSES = lap()
 
@@ -74,9 +75,39 @@ def test_the_map_agrees_with_scans_from_other_places(ring: ScanMapper) -> None:
     assert quality.ends > 0.9 and quality.passages > 0.97
 
 
+def test_a_map_that_grows_is_that_of_all_keyframes(ring: ScanMapper) -> None:
+    """Asked for at every keyframe, before and after a loop closes, and with other settings in between."""
+    ranges, odometry = readings(), wheels(POSES, turn=0.1)
+    mapper, grid = ScanSLAM(max_range=FAR).start(ANGLES), None
+    for k in range(len(POSES)):
+        if mapper.update(ranges[k], odometry[k], 0.1 * k).keyframe and k % 3 == 0:
+            grid = mapper.map(0.2 if k == 30 else 0.1)
+    mapper.finish()
+    grid = mapper.map(0.1)
+    assert grid.origin == ring.map(0.1).origin
+    assert np.array_equal(grid.log_odds, ring.map(0.1).log_odds, equal_nan=True)
+
+
 def test_odometry_is_no_need() -> None:
     mapper = drive(ScanSLAM(max_range=FAR), readings(1), None)
     assert error(mapper) < 0.1 and not mapper.lost
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.02])
+def test_a_short_laser_in_a_corridor_says_what_it_does_not_know(noise: float) -> None:
+    """Without odometry, nothing tells how far the robot goes: places along the corridor are wrong, and said to be."""
+    angles, rng, at = np.radians(np.arange(-180.0, 180.0, 2.0)), np.random.default_rng(1), 0
+    poses = lap(0.2)[200:245]
+    mapper, wrong, free = ScanSLAM(max_range=1.5, loops=None).start(angles), list[float](), 0
+    for k, pose in enumerate(poses):
+        seen = seen_from(RING, pose, angles) + noise * rng.normal(size=180)
+        step = mapper.update(np.where(seen < 1.5, seen, np.inf))
+        if step.match is not None and not step.lost:
+            e = np.asarray(PLANE.minus(PLANE.compose(PLANE.inverse(poses[at]), pose), step.match.pose))
+            wrong.append(float(np.abs(e / np.sqrt(np.diagonal(step.match.cov))).max()))
+            free += len(step.match.free)
+        at = k if step.keyframe else at
+    assert free > 10 and max(wrong) < 5.0
 
 
 def test_odometry_is_believed_where_nothing_is_seen() -> None:
@@ -162,6 +193,88 @@ def test_late_closures_wait_for_votes() -> None:
     assert error(never) > error(mapper)
 
 
+@pytest.mark.parametrize("at", [0, 1, 40, 150])
+def test_a_mapper_that_was_kept_goes_on_to_the_bit(ring: ScanMapper, tmp_path: Path, at: int) -> None:
+    """Killed after any scan: before the first, before the loop closes, with closures that wait and after."""
+    settings, ranges, odometry = ScanSLAM(max_range=FAR), readings(), wheels(POSES, turn=0.1)
+    mapper = settings.start(ANGLES)
+    for k in range(at):
+        mapper.update(ranges[k], odometry[k], 0.1 * k)
+    mapper.save(tmp_path / "mapper.npz")
+    again = settings.resume(tmp_path / "mapper.npz")
+    assert len(again.keyframes) == len(mapper.keyframes) and np.array_equal(again.pose, mapper.pose)
+    for k in range(at, len(POSES)):
+        again.update(ranges[k], odometry[k], 0.1 * k)
+    again.finish()
+    assert all(np.array_equal(a, b) for a, b in zip(again.trajectory, ring.trajectory, strict=True))
+    assert len(again.keyframes.closures) == len(ring.keyframes.closures) and again.lost == ring.lost
+    assert np.array_equal(again.graph.information, ring.graph.information)
+    assert np.array_equal(again.map(0.1).log_odds, ring.map(0.1).log_odds, equal_nan=True)
+    assert vars(again.calibration()) == vars(ring.calibration())
+
+
+def test_closures_that_wait_are_kept(tmp_path: Path) -> None:
+    ranges, odometry, settings = (
+        readings(),
+        wheels(POSES, turn=0.1),
+        ScanSLAM(max_range=FAR, loops=LoopCloser(sure=0.0)),
+    )
+    mapper, at = settings.start(ANGLES), 0
+    while len(mapper.pending) < 2:
+        mapper.update(ranges[at], odometry[at])
+        at += 1
+    mapper.save(tmp_path / "mapper.npz")
+    again = settings.resume(tmp_path / "mapper.npz")
+    steps = [[m.update(r, o) for r, o in zip(ranges[at:], odometry[at:], strict=True)] for m in (mapper, again)]
+    assert [len(s.closures) for s in steps[0]] == [len(s.closures) for s in steps[1]]
+    assert any(s.closures for s in steps[0]) and np.array_equal(mapper.pose, again.pose)
+
+
+def test_files_of_other_settings_and_of_nothing_are_refused(ring: ScanMapper, tmp_path: Path) -> None:
+    file = tmp_path / "mapper.npz"
+    ring.save(file)
+    with pytest.raises(FormatError, match="max_range"):
+        ScanSLAM(max_range=FAR + 1.0).resume(file)
+    with pytest.raises(MissingFile):
+        ScanSLAM().resume(tmp_path / "nowhere.npz")
+    whole, rng = file.read_bytes(), np.random.default_rng(0)
+    for k in range(60):
+        damaged = bytearray(whole)
+        if k % 2:
+            damaged = damaged[: rng.integers(len(whole))]
+        for place in rng.integers(max(len(damaged), 1), size=4 if len(damaged) else 0):
+            damaged[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            again = ScanSLAM(max_range=FAR).resume(tmp_path / "damaged.npz")
+        except FormatError:
+            continue
+        assert np.isfinite(again.trajectory[1]).all()  # bits that nobody reads
+    np.savez(file, version="pilotage scan mapper 1", settings=[""])
+    with pytest.raises(FormatError):
+        ScanSLAM(max_range=FAR).resume(file)
+
+
+def test_the_laser_may_be_anywhere_on_the_robot() -> None:
+    """The robot turns on the spot: a laser ahead of its middle moves, but the robot does not."""
+    mount, rng = np.array([0.4, -0.1, 0.7]), np.random.default_rng(2)
+    poses = np.array([[1.5, 1.3, 0.15 * k] for k in range(40)])
+    seen = [scan(RING, PLANE.compose(pose, mount), rng, 0.01) for pose in poses]
+    for odometry in (poses, None):
+        mapper = ScanSLAM(max_range=FAR).start(ANGLES, poses[0], mount=mount)
+        for k, ranges in enumerate(seen):
+            mapper.update(ranges, None if odometry is None else odometry[k])
+        _, found = mapper.trajectory
+        assert np.hypot(*(found - poses)[:, :2].T).max() < 0.05 and not mapper.lost
+    grid = mapper.map(0.05)
+    walls = grid.cell_to_world(np.argwhere(grid.occupied))
+    assert np.quantile(np.abs(walls[walls[:, 1] < 0.2][:, 1]), 0.9) < 0.1  # of the corridor
+    blind = ScanSLAM(max_range=FAR).start(ANGLES, poses[0])
+    for ranges in seen:
+        blind.update(ranges)
+    assert np.hypot(*(blind.trajectory[1] - poses)[:, :2].T).max() > 0.3
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0, 1e9])
 def test_scans_of_nothing(bad: float) -> None:
     mapper = ScanSLAM(max_range=FAR).start(ANGLES)
@@ -202,6 +315,12 @@ def test_scans_that_are_refused_change_nothing(ranges: Any, odometry: Any) -> No
 def test_starts_that_are_refused(angles: Any, pose: Any) -> None:
     with pytest.raises(ShapeError):
         ScanSLAM().start(angles, pose)
+
+
+@pytest.mark.parametrize("mount", [[0, 0], [0, np.nan, 0], "front"])
+def test_mounts_that_are_refused(mount: Any) -> None:
+    with pytest.raises(ShapeError):
+        ScanSLAM().start([0.0], mount=mount)
 
 
 def test_a_graph_needs_two_keyframes() -> None:

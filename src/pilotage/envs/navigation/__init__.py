@@ -1,4 +1,4 @@
-"""The navigation environment: a robot with a lidar in a mapped building."""
+"""The navigation environment: a robot with a lidar in a building, and agents that map it and drive through it."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@
 - `matching`, `closures`, `scans`, `scores`: scan matching, loop closures, SLAM from scans, and scores
 - `particles`: SLAM by particles
 - `landmarks`: SLAM by landmarks, with a filter
+- `vision`: visual odometry and bundle adjustment from tracked features
 """
 
 from __future__ import annotations

@@ -157,14 +157,15 @@ class Cholesky:
         """Numbers that wait on the stack at most."""
         top, most = 0, 1
         waiting: list[int] = []
-        for size, children in zip((left**2).tolist(), self._children.tolist(), strict=True):
+        for rest, children in zip(left.tolist(), self._children.tolist(), strict=True):
             for _ in range(children):
                 top -= waiting.pop()
+            size = rest**2 if children else 0  # leaves do not wait
             top += size
             most = max(most, top)
-            if size:
+            if rest:
                 waiting.append(size)
-        return most
+        return most + int(left.max(initial=0))  # and a row of a leaf
 
 
 def _supernodes(parents: Indices, counts: Indices) -> Indices:

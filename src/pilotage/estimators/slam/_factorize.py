@@ -75,8 +75,10 @@ def factorize(
         first, width, n = firsts[s], firsts[s + 1] - firsts[s], starts[s + 1] - starts[s]
         own = rows[starts[s] : starts[s + 1]]
         F = front[: n * n]
+        leaf = children[s] == 0
         for k in range(n):
             where[own[k]] = k
+        for k in range(width if leaf else n):
             for r in range(k, n):
                 F[k * n + r] = 0.0
         for c in range(width):
@@ -88,23 +90,26 @@ def factorize(
         for _ in range(children[s]):
             child = where[waiting]
             waiting += 1
-            skip = starts[child] + firsts[child + 1] - firsts[child]
-            below = rows[skip : starts[child + 1]]
-            top -= len(below) * len(below)
-            extend(F, n, stack[top : top + len(below) * len(below)], below, where)
-        bad = eliminate(F, n, width)
+            inner = firsts[child + 1] - firsts[child]
+            below = rows[starts[child] + inner : starts[child + 1]]
+            if children[child] == 0:
+                extend_leaf(F, n, L[places[child] : places[child + 1]], inner, below, where, stack[top:])
+            else:
+                top -= len(below) * len(below)
+                extend(F, n, stack[top : top + len(below) * len(below)], below, where)
+        bad = eliminate(F, n, width, width if leaf else n)
         if bad >= 0:
             return first + bad
         for c in range(width):
             pivots[first + c] = F[c * n + c] * F[c * n + c] / pivots[first + c]
             for r in range(c, n):
                 L[places[s] + c * n + r] = F[c * n + r]
-        m = n - width
+        m = 0 if leaf else n - width
         for a in range(m):
             for b in range(a, m):
                 stack[top + a * m + b] = F[(width + a) * n + width + b]
         top += m * m
-        if m > 0:
+        if n > width:
             waiting -= 1
             where[waiting] = s
     return -1
@@ -121,9 +126,39 @@ def extend(F: Any, n: Any, update: Any, below: Any, where: Any) -> None:
 
 
 @driver
-def eliminate(F: Any, n: Any, width: Any) -> int:
-    """Eliminate the first columns of a dense symmetric matrix, column by column; the bad pivot, or -1."""
-    for j in range(n):
+def extend_leaf(F: Any, n: Any, L: Any, width: Any, below: Any, where: Any, row: Any) -> None:
+    """Add what a child without children leaves, from its factor: it need not wait in memory.
+
+    A graph of poses and points has a leaf for each point, and this is the Schur complement.
+    """
+    m, height = len(below), width + len(below)
+    for a in range(m):
+        count, start = m - a, width + a
+        target, to = F[where[below[a]] * n : where[below[a]] * n + n], below[a:]
+        c = L[start : start + count]
+        l = c[0]
+        for b in range(count):
+            row[b] = l * c[b]
+        k = 1
+        while k + 2 <= width:
+            c, d = L[k * height + start : (k + 1) * height], L[(k + 1) * height + start : (k + 2) * height]
+            l, e = c[0], d[0]
+            for b in range(count):
+                row[b] += l * c[b] + e * d[b]
+            k += 2
+        if k < width:
+            c = L[k * height + start : (k + 1) * height]
+            l = c[0]
+            for b in range(count):
+                row[b] += l * c[b]
+        for b in range(count):
+            target[where[to[b]]] -= row[b]
+
+
+@driver
+def eliminate(F: Any, n: Any, width: Any, last: Any) -> int:
+    """Eliminate the first columns of a dense symmetric matrix in its columns up to `last`; the bad pivot, or -1."""
+    for j in range(last):
         target = F[j * n + j : j * n + n]
         count = min(j, width)
         k = 0
@@ -152,7 +187,7 @@ def eliminate(F: Any, n: Any, width: Any) -> int:
 @driver("i8(f8[::1], i8, i8)")
 def front(F: Any, n: Any, width: Any) -> int:
     """Eliminate the first columns of a dense symmetric matrix in place; what is left is symmetric again."""
-    bad = eliminate(F, n, width)
+    bad = eliminate(F, n, width, n)
     for c in range(width, n):
         for r in range(c + 1, n):
             F[r * n + c] = F[c * n + r]

@@ -10,6 +10,9 @@ from .breadth_first import BreadthFirst as BreadthFirst
 from .depth_first import DepthFirst as DepthFirst
 from .dijkstra import Dijkstra as Dijkstra
 from .dstar_lite import DStarLite as DStarLite
+from .exploration import Frontier as Frontier
+from .exploration import FrontierExploration as FrontierExploration
+from .exploration import frontiers as frontiers
 from .field import cost_to_go as cost_to_go
 from .graph import EdgeGraph as EdgeGraph
 from .graph import Graph as Graph
@@ -35,6 +38,8 @@ __all__ = [
     "DepthFirst",
     "Dijkstra",
     "EdgeGraph",
+    "Frontier",
+    "FrontierExploration",
     "Graph",
     "GreedyBestFirst",
     "HybridAStar",
@@ -49,5 +54,6 @@ __all__ = [
     "StateLattice",
     "ThetaStar",
     "cost_to_go",
+    "frontiers",
     "solve_scenario",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +15,7 @@ from pilotage.core import Gaussian
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import Count, Fraction, NonNegative, Positive, instance, number, settings
-from pilotage.io import PoseGraph
+from pilotage.io import PoseGraph, write_atomic
 from pilotage.maps import InverseLikelihoodModel, OccupancyGrid, OccupancyMap
 
 from ..closures import Closure
@@ -21,10 +23,16 @@ from ..gauss_newton import GaussNewton
 from ..matching import CorrelativeMatcher, Match, PointToLineICP, Surface, scan_surface
 from ..odometry import OdometryModel, calibrate_odometry
 from ..solver import GraphSolver
+from ._kept import restored, saved
 from .keyframes import PLANE, Keyframes
 from .loops import LoopCloser
 
 Array = NDArray[np.float64]
+UNKNOWN = 0.3
+"""Standard deviation of the motion between two scans without odometry [m], [rad]. Where scans leave a direction free,
+the speed along it is as unknown as the place, and the errors of the scans add up."""
+BLURRED = 0.25
+"""Keyframes whose distance from the last one is less certain [m] are no reference: things are seen twice in them."""
 
 
 @settings
@@ -79,16 +87,33 @@ class ScanSLAM:
     patience: NonNegative = 3.0
     worst: Positive = 30.0
 
-    def start(self, angles: ArrayLike, pose: Sequence[float] = (0.0, 0.0, 0.0)) -> ScanMapper:
-        """A mapper at a pose, for scans with beams in these directions ``(B,)`` [rad].
+    def start(
+        self, angles: ArrayLike, pose: ArrayLike = (0.0, 0.0, 0.0), *, mount: ArrayLike = (0.0, 0.0, 0.0)
+    ) -> ScanMapper:
+        """A mapper for a robot that starts at a pose.
+
+        Args:
+            angles: directions of the beams from the laser ``(B,)`` [rad].
+            pose: x, y, yaw of the robot in the map ``(3,)``.
+            mount: x, y, yaw of the laser on the robot ``(3,)``.
 
         Raises:
-            ShapeError: if the angles or the pose have another shape, or are not finite.
+            ShapeError: if one of them has another shape, or is not finite.
         """
         directions = np.array(numbers(angles, "angles"))
         if directions.ndim != 1 or not len(directions) or not np.isfinite(directions).all():
             raise ShapeError(f"angles have shape {directions.shape}; expected one finite direction a beam, (B,)")
-        return ScanMapper(self, directions, np.array(PLANE.check(pose, "the pose")))
+        begin, place = (np.array(PLANE.check(x, name)) for x, name in ((pose, "the pose"), (mount, "the mount")))
+        return ScanMapper(self, directions, begin, place)
+
+    def resume(self, path: str | os.PathLike[str]) -> ScanMapper:
+        """The mapper that `ScanMapper.save` has kept in a file, which goes on to the bit.
+
+        Raises:
+            MissingFile: if the file does not exist.
+            FormatError: if it is no such file, is damaged, or was kept by a mapper with other settings.
+        """
+        return restored(self, path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +144,12 @@ class ScanStep:
 class ScanMapper:
     """The map of scans that a robot makes while it drives: what `ScanSLAM.start` returns.
 
+    All poses are of the robot. Scans are moved from its laser to its middle before they are matched.
+
     Attributes:
         settings: the settings.
+        angles: directions of the beams ``(B,)`` [rad].
+        mount: x, y, yaw of the laser on the robot ``(3,)``.
         keyframes: scans, their poses, and the measurements between them.
         pending: closures that wait for others that agree.
         lost: number of scans that matched nothing.
@@ -132,8 +161,8 @@ class ScanMapper:
         (True, [0.0, 0.0, 0.0])
     """
 
-    def __init__(self, settings: ScanSLAM, angles: Array, pose: Array) -> None:
-        self.settings, self.angles = instance(settings, ScanSLAM, "ScanMapper"), angles
+    def __init__(self, settings: ScanSLAM, angles: Array, pose: Array, mount: Array) -> None:
+        self.settings, self.angles, self.mount = instance(settings, ScanSLAM, "ScanMapper"), angles, mount
         self.keyframes, self.pending, self.rejected = Keyframes(), list[Closure](), list[Closure]()
         self.lost = 0
         self._start, self._here, self._last = pose, np.zeros(3), np.zeros(3)
@@ -141,7 +170,9 @@ class ScanMapper:
         self._reference: Surface | None = None
         self._track: list[tuple[float, int, Array]] = []
         self._steps: list[tuple[Array, Array, Array]] = []
-        self._waiting = 0.0
+        self._drawn: tuple[tuple[float, float], OccupancyMap, Array] | None = None  # settings, map and poses of it
+        self._waiting = 0.0  # chi2 of closures
+        self._unsure = 0  # scans since the last keyframe, in a row, that left a direction free
 
     @property
     def pose(self) -> Array:
@@ -159,7 +190,7 @@ class ScanMapper:
         Raises:
             ShapeError: if ranges have another shape than the angles, or the odometry is not finite.
         """
-        surface = scan_surface(ranges, self.angles, self.settings.max_range, min_range=self.settings.min_range)
+        surface = self.surface(ranges)
         wheels = None if odometry is None else np.array(PLANE.check(odometry, "odometry"))
         stamp = float(len(self._track)) if t is None else number(t, "t")
         match, lost = self._matched(surface, wheels) if self._reference is not None else (None, False)
@@ -199,15 +230,28 @@ class ScanMapper:
     def map(self, resolution: float = 0.05, noise: float = 0.03) -> OccupancyGrid:
         """The occupancy grid of all keyframes at their poses as they are known now.
 
+        As long as no loop closes, only the keyframes since the last call are added to the map of that call.
+
         Args:
             resolution: side of a cell [m].
             noise: standard deviation of a range [m].
         """
-        built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise))
-        built.insert(
-            np.array(self.keyframes.poses), np.array(self.keyframes.scans), self.angles, self.settings.max_range
-        )
+        kind, poses = (resolution, noise), np.array(self.keyframes.poses).reshape(-1, 3)
+        before, built, drawn = self._drawn or (None, None, poses)
+        if built is None or before != kind or not np.array_equal(drawn, poses[: len(drawn)]):
+            built, drawn = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise)), poses[:0]
+        lasers = np.asarray(PLANE.compose(poses[len(drawn) :], self.mount))
+        scans = np.reshape(self.keyframes.scans[len(drawn) :], (-1, len(self.angles)))
+        built.insert(lasers, scans, self.angles, self.settings.max_range)
+        self._drawn = kind, built, poses
         return built.grid()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Keep the mapper in a file (npz), from which `ScanSLAM.resume` makes it again.
+
+        An older file is replaced when the new one is complete.
+        """
+        write_atomic(path, saved(self))
 
     def calibration(self) -> OdometryModel:
         """The errors of the odometry, from the steps that scans have measured.
@@ -220,6 +264,36 @@ class ScanMapper:
         u, z, covs = (np.array(column) for column in zip(*self._steps, strict=True))
         return calibrate_odometry(u, z, covs)
 
+    def surface(self, ranges: ArrayLike) -> Surface:
+        """The surface of a scan ``(B,)`` in the frame of the robot."""
+        seen = scan_surface(ranges, self.angles, self.settings.max_range, min_range=self.settings.min_range)
+        return seen.moved(self.mount) if self.mount.any() else seen
+
+    def state(self) -> dict[str, Any]:
+        """What is between keyframes, as arrays by name: see `save`."""
+        track = zip(*self._track, strict=True) if self._track else ((), (), ())
+        ts, at, here = (list(column) for column in track)
+        return {
+            "start": self._start, "here": self._here, "last": self._last,
+            "lost": self.lost, "waiting": self._waiting, "unsure": self._unsure,
+            "odometry": np.reshape([] if self._odometry is None else self._odometry, (-1, 3)),
+            "ts": np.array(ts, dtype=np.float64), "at": np.array(at, dtype=np.int64),
+            "track": np.reshape(here, (-1, 3)),
+            "measured": np.reshape([step[:2] for step in self._steps], (-1, 2, 3)),
+            "measured_cov": np.reshape([step[2] for step in self._steps], (-1, 3, 3)),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with what `state` has given; the keyframes are there already."""
+        self._here, self._last = (np.array(PLANE.check(state[name], name)) for name in ("here", "last"))
+        self.lost, self._unsure, self._waiting = int(state["lost"]), int(state["unsure"]), float(state["waiting"])
+        odometry = state["odometry"]
+        self._odometry = (odometry[0], odometry[1]) if len(odometry) else None
+        self._track = list(zip(state["ts"].tolist(), state["at"].tolist(), state["track"], strict=True))
+        self._steps = [(u, z, cov) for (u, z), cov in zip(state["measured"], state["measured_cov"], strict=True)]
+        if self.keyframes:
+            self._refer()
+
     # --- parts ---
 
     def _matched(self, surface: Surface, wheels: Array | None) -> tuple[Match, bool]:
@@ -228,7 +302,7 @@ class ScanMapper:
         assert reference is not None
         if wheels is None or self._odometry is None:
             start = np.asarray(PLANE.compose(self._here, self._last))
-            guess = Gaussian(PLANE, start, 0.3**2 * np.eye(3))
+            guess = Gaussian(PLANE, start, (UNKNOWN * (1 + self._unsure)) ** 2 * np.eye(3))
         else:
             guess = self.settings.odometry.step(self._odometry[0], wheels)
             moved = self.settings.odometry.step(self._odometry[1], wheels)
@@ -243,6 +317,7 @@ class ScanMapper:
             match = replace(match, pose=np.asarray(guess.mean), cov=np.asarray(guess.cov))
         self._last = np.asarray(PLANE.compose(PLANE.inverse(self._here), match.pose))
         self._here = match.pose
+        self._unsure = self._unsure + 1 if lost or len(match.free) else 0
         return match, lost
 
     def _good(self, match: Match, guess: Gaussian) -> bool:
@@ -273,7 +348,7 @@ class ScanMapper:
             self.keyframes.append(surface, scan, self._start, np.zeros((3, 3)))
         else:
             self.keyframes.append(surface, scan, match.pose, match.cov + self._floor)
-        self._here = np.zeros(3)
+        self._here, self._unsure = np.zeros(3), 0
         self._refer()
 
     def _close(self) -> tuple[Closure, ...]:
@@ -296,9 +371,12 @@ class ScanMapper:
         return True
 
     def _refer(self) -> None:
-        """Join the last keyframes, which the next scan is matched to."""
-        last = len(self.keyframes)
-        self._reference = self.keyframes.around(last - 1, last - self.settings.local, last)
+        """Join the last keyframes, which the next scan is matched to, as far as it is known how they lie."""
+        last = len(self.keyframes) - 1
+        first = max(last - self.settings.local + 1, 0)
+        while first < last and np.trace(self.keyframes.between(first, last)[1][:2, :2]) > BLURRED**2:
+            first += 1
+        self._reference = self.keyframes.around(last, first, last + 1)
 
     @property
     def _floor(self) -> Array:
