@@ -42,7 +42,7 @@ OPEN = ROOMS + [
 for _room in ("boxes", "scores", "fusion", "extended"):
     OPEN.insert(OPEN.index("estimators.tracking") + 1, f"estimators.tracking.{_room}")
 OPEN.insert(OPEN.index("envs.wrappers") + 1, "envs.wrappers.vector")
-for _room in ("vision", "scores", "scans", "matching", "closures"):
+for _room in ("vision", "scores", "scans", "particles", "matching", "landmarks", "closures"):
     OPEN.insert(OPEN.index("estimators.slam") + 1, f"estimators.slam.{_room}")
 
 # Each heavy library, and the only rooms whose files may import it.
@@ -78,6 +78,7 @@ NOT_RUN = {
         "World",
         "WorldModel",
     ),
+    *("Association", "GaussianSLAM", "LandmarkEngine"),
     *("Code", "Compiled", "Driver", "Function", "Intrinsic", "MachineCode"),
     *("TracedDynamics", "TracedSensor", "TracedTask"),
 }

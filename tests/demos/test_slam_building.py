@@ -30,3 +30,8 @@ def test_a_real_building(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_loop_is_closed(tmp_path: Path) -> None:
     assert main(["demo", "loop-closing", "--out", str(tmp_path)]) == 0
     assert [file.name for file in tmp_path.iterdir()] == ["loop-closing.png"]
+
+
+def test_particles_meet_again(tmp_path: Path) -> None:
+    assert main(["demo", "particle-maps", "--out", str(tmp_path)]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["particle-maps.png"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from pilotage.core import Space
 from pilotage.estimators.slam import Dogleg, FactorGraph, Factors, GaussNewton, Huber, SolveStatus, Variables
-from pilotage.io import LandmarkGraph, read_pyfg
+from pilotage.io import LandmarkGraph, read_isam, read_pyfg
 from pilotage.models import factor, range_to, relative_pose, relative_position
 from tests.estimators.test_pose_graph import PLACE, POSE
 
@@ -99,31 +98,27 @@ def test_public_landmark_graphs(name: str, kernel: Any, before: float, after: fl
 @pytest.mark.slow
 def test_victoria_park(data: Path) -> None:
     """Trees of a park, begun from odometry 250 poses at a time: the noise model holds at the end."""
-    text = gzip.decompress((data / "landmark_slam" / "victoria_park.txt.gz").read_bytes()).decode()
-    lines = [line.split() for line in text.splitlines()]
-    steps = np.array([line[1:] for line in lines if line[0] == "ODOMETRY"], dtype=float)
-    seen = np.array([line[1:] for line in lines if line[0] == "LANDMARK"], dtype=float)
-    drive, step, read = np.append(steps[:, 0], steps[-1, 1]), relative_pose(), relative_position()
-    pose, (trees, tree) = np.searchsorted(drive, seen[:, 0]), np.unique(seen[:, 1], return_inverse=True)
-    W, V = (np.linalg.inv(each[:, :, None] * np.eye(each.shape[1])) for each in (steps[:, [5, 8, 10]], seen[:, [4, 6]]))
-    x, places, known, solution, graph = np.zeros((len(drive), 3)), np.zeros((len(trees), 2)), set[int](), None, None
-    for end in [*range(250, len(drive), 250), len(drive)]:
+    log = read_isam(data / "landmark_slam" / "victoria_park.txt.gz")
+    steps, pose, tree, seen = log.steps, log.at, log.landmarks, log.sightings
+    step, read = relative_pose(), relative_position()
+    W, V = np.linalg.inv(log.step_matrices), np.linalg.inv(log.sighting_matrices)  # covariances
+    count, trees = len(steps) + 1, int(tree.max()) + 1
+    x, places, known, solution, graph = np.zeros((count, 3)), np.zeros((trees, 2)), set[int](), None, None
+    for end in [*range(250, count, 250), count]:
         for k in range(max(1, end - 250), end):
             if solution is None or k >= len(solution["pose"]):
-                x[k] = POSE[2].compose(x[k - 1], steps[k - 1, 2:5])
+                x[k] = POSE[2].compose(x[k - 1], steps[k - 1])
         own = np.flatnonzero(pose < end)
         for k in own:
             if tree[k] not in known:
                 known.add(int(tree[k]))
-                places[tree[k]] = POSE[2].act(x[pose[k]], seen[k, 2:4])
+                places[tree[k]] = POSE[2].act(x[pose[k]], seen[k])
         numbers = np.array(sorted(known))
         graph = FactorGraph(
             {"pose": Variables(POSE[2], x[:end], fixed=[0]), "tree": Variables(PLACE, places[numbers])},
             [
-                Factors(step, steps[: end - 1, 2:5], ("pose", range(end - 1)), ("pose", range(1, end)), W[: end - 1]),
-                Factors(
-                    read, seen[own, 2:4], ("pose", pose[own]), ("tree", np.searchsorted(numbers, tree[own])), V[own]
-                ),
+                Factors(step, steps[: end - 1], ("pose", range(end - 1)), ("pose", range(1, end)), W[: end - 1]),
+                Factors(read, seen[own], ("pose", pose[own]), ("tree", np.searchsorted(numbers, tree[own])), V[own]),
             ],
         )
         solution = GaussNewton(iterations=20, tolerance=1e-6).solve(graph)

@@ -4,8 +4,8 @@
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
 - `read_octomap`, `write_octomap`: octrees of OctoMap (.bt and .ot)
 - `read_pcd`, `write_pcd`: point clouds
-- `read_g2o`, `write_g2o`: pose graphs; `read_pyfg`: graphs of poses, landmarks and ranges; `read_bal`: bundle
-  adjustment problems
+- `read_g2o`, `write_g2o`: pose graphs; `read_pyfg`: graphs of poses, landmarks and ranges; `read_isam`: logs of
+  landmarks; `read_bal`: bundle adjustment problems
 - `read_laser_log`, `read_carmen`, `read_gfs_json`: logs of lasers
 - `read_tum`, `write_tum`, `read_kitti_poses`: trajectories
 - `read_relations`: known relations between poses
@@ -59,6 +59,8 @@ from .inertial_logs import read_car_log as read_car_log
 from .inertial_logs import read_gtsam_log as read_gtsam_log
 from .inertial_logs import read_laser_radar as read_laser_radar
 from .inertial_logs import read_phone_log as read_phone_log
+from .isam import LandmarkLog as LandmarkLog
+from .isam import read_isam as read_isam
 from .kitti_tracking import KittiLabels as KittiLabels
 from .kitti_tracking import read_kitti_detections as read_kitti_detections
 from .kitti_tracking import read_kitti_labels as read_kitti_labels
@@ -128,6 +130,7 @@ __all__ = [
     "InertialLog",
     "KittiLabels",
     "LandmarkGraph",
+    "LandmarkLog",
     "Lanelet",
     "LaserLog",
     "LaserRadarLog",
@@ -170,6 +173,7 @@ __all__ = [
     "read_geographic",
     "read_gfs_json",
     "read_gtsam_log",
+    "read_isam",
     "read_kitti_detections",
     "read_kitti_labels",
     "read_kitti_poses",

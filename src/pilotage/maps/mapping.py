@@ -161,13 +161,13 @@ def add_marks(cells, marks, words, box, row, column, base, gain, low, high):
         if first < last:
             stored, seen, start = cells[(j + row) % ny], marks[j + 1, first + 1 : last + 1], (first + column) % nx
             fit = min(last - first, nx - start)
-            _add(stored[start : start + fit], seen[:fit], base4, gain4, low4, high4)
-            _add(stored[: last - first - fit], seen[fit:], base4, gain4, low4, high4)
+            add_row(stored[start : start + fit], seen[:fit], base4, gain4, low4, high4)
+            add_row(stored[: last - first - fit], seen[fit:], base4, gain4, low4, high4)
         words[j + 1, begin:end] = 0
 
 
 @driver
-def _add(cells, marks, base, gain, low, high):
+def add_row(cells, marks, base, gain, low, high):
     """Add marks to cells. Without branches, so that the compiler vectorises it."""
     for k in range(cells.shape[0]):
         l, m = cells[k], marks[k]

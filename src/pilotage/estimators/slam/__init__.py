@@ -10,6 +10,8 @@
 - `certificate`, `Certificate`: how far poses may be from the global optimum
 - `OdometryModel`, `calibrate_odometry`: the errors of wheels
 - `matching`, `closures`, `scans`, `scores`: scan matching, loop closures, SLAM from scans, and scores
+- `particles`: SLAM by particles
+- `landmarks`: SLAM by landmarks, with a filter
 - `vision`: visual odometry and bundle adjustment from tracked features
 """
 

@@ -25,12 +25,18 @@ def _residual(table, k, scan, i, c, s, x, y, out):
 
 
 @driver
-def prior_step(pose, guess, information, H, g):
-    """Add the prior at the pose, whose tangent is that of the guess turned by half of the difference."""
+def offset(pose, guess):
+    """Tangent of a pose at a guess, turned by half of the difference."""
     turn = wrapped(pose[2] - guess[2])
     half, dx, dy = guess[2] + 0.5 * turn, pose[0] - guess[0], pose[1] - guess[1]
     c, s = math.cos(half), math.sin(half)
-    ex, ey = c * dx + s * dy, c * dy - s * dx
+    return c * dx + s * dy, c * dy - s * dx, turn
+
+
+@driver
+def prior_step(pose, guess, information, H, g):
+    """Add the prior at the pose, whose tangent is that of the guess turned by half of the difference."""
+    ex, ey, turn = offset(pose, guess)
     c, s = math.cos(0.5 * turn), math.sin(0.5 * turn)
     for a in range(3):
         # Column a of the derivative of the error by the tangent at the pose.

@@ -147,6 +147,13 @@ def join(surfaces: Sequence[Surface]) -> Surface:
     )
 
 
+def of_points(points: Array) -> Surface:
+    """The surface of points ``(N, 2)`` without lines."""
+    table = np.full((len(points), COLUMNS), np.nan)
+    table[:, :2] = points
+    return Surface(table, np.zeros((len(points), 2), np.int64))
+
+
 def beams(ranges: Any, angles: Any) -> tuple[Array, Array]:
     """Ranges and directions of one scan ``(B,)``, checked."""
     seen, directions = numbers(ranges, "ranges", missing=True), numbers(angles, "angles")
