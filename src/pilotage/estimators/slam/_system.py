@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
@@ -234,6 +234,11 @@ def information_of(graph: FactorGraph, factors: Factors) -> Array:
     if factors.information is not None:
         return factors.information.copy()
     given = [graph.variables[kind].values[indices] for kind, indices in factors.variables]
+    return information_at(factors, given)
+
+
+def information_at(factors: Factors, given: Sequence[Array]) -> Array:
+    """The inverse of the sensor's noise, for values of the variables of each reading."""
     x, tied = np.hstack(given[: len(factors.x)]), given[len(factors.x) :]
     R = np.asarray(factors.sensor.noise(x, np.hstack(tied) if tied else factors.known))
     try:

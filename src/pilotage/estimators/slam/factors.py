@@ -263,12 +263,10 @@ class FactorGraph:
         if _is_named(context):
             self._fits(sensor, "context", wanted, context)
         elif wanted.size:
-            context = _known(context, (given.count, wanted.size), sensor)
+            context = contexts_of(context, (given.count, wanted.size), sensor)
         elif context is not None:
             raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
-        for (kind, i), (other, j) in combinations(given.variables, 2):
-            if kind == other and (same := i == j).any():
-                raise ShapeError(f"{sensor!r} ties {kind} {i[same][0]} to itself; expected different variables")
+        refuse_ties_to_itself(given)
         done = sensor is given.sensor and context is given.context
         return given if done else replace(given, sensor=sensor, context=context)
 
@@ -290,12 +288,19 @@ class FactorGraph:
         return [self.variables[kind].space for kind, _ in named]
 
 
+def refuse_ties_to_itself(given: Factors) -> None:
+    """Refuse readings that name a variable twice."""
+    for (kind, i), (other, j) in combinations(given.variables, 2):
+        if kind == other and (same := i == j).any():
+            raise ShapeError(f"{given.sensor!r} ties {kind} {i[same][0]} to itself; expected different variables")
+
+
 def _agree(a: Part, b: Part) -> bool:
     """Whether two parts have the same geometry and, where both have units, the same ones."""
     return a.same_kind(b) and (a.units == b.units or not any(a.units) or not any(b.units))
 
 
-def _known(given: Any, shape: tuple[int, int], sensor: Sensor) -> Array:
+def contexts_of(given: Any, shape: tuple[int, int], sensor: Sensor) -> Array:
     """The contexts of a sensor as numbers ``(K, size)``."""
     known = numbers(np.zeros((0, 0)) if given is None else given, "context")
     if known.shape not in (shape, shape[1:]):
