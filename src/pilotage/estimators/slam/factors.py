@@ -24,7 +24,11 @@ Named = tuple[str, Any]
 
 def refuse_indefinite(information: NDArray[np.float64]) -> None:
     """Refuse information matrices ``(K, d, d)`` with a negative eigenvalue, but for rounding."""
-    values = np.linalg.eigvalsh(information)
+    try:
+        np.linalg.cholesky(information)  # the quicker question, which is enough for most
+        return
+    except np.linalg.LinAlgError:
+        values = np.linalg.eigvalsh(information)
     negative = values[:, 0] < -1e-9 * abs(values[:, -1])
     if negative.any():
         k = int(np.argmax(negative))
@@ -133,7 +137,7 @@ class Factors:
                 raise ShapeError(f"information has shape {W.shape}; expected {wanted} or {wanted[1:]}")
             if not np.isfinite(W).all():
                 raise ShapeError("information holds NaN or infinity; expected inverse covariances of the readings")
-            if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
+            if (abs(W - (Wt := np.swapaxes(W, -1, -2))) > 1e-8 * abs(Wt)).any():
                 raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
             refuse_indefinite(W.reshape(-1, *wanted[1:]))
             object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted), order="C"))

@@ -86,13 +86,15 @@ class IncrementalSmoother:
                 ids, named = readings.add(instance(given, Factors, "update"), mark.count)
                 added.append(ids)
                 tied.append(named.ravel())
-            named = np.unique(np.concatenate(tied))
-            new = np.arange(mark.count, unknowns.count)
-            if len(loose := new[~np.isin(new, named)]):
+            named = np.concatenate(tied)
+            loose = np.ones(unknowns.count - mark.count, dtype=bool)
+            loose[named[named >= mark.count] - mark.count] = False
+            if loose.any():
+                first = unknowns.name_of(mark.count + int(np.argmax(loose)))
                 raise ShapeError(
-                    f"{len(loose)} new variables, {unknowns.name_of(loose[0])} the first, float: no reading names them; "
-                    "give each one"
+                    f"{loose.sum()} new variables, {first} the first, float: no reading names them; give each one"
                 )
+            new = np.arange(mark.count, unknowns.count)
             moved = unknowns.long_steps(self.budget)
             touched = np.concatenate([named[named < mark.count], moved])
             memory.eliminate(touched, moved, np.concatenate(added), new=new, wildfire=self.wildfire)
