@@ -1,4 +1,4 @@
-"""False loop closures of a pose graph: graduated non-convexity on chordal relaxations, and then on the poses."""
+"""False loop closures of a pose graph: evidence by pairs, graduated non-convexity, and late acceptance."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from pilotage.core.settings import instance
 
+from ._evidence import evidence
 from ._guesses import checked
+from ._late import innovations
 from ._system import System
 from .chordal import Relaxation
+from .factors import FactorGraph
 from .gauss_newton import GaussNewton
 from .graduated import Graduation
 from .kernels import TruncatedSquare
@@ -26,10 +29,18 @@ Mask = NDArray[np.bool_]
 
 QUANTILES = {2: 3.37, 3: 4.10}
 """Roots of the 99 % quantiles of chi-square with 3 and 6 degrees of freedom."""
-READMITTED = ((), (30.0, 3.0), (3000.0, 300.0, 30.0, 3.0))
-"""Multiples of c^2 up to which closures are tried again, one after another; a heuristic."""
+SUPPORTED = 5.0, 20.0
+"""Log-odds from which on closures are searched for false ones; a heuristic, as all that follows."""
+ALONE = 0.25
+"""Share of closures with such odds, below which there is a start from all of them."""
+DOUBTED = 2.0
+"""Multiple of c^2 that evidence adds to the limit of a closure at most."""
+READMITTED = ((), (30.0, 3.0))
+"""Multiples of the limit up to which closures are tried again, one after another."""
 SHRUNK = 0.8
 """Share of edges that remain, below which a relaxation is set up again for them."""
+LATE, ROUNDS = 200, 5
+"""Closures that are tried late at a time, and how many times."""
 FEW = GaussNewton(iterations=8, tolerance=1e-3)
 MANY = GaussNewton(iterations=50, tolerance=1e-6)
 
@@ -47,12 +58,13 @@ def false_closures(edges: PoseGraph, kernel: TruncatedSquare | None = None) -> M
 
     ::
 
-        minimise sum over odometry of s  +  sum over closures of min(s, c^2),      s = e' I e
+        minimise sum over odometry of s  +  sum over closures of min(s, c^2 + min(2 l, 2 c^2)),      s = e' I e
 
-    Odometry is beyond doubt: the edges between poses with consecutive ids, which have to connect all poses. The weights
-    of graduated non-convexity are found by chordal relaxation, which needs no guess of the poses. Then the poses are
-    optimised by the closures that are left, and closures that agree with them are tried again, from several thresholds
-    on; the lowest cost wins. It may be a local minimum where there are few closures and odometry is bad.
+    Odometry is beyond doubt: the edges between poses with consecutive ids, which have to connect all poses. Closures that
+    agree with others nearby have log-odds l to be true: random false ones hardly ever agree. Those with high odds are
+    solved by graduated non-convexity of chordal relaxations, which need no guess of the poses, and then as poses; others
+    that agree with these are tried again, and in the end those that fit as well as the covariance of the poses allows.
+    The lowest cost of several starts wins. It may be a local minimum where closures are few and odometry is bad.
 
     Args:
         edges: the pose graph.
@@ -64,7 +76,8 @@ def false_closures(edges: PoseGraph, kernel: TruncatedSquare | None = None) -> M
         ShapeError: if odometry does not connect all poses, or information matrices are singular.
 
     Source: Yang, Antonante, Tzoumas and Carlone, "Graduated Non-Convexity for Robust Spatial Perception" (2020),
-    algorithm 1; Latif, Cadena and Neira, "Robust loop closing over time for pose graph SLAM" (2013), for trying again.
+    algorithm 1; Mangelson et al., "Pairwise Consistent Measurement Set Maximization" (2018), for agreement; Latif, Cadena
+    and Neira, "Robust loop closing over time for pose graph SLAM" (2013), for trying again.
 
     Example:
         >>> import numpy as np
@@ -79,9 +92,7 @@ def false_closures(edges: PoseGraph, kernel: TruncatedSquare | None = None) -> M
     search = _Search(edges, instance(given, TruncatedSquare, "false_closures"))
     false = np.zeros(len(edges.edges), dtype=bool)
     if search.closing.any():
-        first = search.relaxed()
-        best = min((search.readmitted(first, multiples) for multiples in READMITTED), key=lambda found: found.cost)
-        false[search.closing] = ~best.true
+        false[search.closing] = ~search.best().true
     return false
 
 
@@ -98,11 +109,26 @@ class _Search:
         self.closing = closing_edges(edges)
         self._all = System(pose_graph(edges, "odometry", kernel=kernel))
         self._flat = System(pose_graph(edges, "odometry", kernel=kernel, residual="chordal"))
+        self._odds = evidence(edges, self.closing, self._all.graph.variables["pose"].values)
+        c2 = kernel.scale**2
+        self._limits = c2 + np.minimum(2.0 * self._odds, DOUBTED * c2)
 
-    def relaxed(self) -> Mask:
-        """Closures of weight 1 after graduated non-convexity of relaxations."""
-        graduation = Graduation(self._kernel, int(self.closing.sum()))
+    def best(self) -> Found:
+        """The lowest cost of all starts."""
+        starts = dict[bytes, Mask]()
+        alone = (self._odds > SUPPORTED[0]).mean() < ALONE
+        for odds in (*SUPPORTED, *([-1.0] if alone else [])):
+            for limits in (self._limits, np.full(len(self._odds), self._kernel.scale**2)):
+                true = self._relaxed(self._odds > odds, limits)
+                starts[true.tobytes()] = true
+        found = [self._readmitted(true, multiples) for true in starts.values() for multiples in READMITTED]
+        return self._late(min(found, key=lambda each: each.cost))
+
+    def _relaxed(self, among: Mask, limits: Array) -> Mask:
+        """Closures of weight 1 after graduated non-convexity of relaxations, which begins with some of them."""
+        graduation = Graduation(self._kernel, len(among), limits=limits)
         weights, built, relaxation = np.ones(len(self.closing)), np.zeros(len(self.closing), dtype=bool), None
+        weights[self.closing] = among
         while not graduation.final:
             active = weights > 0.0
             if relaxation is None or active.sum() < SHRUNK * built.sum():
@@ -112,27 +138,53 @@ class _Search:
             weights[self.closing] = graduation.weights
         return graduation.weights > 0.5
 
-    def readmitted(self, true: Mask, multiples: tuple[float, ...]) -> Found:
+    def _readmitted(self, true: Mask, multiples: tuple[float, ...], poses: Array | None = None) -> Found:
         """Closures that agree with the poses, beginning with these."""
-        poses = None
         for multiple in multiples:
             poses = self._poses(true, poses, FEW)
-            true = _squares(self._all, poses) < multiple * self._kernel.scale**2
+            true = _squares(self._all, poses) < multiple * self._limits
         best = None
         for _ in range(10):
             poses = self._poses(true, poses, MANY)
-            found = Found(true, poses, self._all.cost(_vector(self._all, poses)))
-            if best is not None and found.cost >= best.cost:
+            x = _vector(self._all, poses)
+            s = self._all.groups[1].squares(x)
+            cost = float(self._all.groups[0].squares(x).sum() + np.minimum(s, self._limits).sum())
+            if best is not None and cost > best.cost:
                 break
-            best, true = found, _squares(self._all, poses) < self._kernel.scale**2
+            best, before, true = Found(true, poses, cost), true, s < self._limits
+            if (true == before).all():
+                break
         assert best is not None
         return best
 
-    def _poses(self, true: Mask, last: Array | None, solver: GaussNewton) -> Array:
-        """The poses by odometry and these closures, from relaxation or the last poses: which is better."""
+    def _late(self, best: Found) -> Found:
+        """Closures that fit given the covariance of the poses are added as long as that lowers the cost."""
+        for _ in range(ROUNDS):
+            doubted = np.flatnonzero(~best.true)
+            doubted = doubted[np.argsort(-self._odds[doubted], kind="stable")][:LATE]
+            graph = self._graph(best.true).moved({"pose": best.poses})
+            distances = innovations(self._edges, np.flatnonzero(self.closing)[doubted], graph)
+            fit = doubted[distances < self._limits[doubted]]
+            lower = [found for few in (fit, fit[:1]) if len(few) and (found := self._with(best, few)).cost < best.cost]
+            if not lower:
+                break
+            best = min(lower, key=lambda each: each.cost)
+        return best
+
+    def _with(self, found: Found, more: NDArray[np.intp]) -> Found:
+        true = found.true.copy()
+        true[more] = True
+        return self._readmitted(true, (), found.poses)
+
+    def _graph(self, true: Mask) -> FactorGraph:
+        """The graph of odometry and these closures."""
         kept = ~self.closing
         kept[self.closing] = true
-        graph = pose_graph(self._edges.with_edges(kept))
+        return pose_graph(self._edges.with_edges(kept))
+
+    def _poses(self, true: Mask, last: Array | None, solver: GaussNewton) -> Array:
+        """The poses by odometry and these closures, from relaxation or the last poses: which is better."""
+        graph = self._graph(true)
         solution = solver.solve(graph)
         if last is not None:
             other = solver.solve(graph.moved({"pose": last}))
