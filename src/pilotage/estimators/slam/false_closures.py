@@ -39,6 +39,8 @@ READMITTED = ((), (30.0, 3.0))
 """Multiples of the limit up to which closures are tried again, one after another."""
 SHRUNK = 0.8
 """Share of edges that remain, below which a relaxation is set up again for them."""
+MOST, TAIL, FLOOR = 20, 10.0, 0.25
+"""Closures from which on the limit is lowered to a multiple of the 95 % quantile of theirs, but not below a share of c^2."""
 LATE, ROUNDS = 200, 5
 """Closures that are tried late at a time, and how many times."""
 FEW = GaussNewton(iterations=8, tolerance=1e-3)
@@ -122,7 +124,7 @@ class _Search:
                 true = self._relaxed(self._odds > odds, limits)
                 starts[true.tobytes()] = true
         found = [self._readmitted(true, multiples) for true in starts.values() for multiples in READMITTED]
-        return self._late(min(found, key=lambda each: each.cost))
+        return self._tightened(self._late(min(found, key=lambda each: each.cost)))
 
     def _relaxed(self, among: Mask, limits: Array) -> Mask:
         """Closures of weight 1 after graduated non-convexity of relaxations, which begins with some of them."""
@@ -170,6 +172,16 @@ class _Search:
                 break
             best = min(lower, key=lambda each: each.cost)
         return best
+
+    def _tightened(self, found: Found) -> Found:
+        """The closures that are left where nearly all residuals are far below the limits: information is too small."""
+        if found.true.sum() < MOST:
+            return found
+        usual = float(np.quantile(_squares(self._all, found.poses)[found.true], 0.95))
+        self._limits = np.minimum(self._limits, max(TAIL * usual, FLOOR * self._kernel.scale**2))
+        again = self._readmitted(self._relaxed(found.true, self._limits), ())
+        same = self._readmitted(found.true, (), found.poses)
+        return self._late(min(again, same, key=lambda each: each.cost))
 
     def _with(self, found: Found, more: NDArray[np.intp]) -> Found:
         true = found.true.copy()
