@@ -20,23 +20,21 @@ from pilotage.models.trace import driver
 from ._factorize import eliminate
 
 KIND, DIM, SIZE, VALUE, STEP, CLIQUE, MOVED, LONG, PLACE, LOCAL, CHANGED = range(11)
-"""Columns of the table of variables: the kind; numbers in the tangent and in storage; where the step and the value begin;
-the clique, or -1; whether it is linearised again; whether it is listed for that; its place in the last front, and among
-the variables that are eliminated; the last search that changed its step."""
+"""Columns of the table of variables: the kind; numbers in the tangent and in storage; where the value and the step
+begin; the clique, or -1; whether it is linearised again; whether it is listed for that; its place in the last front,
+and among the variables that are eliminated; the last search that changed its step."""
 OWN, COUNT, WIDTH, SIDE, LIST, FRONT, PARENT, CHILD, NEXT, TERM, SEEN = range(11)
-"""Columns of the table of cliques: frontal variables and all variables; columns of the frontal ones, and of the front; where
-the variables and the front begin; the parent, the first child, the next child of the parent, the first factor, or -1; the
-last search that came by."""
+"""Columns of the table of cliques: frontal variables and all variables; columns of the frontal ones, and of the front;
+where the variables and the front begin; the parent, the first child, the next child of the parent, the first factor,
+or -1; the last search that came by."""
 GROUP, TIED, EDGE, LINKS, DATA, FOLLOWING, FRESH = range(7)
-"""Columns of the table of factors: the sensor; how many variables; columns of the term; where the variables and the term
-begin; the next factor of the clique, or -1; whether it was not linearised before."""
+"""Columns of the table of factors: the sensor; how many variables; columns of the term; where the variables and the
+term begin; the next factor of the clique, or -1; whether it was not linearised before."""
 SMALLEST = 1e-14
 """Share of the information of a column that is rounding."""
 
 
-@driver(
-    "void(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8, i8[::1], i8[::1], i8[::1], i8[::1], i8[::1])"
-)
+@driver("void(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8, i8[::1], i8[::1], i8[::1], i8[::1], i8[::1])")
 def affected(
     variables: Any, cliques: Any, factors: Any, lists: Any, touched: Any, search: Any, removed: Any, again: Any,
     terms: Any, orphans: Any, counts: Any,
@@ -91,7 +89,7 @@ def affected(
 @driver
 def separates(variables: Any, clique: Any, lists: Any) -> bool:
     """Whether a variable that moved is in the separator of a clique."""
-    for t in range(clique[LIST] + clique[OWN], clique[LIST] + clique[COUNT]):
+    for t in range(clique[LIST] + clique[OWN], clique[LIST] + clique[COUNT]):  # noqa: SIM110
         if variables[lists[t], MOVED] != 0:
             return True
     return False
@@ -119,9 +117,7 @@ def tied(
 
 
 @driver("void(i8[:,::1], i8[::1], i8[:,::1], i8[::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1])")
-def laid(
-    variables: Any, again: Any, ordered: Any, pool: Any, elements: Any, made: Any, lists: Any, ends: Any
-) -> None:
+def laid(variables: Any, again: Any, ordered: Any, pool: Any, elements: Any, made: Any, lists: Any, ends: Any) -> None:
     """Lay out the cliques of an order.
 
     Args:
@@ -240,9 +236,7 @@ def determined(F: Any, side: Any, width: Any) -> int:
     return -1
 
 
-@driver(
-    "void(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[:,::1], i8[::1])"
-)
+@driver("void(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[:,::1], i8[::1])")
 def grown(
     variables: Any, cliques: Any, factors: Any, lists: Any, removed: Any, terms: Any, orphans: Any,
     elements: Any, made: Any, waste: Any,

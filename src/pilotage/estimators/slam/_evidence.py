@@ -1,7 +1,7 @@
 """Evidence for loop closures, by pairs of closures that say the same about the drift of odometry.
 
-A closure from pose i to a later pose j corrects the world of odometry at time j: ``T = X_i z X_j^-1``. Two true closures
-nearby correct it alike, up to the odometry between their ends:
+A closure from pose i to a later pose j corrects the world of odometry at time j: ``T = X_i z X_j^-1``. Two true
+closures nearby correct it alike, up to the odometry between their ends:
 
     e = Log(T_a^-1 T_b),    S = C_a + C_b + (P_jb - P_ja) + Ad(T_a^-1) (P_ib - P_ia) Ad(T_a^-1)'
     log-odds = log N(e; 0, S) - log(1 / V)
@@ -62,7 +62,8 @@ def evidence(edges: PoseGraph, closing: NDArray[np.bool_], odometry: Array) -> A
         >>> from pilotage.estimators.slam import closing_edges
         >>> from pilotage.io import PoseGraph
         >>> ahead, pairs = [[1.0, 0.0, 0.0]] * 9, [[k, k + 1] for k in range(9)] + [[0, 8], [1, 9], [2, 7]]
-        >>> edges = PoseGraph(range(10), None, pairs, ahead + [[8.0, 0.1, 0.0]] * 2 + [[0.0] * 3], [100 * np.eye(3)] * 12)
+        >>> readings = ahead + [[8.0, 0.1, 0.0]] * 2 + [[0.0, 0.0, 0.0]]
+        >>> edges = PoseGraph(range(10), None, pairs, readings, [100 * np.eye(3)] * 12)
         >>> poses = np.array([[float(k), 0.0, 0.0] for k in range(10)])
         >>> (evidence(edges, closing_edges(edges), poses) > 2.0).tolist()
         [True, True, False]
@@ -88,7 +89,7 @@ def _corrections(edges: PoseGraph, closing: NDArray[np.bool_], X: Array) -> Corr
     except np.linalg.LinAlgError:
         raise ShapeError(SINGULAR) from None
     i, j = edges.edges.T
-    world = _turned(space.adjoint(X[j]), cov)
+    world = _turned(space.adjoint(X[j]), np.asarray(cov, dtype=np.float64))
     P = np.zeros((len(X), space.dim, space.dim))
     P[np.maximum(time[i], time[j])[~closing]] = world[~closing]
     i, j, C = i[closing], j[closing], world[closing]
@@ -100,10 +101,10 @@ def _corrections(edges: PoseGraph, closing: NDArray[np.bool_], X: Array) -> Corr
 
 def _near(given: Corrections) -> tuple[Indices, Indices]:
     """Pairs of closures whose ends are few steps away, each pair once."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     ends, count = np.stack([given.i, given.j], axis=1), min(NEIGHBOURS + 1, len(given.i))
-    _, near = cKDTree(ends).query(ends, k=count, p=1)
+    _, near = KDTree(ends).query(ends, k=count, p=1)
     pairs = np.stack([np.repeat(np.arange(len(ends)), count), near.ravel()], axis=1)
     a, b = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0).T
     return a, b

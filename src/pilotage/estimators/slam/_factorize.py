@@ -37,6 +37,22 @@ def fill(indptr: Any, before: Any, parents: Any, seen: Any, counts: Any, starts:
                 u = parents[u]
 
 
+@driver("void(i8[:,::1], i8[::1])")
+def parts(ties: Any, part: Any) -> None:
+    """Number the connected parts of a graph by one of their variables; each is a part of its own at first."""
+    for k in range(len(ties)):
+        a, b = ties[k, 0], ties[k, 1]
+        while part[a] != a:
+            part[a] = part[part[a]]
+            a = part[a]
+        while part[b] != b:
+            part[b] = part[part[b]]
+            b = part[b]
+        part[max(a, b)] = min(a, b)
+    for v in range(len(part)):
+        part[v] = part[part[v]]
+
+
 @driver(
     "i8(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8,"
     " i8[::1], f8[::1], f8[::1], f8[::1], f8[::1])"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pilotage.core import ShapeError, Space
 
 from . import _bayes_tree as tree
-from . import _minimum_degree as degree
 from . import _tree_steps
 from ._memory import Pool, enlarged
+from ._minimum_degree import ordered
 from ._readings import Readings
 from ._unknowns import Unknowns
 
@@ -141,14 +141,14 @@ class GrowingGraph:
     def _replace(self, part: Part, last: Indices, first: int, wildfire: float) -> None:
         """Eliminate a part of the tree, and put what it gives in its place."""
         used = self._lists.used, self._fronts.used
-        ordered, pool, elements = self._ordered(part, last, first)
-        made = self._laid(part.again, ordered, pool, elements)
+        cliques, pool, elements = self._ordered(part, last, first)
+        made = self._laid(part.again, cliques, pool, elements)
         bad = self._filled(part, elements, made)
         if bad >= 0:
             self._lists.used, self._fronts.used = used[0], int(made[0, tree.FRONT])
             raise ShapeError(
-                f"the readings so far leave {self.unknowns.name_of(bad)} free to move; expected readings that determine "
-                "every variable; add them with a prior, or when there are more"
+                f"the readings so far leave {self.unknowns.name_of(bad)} free to move; expected readings that "
+                "determine every variable; add them with a prior, or when there are more"
             )
         waste = np.zeros(2, dtype=np.int64)
         tree.grown.compiled(
@@ -166,29 +166,22 @@ class GrowingGraph:
         groups = np.ones(N, dtype=np.int64)
         groups[table[last, tree.LOCAL]] = 2
         groups[:first] = 0
-        nodes, cliques = np.empty((N, 8), dtype=np.int64), np.empty((N, 3), dtype=np.int64)
-        nodes[:, degree.COLUMNS] = table[part.again, tree.DIM]
-        heads = np.empty(int(nodes[:, degree.COLUMNS].sum()) + 1, dtype=np.int64)
         links = self.readings.table[part.terms, tree.TIED].sum() + self._cliques[part.orphans, tree.COUNT].sum()
-        elements, held = np.empty((T + N, 6), dtype=np.int64), np.empty(int(links), dtype=np.int64)
-        room, count, pool = 16 * N + 64, -1, NONE
-        while count < 0:
-            pool, nodes[:, degree.GROUP] = np.empty(len(held) + room, dtype=np.int64), groups
-            used = tree.tied.compiled(
-                table, self._cliques, self.readings.table, self._lists.array, self.readings.links.array, part.terms,
-                part.orphans, elements, pool,
-            )  # fmt: skip
-            count = degree.order.compiled(elements, pool, used, T, nodes, held, heads, cliques)
-            room *= 2
-        return cliques[:count], pool, elements[: T + count]
+        elements, pool = np.empty((T + N, 6), dtype=np.int64), np.empty(int(links), dtype=np.int64)
+        used = tree.tied.compiled(
+            table, self._cliques, self.readings.table, self._lists.array, self.readings.links.array, part.terms,
+            part.orphans, elements, pool,
+        )  # fmt: skip
+        cliques, pool = ordered(elements, pool[:used], groups, table[part.again, tree.DIM])
+        return cliques, pool, elements[: T + len(cliques)]
 
-    def _laid(self, again: Indices, ordered: Indices, pool: Indices, elements: Indices) -> Indices:
+    def _laid(self, again: Indices, cliques: Indices, pool: Indices, elements: Indices) -> Indices:
         """A table of new cliques, with room for their fronts."""
         rows = self.unknowns.count
-        self._lists.room(int(ordered[:, 2].sum()), self._cliques, rows)
-        made, ends = np.full((len(ordered), 11), -1, dtype=np.int64), np.array([self._lists.used, 0])
+        self._lists.room(int(cliques[:, 2].sum()), self._cliques, rows)
+        made, ends = np.full((len(cliques), 11), -1, dtype=np.int64), np.array([self._lists.used, 0])
         tree.laid.compiled(
-            self.unknowns.table, again, ordered, pool, elements[len(elements) - len(made) :], made, self._lists.array,
+            self.unknowns.table, again, cliques, pool, elements[len(elements) - len(made) :], made, self._lists.array,
             ends,
         )  # fmt: skip
         self._lists.used, count = ends.tolist()

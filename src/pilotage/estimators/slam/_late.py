@@ -1,9 +1,10 @@
-"""Late acceptance of loop closures: how well a closure fits the poses by the others, given how uncertain these are.
+"""How well a loop closure fits the poses by the others, given how uncertain these are.
 
-    e = z (-) x_i^-1 x_j,    d^2 = e' (I^-1 + J H^-1 J')^-1 e
+    e = z (-) x_i^-1 x_j,    d^2 = e' (I^-1 + J H^-1 J')^-1 e      if it is not one of those in H
+                             d^2 = e' (I^-1 - J H^-1 J')^-1 e      if it is
 
-which is how much chi2 grows when the closure joins the others, to first order. A part of the map that a single closure
-holds may be far from where that closure puts it, and free to go there.
+which is how much chi2 grows when the closure joins the others, or falls when it leaves them, to first order. A part of
+the map that one closure holds may be far from where that closure puts it, and free to go there.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+EPS = 1e-6
+"""Share that is added to the covariance of an edge which alone holds a part of the map."""
 
-def innovations(edges: PoseGraph, chosen: Indices, graph: FactorGraph) -> Array:
+
+def innovations(edges: PoseGraph, chosen: Indices, graph: FactorGraph, inside: bool) -> Array:
     """``d^2`` of some edges ``(K,)``.
 
     Args:
         edges: the pose graph.
         chosen: numbers of the edges.
-        graph: factors by which its poses are optimal, without these edges.
+        graph: factors by which its poses are optimal.
+        inside: whether these edges are among the factors.
 
     Returns:
         NaN where the graph does not determine its poses.
@@ -49,6 +54,7 @@ def innovations(edges: PoseGraph, chosen: Indices, graph: FactorGraph) -> Array:
         for v, block in ((i[k], back[k]), (j[k], -np.eye(space.dim))):
             if columns[v] >= 0:
                 J[:, columns[v] : columns[v] + space.dim] = block
-        S = cov[k] + J @ np.stack([system.cholesky.solve(row) for row in J], axis=1)
+        spread = J @ np.stack([system.cholesky.solve(row) for row in J], axis=1)
+        S = (1.0 + EPS) * cov[k] - spread if inside else cov[k] + spread
         found[k] = e[k] @ np.linalg.solve(S, e[k])
     return found

@@ -1,8 +1,9 @@
-"""The driver of approximate minimum degree: an order of elimination, and the cliques that it makes.
+"""Approximate minimum degree: an order of elimination, and the cliques that it makes.
 
-The graph is given by its elements, which are sets of variables that are tied to each other: a factor, or what an earlier
-elimination left. To eliminate a variable joins all of its elements to one, and absorbs them. Variables that are tied to
-nothing else are eliminated with it: together they are the frontal variables of a clique, and the rest is its separator.
+The graph is given by its elements, which are sets of variables that are tied to each other: a factor, or what an
+earlier elimination left. To eliminate a variable joins all of its elements to one, and absorbs them. Variables that are
+tied to nothing else are eliminated with it: together they are the frontal variables of a clique, and the rest is its
+separator.
 
 Source: Amestoy, Davis and Duff, "An approximate minimum degree ordering algorithm" (1996), sections 2 to 4.
 """
@@ -11,21 +12,55 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pilotage.models.trace import driver
+
+Indices = NDArray[np.int64]
 
 FIRST, LENGTH, WEIGHT, OWNER, LEFT, STAMP = range(6)
 """Columns of the table of elements: where its variables begin, how many they are, and their columns; the clique that
 absorbs it, or -1; its columns outside of the last clique, and the clique for which they were counted."""
+NONE, COVERED = -1, -2
+"""In place of the owner of an element that is not absorbed; and of one that has no variables outside of a clique."""
 HELD, COUNT, DEGREE, NEXT, BEFORE, MARK, GROUP, COLUMNS = range(8)
-"""Columns of the table of variables: where its elements begin and how many they are; its degree in columns; neighbours in
-the list of that degree; the last clique that it was in; when it is eliminated, from 0 to 2, or -1 once it is; its own
-columns."""
+"""Columns of the table of variables: where its elements begin and how many they are; its degree in columns; neighbours
+in the list of that degree; the last clique that it was in; when it is eliminated, from 0 to 2, or -1 once it is; its
+own columns."""
+
+
+def ordered(elements: Indices, pool: Indices, groups: Indices, columns: Indices) -> tuple[Indices, Indices]:
+    """The cliques of an order of small fill ``(K, 3)``, as in `order`, and their variables.
+
+    Args:
+        elements: table ``(T + N, 6)``, of which the first T say where their variables are; the rest is filled in.
+        pool: variables of the elements.
+        groups: when each variable is eliminated ``(N,)``: 0 is first, in the order given; 2 is last.
+        columns: of each variable ``(N,)``.
+
+    Example:
+        >>> elements = np.zeros((2 + 3, 6), dtype=np.int64)
+        >>> elements[:2, :2] = [[0, 2], [2, 2]]  # a chain: 0 is tied to 1, and 1 to 2
+        >>> cliques, pool = ordered(elements, np.array([0, 1, 1, 2]), np.ones(3, np.int64), np.ones(3, np.int64))
+        >>> [pool[at : at + count].tolist() for at, _, count in cliques.tolist()]
+        [[0, 1], [2, 1]]
+    """
+    N, used, made, room = len(groups), len(pool), -1, 16 * len(groups) + 64
+    variables, cliques = np.empty((N, 8), dtype=np.int64), np.empty((N, 3), dtype=np.int64)
+    variables[:, COLUMNS], held = columns, np.empty(used, dtype=np.int64)
+    heads = np.empty(2 * int(columns.sum()) + 2, dtype=np.int64)
+    while made < 0:
+        pool, given = np.empty(used + room, dtype=np.int64), pool
+        pool[:used] = given[:used]
+        variables[:, GROUP] = groups
+        made = order.compiled(elements, pool, used, len(elements) - N, variables, held, heads, cliques)
+        room *= 2
+    return cliques[:made], pool
 
 
 @driver("i8(i8[:,::1], i8[::1], i8, i8, i8[:,::1], i8[::1], i8[::1], i8[:,::1])")
-def order(
-    elements: Any, pool: Any, used: Any, count: Any, variables: Any, held: Any, heads: Any, cliques: Any
-) -> int:
+def order(elements: Any, pool: Any, used: Any, count: Any, variables: Any, held: Any, heads: Any, cliques: Any) -> int:
     """The cliques of an order of small fill; their number, or -1 where the pool is too short.
 
     Args:
@@ -34,7 +69,7 @@ def order(
         count: number of elements T.
         variables: table of variables ``(N, 8)``: GROUP and COLUMNS are filled in.
         held: elements of each variable, as many as there are in the pool.
-        heads: first variable of each degree ``(columns + 1,)``.
+        heads: first variable of each degree, and then the last ones ``(2 (columns + 1),)``.
         cliques: results, where the variables of each clique begin in the pool, how many of them are frontal, and how
             many there are ``(N, 3)``.
     """
@@ -55,7 +90,7 @@ def order(
             if variables[v, GROUP] == group:
                 insert(v, variables, heads)
         least = 0
-        while least < len(heads):
+        while least < len(heads) // 2:
             v = heads[least]
             if v < 0:
                 least += 1
@@ -69,7 +104,22 @@ def order(
                 if variables[pool[t], GROUP] == group:
                     least = min(least, variables[pool[t], DEGREE])
             made += 1
+    claim(elements, pool, count, made, variables, cliques)
     return made
+
+
+@driver
+def claim(elements: Any, pool: Any, count: Any, made: Any, variables: Any, cliques: Any) -> None:
+    """Give covered elements to the clique of the first of their variables to be eliminated."""
+    for k in range(made):
+        for t in range(cliques[k, 0], cliques[k, 0] + cliques[k, 1]):
+            variables[pool[t], MARK] = k
+    for e in range(count + made):
+        if elements[e, OWNER] == COVERED:
+            first = made
+            for t in range(elements[e, FIRST], elements[e, FIRST] + elements[e, LENGTH]):
+                first = min(first, variables[pool[t], MARK])
+            elements[e, OWNER] = first
 
 
 @driver
@@ -83,7 +133,7 @@ def collect(elements: Any, pool: Any, count: Any, variables: Any, held: Any) -> 
         for t in range(elements[e, FIRST], elements[e, FIRST] + elements[e, LENGTH]):
             variables[pool[t], COUNT] += 1
             weight += variables[pool[t], COLUMNS]
-        elements[e, WEIGHT], elements[e, OWNER], elements[e, STAMP] = weight, -1, -1
+        elements[e, WEIGHT], elements[e, OWNER], elements[e, STAMP] = weight, NONE, -1
     at = 0
     for v in range(len(variables)):
         variables[v, HELD] = at
@@ -99,25 +149,30 @@ def collect(elements: Any, pool: Any, count: Any, variables: Any, held: Any) -> 
 
 @driver
 def insert(v: Any, variables: Any, heads: Any) -> None:
-    """Put a variable into the list of its degree."""
-    degree = variables[v, DEGREE] = min(variables[v, DEGREE], len(heads) - 1)
-    after = heads[degree]
-    variables[v, NEXT], variables[v, BEFORE] = after, -1
-    if after >= 0:
-        variables[after, BEFORE] = v
-    heads[degree] = v
+    """Put a variable at the end of the list of its degree, so that ties are broken all over the graph in turn."""
+    last = len(heads) // 2
+    degree = variables[v, DEGREE] = min(variables[v, DEGREE], last - 1)
+    before = heads[last + degree]
+    variables[v, NEXT], variables[v, BEFORE] = -1, before
+    if before >= 0:
+        variables[before, NEXT] = v
+    else:
+        heads[degree] = v
+    heads[last + degree] = v
 
 
 @driver
 def take(v: Any, variables: Any, heads: Any) -> None:
     """Take a variable out of the list of its degree."""
-    after, before = variables[v, NEXT], variables[v, BEFORE]
+    last, after, before = len(heads) // 2, variables[v, NEXT], variables[v, BEFORE]
     if before >= 0:
         variables[before, NEXT] = after
     else:
         heads[variables[v, DEGREE]] = after
     if after >= 0:
         variables[after, BEFORE] = before
+    else:
+        heads[last + variables[v, DEGREE]] = before
 
 
 @driver
@@ -125,13 +180,13 @@ def join(
     v: Any, k: Any, more: Any, elements: Any, pool: Any, used: Any, count: Any, variables: Any, held: Any, heads: Any,
     cliques: Any,
 ) -> int:  # fmt: skip
-    """Eliminate a variable, and with it those that are tied to nothing else: clique k; what is used of the pool then."""
+    """Eliminate a variable, and with it those that are tied to nothing else: clique k; what is used of the pool."""
     group, end = variables[v, GROUP], used + 1
     pool[used] = v
     variables[v, MARK], variables[v, GROUP] = k, -1
     for a in range(variables[v, HELD], variables[v, HELD] + variables[v, COUNT]):
         e = held[a]
-        if elements[e, OWNER] >= 0:
+        if elements[e, OWNER] != NONE:
             continue
         elements[e, OWNER] = k
         for t in range(elements[e, FIRST], elements[e, FIRST] + elements[e, LENGTH]):
@@ -149,15 +204,12 @@ def join(
             front += 1
             take(u, variables, heads)
             variables[u, GROUP] = -1
-            for a in range(variables[u, HELD], variables[u, HELD] + variables[u, COUNT]):
-                if elements[held[a], OWNER] < 0:
-                    elements[held[a], OWNER] = k
     cliques[k, 0], cliques[k, 1], cliques[k, 2] = used, front - used, end - used
     weight, own = 0, count + k
     for t in range(front, end):
         weight += variables[pool[t], COLUMNS]
     elements[own, FIRST], elements[own, LENGTH], elements[own, WEIGHT] = front, end - front, weight
-    elements[own, OWNER], elements[own, STAMP] = -1, -1
+    elements[own, OWNER], elements[own, STAMP] = NONE, -1
     for t in range(front, end):
         u = pool[t]
         listed = variables[u, GROUP] == group and more
@@ -171,15 +223,17 @@ def join(
 
 @driver
 def measure(elements: Any, pool: Any, first: Any, end: Any, k: Any, variables: Any, held: Any) -> None:
-    """Count the columns that each element has outside of clique k."""
+    """Count the columns that each element has outside of clique k; where there are none, it says nothing more."""
     for t in range(first, end):
         u = pool[t]
         for a in range(variables[u, HELD], variables[u, HELD] + variables[u, COUNT]):
             e = held[a]
-            if elements[e, OWNER] < 0:
+            if elements[e, OWNER] == NONE:
                 if elements[e, STAMP] != k:
                     elements[e, STAMP], elements[e, LEFT] = k, elements[e, WEIGHT]
                 elements[e, LEFT] -= variables[u, COLUMNS]
+                if elements[e, LEFT] == 0:
+                    elements[e, OWNER] = COVERED
 
 
 @driver
@@ -187,7 +241,7 @@ def outside(u: Any, elements: Any, variables: Any, held: Any) -> int:
     """Columns that a variable of the last clique is tied to outside of it, counted once for each element."""
     total = 0
     for a in range(variables[u, HELD], variables[u, HELD] + variables[u, COUNT]):
-        if elements[held[a], OWNER] < 0:
+        if elements[held[a], OWNER] == NONE:
             total += elements[held[a], LEFT]
     return total
 
@@ -198,9 +252,10 @@ def renew(u: Any, own: Any, weight: Any, elements: Any, variables: Any, held: An
     at, kept, degree = variables[u, HELD], 0, weight - variables[u, COLUMNS]
     for a in range(at, at + variables[u, COUNT]):
         e = held[a]
-        if elements[e, OWNER] < 0:
+        if elements[e, OWNER] == NONE:
             held[at + kept] = e
             kept += 1
             degree += elements[e, LEFT]
     held[at + kept] = own
-    variables[u, COUNT], variables[u, DEGREE] = kept + 1, degree
+    variables[u, COUNT] = kept + 1
+    variables[u, DEGREE] = min(degree, variables[u, DEGREE] + weight - variables[u, COLUMNS])

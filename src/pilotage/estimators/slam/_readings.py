@@ -12,7 +12,7 @@ from pilotage.core import Sensor, ShapeError
 from pilotage.models.trace import Code, code_of, parameters
 
 from . import _terms
-from ._bayes_tree import CLIQUE, DATA, DIM, EDGE, FOLLOWING, FRESH, GROUP, LINKS, MOVED, TIED
+from ._bayes_tree import CLIQUE, DATA, EDGE, FOLLOWING, FRESH, GROUP, LINKS, MOVED, TIED
 from ._memory import Pool, enlarged
 from ._system import information_at, measured
 from ._unknowns import Unknowns
@@ -198,14 +198,20 @@ class Readings:
         for (kind, _), (v, *_) in zip(factors.variables, tied.T.tolist(), strict=True):
             own.setdefault(kind, []).append(v)
         spaces = self._unknowns.spaces
-        guess = {kind: Variables(spaces[kind], [self._unknowns.value(v) for v in vs]) for kind, vs in own.items()}
-        x = [(kind, [own[kind].index(v)]) for (kind, _), (v, *_) in zip(factors.variables, tied.T.tolist(), strict=True)]
+        guess = {
+            kind: Variables(spaces[kind], np.array([self._unknowns.value(v) for v in vs])) for kind, vs in own.items()
+        }
+        x = [
+            (kind, [own[kind].index(v)]) for (kind, _), (v, *_) in zip(factors.variables, tied.T.tolist(), strict=True)
+        ]
         n, context = len(factors.x), factors.context
         if len(x) > n:
             context = x[n:]
         elif context is not None:
             context = np.atleast_2d(context)[0]
-        return FactorGraph(guess, [Factors(factors.sensor, factors.z[0], x[:n], context, kernel=factors.kernel)]).factors[0]
+        return FactorGraph(
+            guess, [Factors(factors.sensor, factors.z[0], x[:n], context, kernel=factors.kernel)]
+        ).factors[0]
 
     def _numbered(self, factors: Factors) -> int:
         """The number of the group of mounted factors, a new one if there is none."""

@@ -129,9 +129,11 @@ class System:
 
     def split(self, x: Array) -> dict[str, Array]:
         """The values in such a vector by kind ``(N, size)``."""
-        variables = self.graph.variables
-        parts = np.split(x, np.cumsum([v.values.size for v in variables.values()]))
-        return {kind: part.reshape(v.values.shape) for (kind, v), part in zip(variables.items(), parts, strict=False)}
+        parts, at = dict[str, Array](), 0
+        for kind, v in self.graph.variables.items():
+            parts[kind] = x[at : at + v.values.size].reshape(v.values.shape)
+            at += v.values.size
+        return parts
 
     @cached_property
     def pattern(self) -> Pattern:

@@ -1,6 +1,7 @@
 """The drivers of the terms of factors: each is linearised into ``d' H d + 2 g' d`` of its own, kept beside its reading.
 
-The numbers of a factor are its term, [H . ; g' .] column by column, the reading z, its information W, and a known context.
+The numbers of a factor are its term, [H . ; g' .] column by column, the reading z, its information W, and a known
+context.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 from pilotage.models.trace import call, driver
 
-from ._bayes_tree import COUNT, DATA, EDGE, FRESH, FRONT, GROUP, LINKS, LIST, MOVED, SIDE, SIZE, TIED, VALUE
+from ._bayes_tree import DATA, EDGE, FRESH, GROUP, LINKS, MOVED, SIZE, TIED, VALUE
 
 
 @driver(
@@ -66,7 +67,7 @@ def renewed(f: Any, variables: Any, factors: Any, links: Any) -> bool:
     """Whether a factor is new, or one of its variables moved."""
     if factors[f, FRESH] != 0:
         return True
-    for t in range(factors[f, LINKS], factors[f, LINKS] + factors[f, TIED]):
+    for t in range(factors[f, LINKS], factors[f, LINKS] + factors[f, TIED]):  # noqa: SIM110
         if variables[links[t], MOVED] != 0:
             return True
     return False

@@ -141,9 +141,7 @@ def longest(variables: Any, steps: Any, far: Any, long: Any, count: Any, lengths
 
 
 @driver("i8(i8, i8, i8[:,::1], i8[::1], f8[::1], f8[::1], f8[::1], i8)")
-def moved(
-    address: Any, kind: Any, variables: Any, chosen: Any, values: Any, steps: Any, before: Any, used: Any
-) -> int:
+def moved(address: Any, kind: Any, variables: Any, chosen: Any, values: Any, steps: Any, before: Any, used: Any) -> int:
     """Move the values of variables of a kind along their steps, and keep those before; what is used for them."""
     for v in chosen:
         if variables[v, KIND] == kind:

@@ -24,7 +24,7 @@ Indices = NDArray[np.int64]
 class Mark(NamedTuple):
     """How many variables there are, in all and of each kind, and how many numbers they have."""
 
-    count: int
+    total: int
     counts: dict[str, int]
     ends: tuple[int, int]
 

@@ -247,6 +247,15 @@ class FactorGraph:
         variables = {k: replace(v, values=values[k]) if k in values else v for k, v in self.variables.items()}
         return replace(self, variables=variables)
 
+    def solved(self, values: Mapping[str, Array]) -> FactorGraph:
+        """The same graph at values that a solver found for all variables, which need no checks."""
+        variables = dict[str, Variables]()
+        for kind, v in self.variables.items():
+            own = values[kind].copy()
+            own.flags.writeable = False
+            variables[kind] = _trusted(v, {"space": v.space, "values": own, "fixed": v.fixed})
+        return _trusted(self, {"variables": variables, "factors": self.factors})
+
     def of_kind(self, kind: str) -> Variables:
         """The variables of a kind.
 
@@ -290,6 +299,13 @@ class FactorGraph:
                 raise ShapeError(f"{sensor!r} names variables {kind!r}; {known}")
             _indices(indices, len(self.variables[kind].values), f"indices of {kind}")
         return [self.variables[kind].space for kind, _ in named]
+
+
+def _trusted(like: Any, fields: dict[str, Any]) -> Any:
+    """An object of the same class, with these fields as they are."""
+    made = object.__new__(type(like))
+    made.__dict__.update(fields)
+    return made
 
 
 def refuse_ties_to_itself(given: Factors) -> None:

@@ -15,7 +15,6 @@ from ._guesses import checked
 from ._late import innovations
 from ._system import System
 from .chordal import Relaxation
-from .factors import FactorGraph
 from .gauss_newton import GaussNewton
 from .graduated import Graduation
 from .kernels import TruncatedSquare
@@ -39,8 +38,8 @@ READMITTED = ((), (30.0, 3.0))
 """Multiples of the limit up to which closures are tried again, one after another."""
 SHRUNK = 0.8
 """Share of edges that remain, below which a relaxation is set up again for them."""
-MOST, TAIL, FLOOR = 20, 10.0, 0.25
-"""Closures from which on the limit is lowered to a multiple of the 95 % quantile of theirs, but not below a share of c^2."""
+MOST, TAIL, FLOOR = 20, 5.0, 0.25
+"""Closures from which on the limit is at most a multiple of their 95 % quantile, and at least a share of c^2."""
 LATE, ROUNDS = 200, 5
 """Closures that are tried late at a time, and how many times."""
 FEW = GaussNewton(iterations=8, tolerance=1e-3)
@@ -62,11 +61,12 @@ def false_closures(edges: PoseGraph, kernel: TruncatedSquare | None = None) -> M
 
         minimise sum over odometry of s  +  sum over closures of min(s, c^2 + min(2 l, 2 c^2)),      s = e' I e
 
-    Odometry is beyond doubt: the edges between poses with consecutive ids, which have to connect all poses. Closures that
-    agree with others nearby have log-odds l to be true: random false ones hardly ever agree. Those with high odds are
-    solved by graduated non-convexity of chordal relaxations, which need no guess of the poses, and then as poses; others
-    that agree with these are tried again, and in the end those that fit as well as the covariance of the poses allows.
-    The lowest cost of several starts wins. It may be a local minimum where closures are few and odometry is bad.
+    Odometry is beyond doubt: the edges between poses with consecutive ids, which have to connect all poses. Closures
+    that agree with others nearby have log-odds l to be true: random false ones hardly ever agree. Those with high odds
+    go through graduated non-convexity on chordal relaxations, which need no guess of the poses, and then on the poses.
+    Others that agree with these poses are tried again, and in the end those that fit as well as the covariance of the
+    poses allows. The lowest cost of several starts wins. Where nearly all closures that are left fit far better than
+    c^2, their information is too small, and c^2 is lowered. The result may be a local minimum where closures are few.
 
     Args:
         edges: the pose graph.
@@ -78,8 +78,8 @@ def false_closures(edges: PoseGraph, kernel: TruncatedSquare | None = None) -> M
         ShapeError: if odometry does not connect all poses, or information matrices are singular.
 
     Source: Yang, Antonante, Tzoumas and Carlone, "Graduated Non-Convexity for Robust Spatial Perception" (2020),
-    algorithm 1; Mangelson et al., "Pairwise Consistent Measurement Set Maximization" (2018), for agreement; Latif, Cadena
-    and Neira, "Robust loop closing over time for pose graph SLAM" (2013), for trying again.
+    algorithm 1; Mangelson et al., "Pairwise Consistent Measurement Set Maximization" (2018), for agreement; Latif,
+    Cadena and Neira, "Robust loop closing over time for pose graph SLAM" (2013), for trying again.
 
     Example:
         >>> import numpy as np
@@ -164,39 +164,62 @@ class _Search:
         for _ in range(ROUNDS):
             doubted = np.flatnonzero(~best.true)
             doubted = doubted[np.argsort(-self._odds[doubted], kind="stable")][:LATE]
-            graph = self._graph(best.true).moved({"pose": best.poses})
-            distances = innovations(self._edges, np.flatnonzero(self.closing)[doubted], graph)
-            fit = doubted[distances < self._limits[doubted]]
-            lower = [found for few in (fit, fit[:1]) if len(few) and (found := self._with(best, few)).cost < best.cost]
-            if not lower:
+            distances = self._distances(best, doubted, False)
+            lower = self._flipped(best, doubted[distances < self._limits[doubted]])
+            if lower is best:
                 break
-            best = min(lower, key=lambda each: each.cost)
+            best = lower
+        return best
+
+    def _dropped(self, best: Found) -> Found:
+        """Closures whose absence lowers chi2 by more than their limit are left out as long as that lowers the cost."""
+        for _ in range(ROUNDS):
+            believed = np.flatnonzero(best.true)
+            s = _squares(self._all, best.poses) / self._limits
+            believed = believed[np.argsort(-s[believed], kind="stable")][:LATE]
+            excess = self._distances(best, believed, True) - self._limits[believed]
+            worst = np.argsort(-excess, kind="stable")
+            lower = self._flipped(best, believed[worst[excess[worst] > 0.0]])
+            if lower is best:
+                break
+            best = lower
+        return best
+
+    def _distances(self, found: Found, closures: NDArray[np.intp], inside: bool) -> Array:
+        kept = ~self.closing
+        kept[self.closing] = found.true
+        graph = pose_graph(self._edges.with_edges(kept), "odometry").moved({"pose": found.poses})
+        return innovations(self._edges, np.flatnonzero(self.closing)[closures], graph, inside)
+
+    def _flipped(self, found: Found, closures: NDArray[np.intp]) -> Found:
+        """The lower cost when all of these closures, or the first, are taken the other way; the same where it is not."""
+        best = found
+        for few in (closures, closures[:1]):
+            if len(few):
+                true = found.true.copy()
+                true[few] = ~true[few]
+                best = min(best, self._readmitted(true, (), found.poses), key=lambda each: each.cost)
         return best
 
     def _tightened(self, found: Found) -> Found:
-        """The closures that are left where nearly all residuals are far below the limits: information is too small."""
-        if found.true.sum() < MOST:
+        """Lower limits where the absence of nearly any closure would change chi2 little: information is too small."""
+        believed = np.flatnonzero(found.true)
+        if len(believed) < MOST:
             return found
-        usual = float(np.quantile(_squares(self._all, found.poses)[found.true], 0.95))
-        self._limits = np.minimum(self._limits, max(TAIL * usual, FLOOR * self._kernel.scale**2))
-        again = self._readmitted(self._relaxed(found.true, self._limits), ())
-        same = self._readmitted(found.true, (), found.poses)
-        return self._late(min(again, same, key=lambda each: each.cost))
-
-    def _with(self, found: Found, more: NDArray[np.intp]) -> Found:
-        true = found.true.copy()
-        true[more] = True
-        return self._readmitted(true, (), found.poses)
-
-    def _graph(self, true: Mask) -> FactorGraph:
-        """The graph of odometry and these closures."""
-        kept = ~self.closing
-        kept[self.closing] = true
-        return pose_graph(self._edges.with_edges(kept))
+        some = self._distances(found, believed[:: len(believed) // LATE + 1], True)
+        limit = max(TAIL * float(np.quantile(some, 0.95)), FLOOR * self._kernel.scale**2)
+        if limit < self._limits.max():
+            self._limits = np.minimum(self._limits, limit)
+            again = self._readmitted(self._relaxed(found.true, self._limits), ())
+            same = self._readmitted(found.true, (), found.poses)
+            found = self._late(min(again, same, key=lambda each: each.cost))
+        return self._dropped(found)
 
     def _poses(self, true: Mask, last: Array | None, solver: GaussNewton) -> Array:
         """The poses by odometry and these closures, from relaxation or the last poses: which is better."""
-        graph = self._graph(true)
+        kept = ~self.closing
+        kept[self.closing] = true
+        graph = pose_graph(self._edges.with_edges(kept))
         solution = solver.solve(graph)
         if last is not None:
             other = solver.solve(graph.moved({"pose": last}))

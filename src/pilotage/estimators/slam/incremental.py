@@ -83,20 +83,20 @@ class IncrementalSmoother:
         mark, added, tied = unknowns.add(variables), [NONE], [NONE]
         try:
             for given in factors:
-                ids, named = readings.add(instance(given, Factors, "update"), mark.count)
+                ids, named = readings.add(instance(given, Factors, "update"), mark.total)
                 added.append(ids)
                 tied.append(named.ravel())
             named = np.concatenate(tied)
-            loose = np.ones(unknowns.count - mark.count, dtype=bool)
-            loose[named[named >= mark.count] - mark.count] = False
+            loose = np.ones(unknowns.count - mark.total, dtype=bool)
+            loose[named[named >= mark.total] - mark.total] = False
             if loose.any():
-                first = unknowns.name_of(mark.count + int(np.argmax(loose)))
+                first = unknowns.name_of(mark.total + int(np.argmax(loose)))
                 raise ShapeError(
                     f"{loose.sum()} new variables, {first} the first, float: no reading names them; give each one"
                 )
-            new = np.arange(mark.count, unknowns.count)
+            new = np.arange(mark.total, unknowns.count)
             moved = unknowns.long_steps(self.budget)
-            touched = np.concatenate([named[named < mark.count], moved])
+            touched = np.concatenate([named[named < mark.total], moved])
             memory.eliminate(touched, moved, np.concatenate(added), new=new, wildfire=self.wildfire)
         except BaseException:
             readings.drop(np.concatenate(added))
