@@ -172,11 +172,12 @@ class _Search:
         return best
 
     def _dropped(self, best: Found) -> Found:
-        """Closures whose absence lowers chi2 by more than their limit are left out as long as that lowers the cost."""
+        """Closures whose absence lowers chi2 by more than their limit are left out while that lowers the cost."""
         for _ in range(ROUNDS):
             believed = np.flatnonzero(best.true)
             s = _squares(self._all, best.poses) / self._limits
-            believed = believed[np.argsort(-s[believed], kind="stable")][:LATE]
+            by = -s[believed], self._odds[believed]  # of large residuals, or supported by few
+            believed = believed[np.unique([np.argsort(each, kind="stable")[: LATE // 2] for each in by])]
             excess = self._distances(best, believed, True) - self._limits[believed]
             worst = np.argsort(-excess, kind="stable")
             lower = self._flipped(best, believed[worst[excess[worst] > 0.0]])
@@ -192,7 +193,7 @@ class _Search:
         return innovations(self._edges, np.flatnonzero(self.closing)[closures], graph, inside)
 
     def _flipped(self, found: Found, closures: NDArray[np.intp]) -> Found:
-        """The lower cost when all of these closures, or the first, are taken the other way; the same where it is not."""
+        """The lower cost when all of these closures, or the first, change sides; the same where it is not lower."""
         best = found
         for few in (closures, closures[:1]):
             if len(few):
