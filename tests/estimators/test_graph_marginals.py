@@ -18,7 +18,8 @@ from pilotage.estimators.slam import (
     Variables,
     pose_graph,
 )
-from pilotage.estimators.slam._cholesky import Cholesky
+from pilotage.estimators.slam._cholesky import Cholesky, filled
+from pilotage.estimators.slam._minimum_degree import ordered
 from pilotage.estimators.slam._pattern import pattern_of
 from pilotage.io import PoseGraph
 from pilotage.models import absolute_pose, factor, range_bearing, range_to, relative_pose
@@ -88,6 +89,32 @@ def test_covariances_agree(axes: int) -> None:
         solution.covariances("tree")
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_cliques_of_an_order_are_its_fill(seed: int) -> None:
+    """Each variable is eliminated once, in its group; separators are what elimination by the definition leaves."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    sets = [rng.choice(n, rng.integers(1, min(n, 4) + 1), replace=False) for _ in range(int(rng.integers(1, 3 * n)))]
+    groups, lengths = rng.integers(0, 3, n), np.array([len(each) for each in sets])
+    elements = np.empty((len(sets) + n, 6), dtype=np.int64)
+    elements[: len(sets), 0], elements[: len(sets), 1] = np.cumsum(lengths) - lengths, lengths
+    cliques, pool = ordered(elements, np.concatenate(sets), groups, rng.integers(1, 7, n))
+    order = np.concatenate([pool[at : at + own] for at, own, _ in cliques.tolist()])
+    assert sorted(order.tolist()) == list(range(n)) and (np.diff(groups[order]) >= 0).all()
+    assert (np.diff(order[groups[order] == 0]) > 0).all()
+    place = np.argsort(order)
+    pairs = [(place[a], place[b]) for each in sets for a in each for b in each if a < b]
+    fill = filled(n, np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    owners, first = elements[len(sets) : len(sets) + len(cliques), 3], np.repeat(np.arange(len(cliques)), cliques[:, 1])
+    for k, (at, own, count) in enumerate(cliques.tolist()):
+        last = place[pool[at : at + own]].max()
+        later = fill.later[fill.starts[last] : fill.starts[last + 1]]
+        assert sorted(place[pool[at + own : at + count]].tolist()) == later.tolist()
+        assert owners[k] == (first[later[0]] if len(later) else -1)
+    for e, each in enumerate(sets):
+        assert elements[e, 3] == first[place[each].min()]
+
+
 def grown(edges: PoseGraph, smoother: IncrementalSmoother, kernel: Any = None) -> None:
     """Feed the poses of a graph one by one, each with the edges to those before it, begun from the first of them."""
     axes = edges.axes
@@ -98,7 +125,7 @@ def grown(edges: PoseGraph, smoother: IncrementalSmoother, kernel: Any = None) -
         ks = np.flatnonzero(edges.edges.max(axis=1) == n)
         i, j = edges.edges[ks].T
         z = edges.readings[ks[0]] if j[0] == n else space.inverse(edges.readings[ks[0]])
-        guess = space.compose(smoother["pose"][min(i[0], j[0])], z)
+        guess = space.compose(smoother.value("pose", min(i[0], j[0])), z)
         read = Factors(step, edges.readings[ks], ("pose", i), ("pose", j), edges.information[ks], kernel)
         smoother.update({"pose": [guess]}, [read])
 
@@ -127,23 +154,14 @@ def test_incremental_is_batch(axes: int, kernel: Any) -> None:
         np.testing.assert_allclose(smoother.belief("pose", k).cov, wanted, rtol=1e-3, atol=1e-3 * wanted.max())
 
 
-def test_updates_touch_a_part_of_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_touch_a_part_of_the_tree() -> None:
     """Odometry eliminates as many variables at the end of a long drive as at its beginning."""
     smoother, step = IncrementalSmoother({"pose": POSE[2]}), relative_pose()
-    tree = smoother._memory.tree  # pyright: ignore[reportPrivateUsage]
-    sizes, eliminate = list[int](), tree.eliminate
-
-    def counted(*args: Any) -> Any:
-        order = eliminate(*args)
-        sizes.append(len(order))
-        return order
-
-    monkeypatch.setattr(tree, "eliminate", counted)
     smoother.update({"pose": [[0.0, 0.0, 0.0]]}, [Factors(absolute_pose(), [[0.0, 0.0, 0.0]], ("pose", [0]))])
     for k in range(100):
         ahead = Factors(step, [[1.0, 0.0, 0.1]], ("pose", [k]), ("pose", [k + 1]))
-        smoother.update({"pose": [POSE[2].compose(smoother["pose"][k], [1.0, 0.0, 0.1])]}, [ahead])
-    assert max(sizes) <= 3
+        smoother.update({"pose": [POSE[2].compose(smoother.value("pose", k), [1.0, 0.0, 0.1])]}, [ahead])
+        assert smoother._memory.eliminated <= 3  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("lag", [1, 5])
@@ -175,8 +193,24 @@ def test_fixed_lag_is_the_kalman_smoother(lag: int) -> None:
             belief, at = smoother.belief("state", k), slice(2 * k, 2 * k + 2)
             np.testing.assert_allclose(belief.mean, mean[at], atol=1e-9)
             np.testing.assert_allclose(belief.cov, cov[at, at], atol=1e-10)
-    assert len(smoother._memory.tree.nodes) == lag  # pyright: ignore[reportPrivateUsage]
+    assert len(smoother._memory.unknowns.all) == lag  # pyright: ignore[reportPrivateUsage]
     assert np.isnan(smoother["state"][: T - lag]).all() and np.isfinite(smoother["state"][T - lag :]).all()
+
+
+def test_memory_of_a_fixed_lag_is_constant() -> None:
+    """What was forgotten is overwritten: readings, cliques and their fronts take no more room after a long drive."""
+    smoother, step = IncrementalSmoother({"pose": POSE[2]}), relative_pose()
+    smoother.update({"pose": [[0.0, 0.0, 0.0]]}, [Factors(absolute_pose(), [[0.0, 0.0, 0.0]], ("pose", [0]))])
+    memory, sizes = smoother._memory, list[int]()  # pyright: ignore[reportPrivateUsage]
+    for k in range(400):
+        ahead = Factors(step, [[1.0, 0.0, 0.1]], ("pose", [k]), ("pose", [k + 1]))
+        smoother.update({"pose": [smoother.value("pose", k)]}, [ahead])
+        if k >= 5:
+            smoother.forget("pose", [k - 5])
+        pools = memory.readings.data, memory.readings.links, memory._fronts, memory._lists  # pyright: ignore[reportPrivateUsage]
+        sizes.append(sum(pool.array.size for pool in pools) + memory.readings.table.size)
+    assert max(sizes[100:]) <= max(sizes[:100])
+    np.testing.assert_allclose(smoother.belief("pose", 400).mean, smoother.value("pose", 400))
 
 
 def test_forgetting_any_variables_keeps_the_others() -> None:

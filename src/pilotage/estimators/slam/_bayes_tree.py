@@ -1,238 +1,274 @@
-"""The Bayes tree of a linear least-squares problem, one variable a node, of which a part can be eliminated again.
+"""The drivers of a Bayes tree, of which the part above some variables can be eliminated again.
 
     sum over terms of  d' H d + 2 g' d,     each in the steps d of some variables
 
-A node keeps ``L L' = H_vv``, ``Y = L^-1 H_vs`` and ``y = L^-1 g_v`` of its variable v and the later variables s that it
-is tied to, its separator; what remains of the terms for s goes to the first of them, its parent.
+A clique has frontal variables f and its separator s, later variables that they are tied to. It keeps the dense front
+
+    [L   .   .]     L L' = H_ff,    Y = H_sf L^-T,    y = L^-1 g_f
+    [Y   R   .]
+    [y'  r'  .]     R = H_ss - Y Y',    r = g_s - Y y
+
+column by column, with what is left for the separator, R and r: a term of its parent. Its key is its first variable.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import linalg
+from pilotage.models.trace import driver
 
-from . import _factorize
+from ._factorize import eliminate
 
-Array = NDArray[np.float64]
-
-_forward: Any = linalg.get_lapack_funcs("trtrs")
-
-
-class Term(NamedTuple):
-    """A quadratic term ``d' H d + 2 g' d`` of the steps of some variables, one after another."""
-
-    variables: tuple[int, ...]
-    H: Array
-    g: Array
+KIND, DIM, SIZE, VALUE, STEP, CLIQUE, MOVED, LONG, PLACE, LOCAL, CHANGED = range(11)
+"""Columns of the table of variables: the kind; numbers in the tangent and in storage; where the value and the step
+begin; the clique, or -1; whether it is linearised again; whether it is listed for that; its place in the last front,
+and among the variables that are eliminated; the last search that changed its step."""
+OWN, COUNT, WIDTH, SIDE, LIST, FRONT, PARENT, CHILD, NEXT, TERM, SEEN = range(11)
+"""Columns of the table of cliques: frontal variables and all variables; columns of the frontal ones, and of the front;
+where the variables and the front begin; the parent, the first child, the next child of the parent, the first factor,
+or -1; the last search that came by."""
+GROUP, TIED, EDGE, LINKS, DATA, FOLLOWING, FRESH = range(7)
+"""Columns of the table of factors: the sensor; how many variables; columns of the term; where the variables and the
+term begin; the next factor of the clique, or -1; whether it was not linearised before."""
+SMALLEST = 1e-14
+"""Share of the information of a column that is rounding."""
 
 
-@dataclass(eq=False)
-class Node:
-    """A variable in the tree.
-
-    Attributes:
-        separator: later variables that it is tied to.
-        L, Y, y: its conditional.
-        rest: what elimination leaves for the separator.
-        terms: factors of which it is the first variable to be eliminated.
-        parent: the first variable of the separator to be eliminated; None where it is empty.
-        children: variables whose parent it is.
-    """
-
-    separator: tuple[int, ...]
-    L: Array
-    Y: Array
-    y: Array
-    rest: Term
-    terms: list[Any]
-    parent: int | None
-    children: set[int]
-
-
-class BayesTree:
-    """A Bayes tree whose factors are objects that give a `Term`.
+@driver("void(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8, i8[::1], i8[::1], i8[::1], i8[::1], i8[::1])")
+def affected(
+    variables: Any, cliques: Any, factors: Any, lists: Any, touched: Any, search: Any, removed: Any, again: Any,
+    terms: Any, orphans: Any, counts: Any,
+) -> None:  # fmt: skip
+    """The cliques of some variables and those above, and all cliques with a variable that moved.
 
     Args:
-        far: length of a step, in any component, above which its variable is listed in `lengths`.
-
-    Attributes:
-        nodes: by variable.
-        steps: the solution, by variable.
-        lengths: of the steps that are long, by variable.
+        variables, cliques, factors, lists: the tree.
+        touched: variables.
+        search: a number that was not used for `SEEN` before.
+        removed, again, terms, orphans: results: these cliques, their frontal variables and factors, and the cliques
+            right below them.
+        counts: how many of each ``(4,)``.
     """
-
-    def __init__(self, far: float) -> None:
-        self.nodes: dict[int, Node] = {}
-        self.steps: dict[int, Array] = {}
-        self.lengths: dict[int, float] = {}
-        self._far = far
-        self._dims: dict[int, int] = {}
-
-    def above(self, touched: Iterable[int]) -> set[int]:
-        """These variables and all between them and the root."""
-        found = set[int]()
-        for v in touched:
-            u: int | None = v
-            while u is not None and u not in found:
-                found.add(u)
-                u = self.nodes[u].parent if u in self.nodes else None
-        return found
-
-    def tied_below(self, v: int) -> set[int]:
-        """The variables that have v in their separator."""
-        found, waiting = set[int](), [v]
-        while waiting:
-            for child in self.nodes[waiting.pop()].children:
-                if v in self.nodes[child].separator:
-                    found.add(child)
-                    waiting.append(child)
-        return found
-
-    def eliminate(
-        self, again: set[int], dims: dict[int, int], factors: Sequence[Any], term: Callable[[Any], Term],
-        last: set[int], first: Sequence[int] = (),
-    ) -> list[int]:  # fmt: skip
-        """Eliminate variables, all up to the root, with new factors; the order in which it was done.
-
-        Args:
-            again: variables: some of the tree, with all above them, and new ones.
-            dims: of new variables.
-            factors: new factors, whose variables are all among them.
-            term: the term of a factor.
-            last: variables to be eliminated last, as the next factors will tie them.
-            first: variables to be eliminated first, in this order.
-
-        Raises:
-            LinAlgError: if a variable is not determined; its number is the argument.
-        """
-        self._dims.update(dims)
-        made: dict[int, Node] = {}
-        old = [factor for v in again if v in self.nodes for factor in self.nodes[v].terms]
-        orphans = [c for v in again if v in self.nodes for c in self.nodes[v].children if c not in again]
-        terms = [(term(factor), factor) for factor in (*old, *factors)]
-        terms += [(self.nodes[c].rest, c) for c in orphans]
-        order = _order(again, [t.variables for t, _ in terms], last, first)
-        place = {v: k for k, v in enumerate(order)}
-        waiting: dict[int, list[tuple[Term, Any]]] = {v: [] for v in order}
-        for each in terms:
-            waiting[min(each[0].variables, key=place.__getitem__)].append(each)
-        for v in order:
-            node = made[v] = self._node(v, waiting.pop(v), place)
-            if node.parent is not None:
-                waiting[node.parent].append((node.rest, v))
-        self.nodes.update(made)  # not before all of them are determined
-        for v, node in made.items():
-            for c in node.children:
-                self.nodes[c].parent = v
-        return order
-
-    def _node(self, v: int, terms: list[tuple[Term, Any]], place: dict[int, int]) -> Node:
-        """Eliminate a variable."""
-        tied = {u for t, _ in terms for u in t.variables} - {v}
-        separator = tuple(sorted(tied, key=place.__getitem__))
-        starts, size = dict[int, int](), 0
-        for u in (v, *separator):
-            starts[u] = size
-            size += self._dims[u]
-        F, d = np.zeros((size + 1, size + 1)), self._dims[v]  # with g as the last row and column
-        for t, _ in terms:
-            rows = _rows(t.variables, starts, self._dims)
-            F[rows[:, None], rows] += t.H
-            F[rows, size] += t.g
-        if _factorize.front.compiled(F.ravel(), size + 1, d) >= 0:
-            raise np.linalg.LinAlgError(v)
-        rest = Term(separator, F[d:size, d:size], F[d:size, size])
-        L, Y, y = F[:d, :d].T, F[:d, d:size], F[:d, size]  # what is above the diagonal of L is not read
-        children = {f for t, f in terms if isinstance(f, int)}
-        parent = separator[0] if separator else None
-        return Node(separator, L, Y, y, rest, [f for _, f in terms if not isinstance(f, int)], parent, children)
-
-    def solve(self, order: Sequence[int], threshold: float) -> None:
-        """Find the steps: of the variables just eliminated, and of those below whose separator moved.
-
-        Source: Kaess et al., "iSAM2" (2012), algorithm 7.
-        """
-        changed, done = {v for v in reversed(order) if self._solved(v, 0.0)}, set(order)
-        waiting = [c for v in order for c in self.nodes[v].children if c not in done]
-        while waiting:
-            v = waiting.pop()
-            if not changed.isdisjoint(self.nodes[v].separator) and self._solved(v, threshold):
-                changed.add(v)
-                waiting.extend(self.nodes[v].children)
-
-    def _solved(self, v: int, threshold: float) -> bool:
-        """Find the step of one variable; whether it changed."""
-        node = self.nodes[v]
-        right = -node.y
-        if node.separator:
-            right -= node.Y @ np.concatenate([self.steps[u] for u in node.separator])
-        step, _ = _forward(node.L, right, lower=1, trans=1)
-        before, length = self.steps.get(v), float(abs(step).max())
-        self.steps[v] = step
-        if length > self._far:
-            self.lengths[v] = length
-        else:
-            self.lengths.pop(v, None)
-        return before is None or bool(abs(step - before).max() > threshold)
-
-    def covariance(self, v: int) -> Array:
-        """The marginal covariance of one variable: by that of the path from it to the root."""
-        columns: dict[int, Array] = {}
-        unit = np.eye(self._dims[v])
-        right = {v: unit}
-        u: int | None = v
-        while u is not None:  # L w = unit, from v up
-            node = self.nodes[u]
-            w, _ = _forward(node.L, right.pop(u, np.zeros((self._dims[u], len(unit)))), lower=1)
-            columns[u], at = w, 0
-            for s in node.separator:
-                part = node.Y[:, at : at + self._dims[s]].T @ w
-                right[s] = right.get(s, 0.0) - part
-                at += self._dims[s]
-            u = node.parent
-        return sum((np.einsum("ai,aj->ij", w, w) for w in columns.values()), np.zeros_like(unit))
-
-    def remove(self, v: int, kept: Callable[[Term], Any]) -> None:
-        """Take a leaf out, and keep what is left for its separator as a factor."""
-        node = self.nodes.pop(v)
-        del self.steps[v], self._dims[v]
-        self.lengths.pop(v, None)
-        if node.parent is not None:
-            parent = self.nodes[node.parent]
-            parent.children.discard(v)
-            parent.terms.append(kept(node.rest))
+    n = 0
+    for v in touched:
+        c = variables[v, CLIQUE]
+        while c >= 0 and cliques[c, SEEN] != search:
+            cliques[c, SEEN] = search
+            removed[n] = c
+            n += 1
+            c = cliques[c, PARENT]
+    k = 0
+    while k < n:
+        c = cliques[removed[k], CHILD]
+        while c >= 0:
+            if cliques[c, SEEN] != search and separates(variables, cliques[c], lists):
+                cliques[c, SEEN] = search
+                removed[n] = c
+                n += 1
+            c = cliques[c, NEXT]
+        k += 1
+    counts[0], counts[1], counts[2], counts[3] = n, 0, 0, 0
+    for k in range(n):
+        c = removed[k]
+        for t in range(cliques[c, LIST], cliques[c, LIST] + cliques[c, OWN]):
+            again[counts[1]] = lists[t]
+            counts[1] += 1
+        f = cliques[c, TERM]
+        while f >= 0:
+            terms[counts[2]] = f
+            counts[2] += 1
+            f = factors[f, FOLLOWING]
+        c = cliques[c, CHILD]
+        while c >= 0:
+            if cliques[c, SEEN] != search:
+                orphans[counts[3]] = c
+                counts[3] += 1
+            c = cliques[c, NEXT]
 
 
-def _rows(variables: Sequence[int], starts: dict[int, int], dims: dict[int, int]) -> NDArray[np.intp]:
-    return np.array([k for u in variables for k in range(starts[u], starts[u] + dims[u])])
+@driver
+def separates(variables: Any, clique: Any, lists: Any) -> bool:
+    """Whether a variable that moved is in the separator of a clique."""
+    for t in range(clique[LIST] + clique[OWN], clique[LIST] + clique[COUNT]):  # noqa: SIM110
+        if variables[lists[t], MOVED] != 0:
+            return True
+    return False
 
 
-def _order(again: set[int], ties: Sequence[tuple[int, ...]], last: set[int], first: Sequence[int]) -> list[int]:
-    """An order of small fill: minimum degree, with some variables first and others last."""
-    near: dict[int, set[int]] = {v: set() for v in again}
-    for tie in ties:
-        for v in tie:
-            near[v].update(tie)
-    group = {v: (2 if v in last else 1) for v in again} | dict.fromkeys(first, 0)
-    heap = [(group[v], len(near[v]), v) for v in again]
-    heapq.heapify(heap)
-    order, done = list[int](), set[int]()
-    while heap:
-        _, degree, v = heapq.heappop(heap)
-        if v in done or degree != len(near[v]):
-            continue
-        order.append(v)
-        done.add(v)
-        clique = near.pop(v)
-        clique.discard(v)
-        for u in clique:
-            near[u] |= clique
-            near[u].discard(v)
-            heapq.heappush(heap, (group[u], len(near[u]), u))
-    return order
+@driver("i8(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[::1])")
+def tied(
+    variables: Any, cliques: Any, factors: Any, lists: Any, links: Any, terms: Any, orphans: Any, elements: Any,
+    pool: Any,
+) -> int:  # fmt: skip
+    """The variables of factors and of separators as elements of `_minimum_degree.order`; how many there are in all."""
+    end = 0
+    for k in range(len(terms)):
+        elements[k, 0], elements[k, 1] = end, factors[terms[k], TIED]
+        for t in range(factors[terms[k], LINKS], factors[terms[k], LINKS] + factors[terms[k], TIED]):
+            pool[end] = variables[links[t], LOCAL]
+            end += 1
+    for k in range(len(orphans)):
+        c = orphans[k]
+        elements[len(terms) + k, 0], elements[len(terms) + k, 1] = end, cliques[c, COUNT] - cliques[c, OWN]
+        for t in range(cliques[c, LIST] + cliques[c, OWN], cliques[c, LIST] + cliques[c, COUNT]):
+            pool[end] = variables[lists[t], LOCAL]
+            end += 1
+    return end
+
+
+@driver("void(i8[:,::1], i8[::1], i8[:,::1], i8[::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1])")
+def laid(variables: Any, again: Any, ordered: Any, pool: Any, elements: Any, made: Any, lists: Any, ends: Any) -> None:
+    """Lay out the cliques of an order.
+
+    Args:
+        variables: the table.
+        again: the variables that are eliminated.
+        ordered, pool, elements: results of `_minimum_degree.order`; of the elements, those of cliques.
+        made: results, a table of cliques, whose parents are numbers of its rows.
+        lists: where the variables of cliques are kept.
+        ends: what is used of the lists and of the fronts ``(2,)``.
+    """
+    for k in range(len(made)):
+        at, columns = ordered[k, 0], 0
+        made[k, OWN], made[k, COUNT], made[k, LIST], made[k, FRONT] = ordered[k, 1], ordered[k, 2], ends[0], ends[1]
+        for t in range(ordered[k, 2]):
+            v = again[pool[at + t]]
+            lists[ends[0] + t] = v
+            columns += variables[v, DIM]
+            if t == ordered[k, 1] - 1:
+                made[k, WIDTH] = columns
+        made[k, SIDE], made[k, PARENT] = columns + 1, elements[k, 3]
+        ends[0] += ordered[k, 2]
+        ends[1] += made[k, SIDE] * made[k, SIDE]
+
+
+@driver(
+    "i8(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[:,::1], f8[::1], f8[::1],"
+    " i8[::1], i8[::1])"
+)
+def eliminated(
+    variables: Any, cliques: Any, factors: Any, lists: Any, links: Any, terms: Any, orphans: Any, elements: Any,
+    made: Any, data: Any, fronts: Any, rows: Any, heads: Any,
+) -> int:  # fmt: skip
+    """Fill and eliminate the fronts of cliques; the variable that is not determined, or -1.
+
+    Args:
+        variables, cliques, factors, lists, links, data, fronts: the tree.
+        terms, orphans, elements, made: what they are made of; see `laid`.
+        rows: memory for the rows of a front.
+        heads: memory for a list of the elements of each clique, and then the element after each.
+    """
+    K, T = len(made), len(terms) + len(orphans)
+    heads[: 2 * K + T] = -1
+    for e in range(T + K):
+        owner = elements[e, 3]
+        if owner >= 0:
+            heads[K + e] = heads[owner]
+            heads[owner] = e
+    for k in range(K):
+        side = made[k, SIDE]
+        F = fronts[made[k, FRONT] : made[k, FRONT] + side * side]
+        F[:] = 0.0
+        place = 0
+        for t in range(made[k, LIST], made[k, LIST] + made[k, COUNT]):
+            variables[lists[t], PLACE] = place
+            place += variables[lists[t], DIM]
+        e = heads[k]
+        while e >= 0:
+            if e < len(terms):
+                f = terms[e]
+                added(F, side, data[factors[f, DATA] :], factors[f, EDGE], 0, links[factors[f, LINKS] :],
+                      factors[f, TIED], variables, rows)  # fmt: skip
+            elif e < T:
+                left(F, side, cliques[orphans[e - len(terms)]], lists, fronts, variables, rows)
+            else:
+                left(F, side, made[e - T], lists, fronts, variables, rows)
+            e = heads[K + e]
+        bad = determined(F, side, made[k, WIDTH])
+        if bad >= 0:
+            t = made[k, LIST]
+            while bad >= variables[lists[t], DIM]:
+                bad -= variables[lists[t], DIM]
+                t += 1
+            return lists[t]
+    return -1
+
+
+@driver
+def left(F: Any, side: Any, clique: Any, lists: Any, fronts: Any, variables: Any, rows: Any) -> None:
+    """Add what a clique leaves for its separator to a front."""
+    at, own = clique[LIST] + clique[OWN], clique[COUNT] - clique[OWN]
+    added(F, side, fronts[clique[FRONT] :], clique[SIDE], clique[WIDTH], lists[at:], own, variables, rows)
+
+
+@driver
+def added(
+    F: Any, side: Any, term: Any, edge: Any, skipped: Any, tied: Any, count: Any, variables: Any, rows: Any
+) -> None:
+    """Add the columns of a term, but for those skipped, to a front."""
+    n = skipped
+    for t in range(count):
+        place = variables[tied[t], PLACE]
+        for r in range(variables[tied[t], DIM]):
+            rows[n] = place + r
+            n += 1
+    rows[n] = side - 1
+    for c in range(skipped, n):
+        column = rows[c]
+        for r in range(c, edge):
+            if rows[r] >= column:
+                F[column * side + rows[r]] += term[c * edge + r]
+            else:
+                F[rows[r] * side + column] += term[c * edge + r]
+
+
+@driver
+def determined(F: Any, side: Any, width: Any) -> int:
+    """Eliminate the first columns of a front; the first of them that its terms leave free to move, or -1."""
+    for c in range(width):
+        F[(side - 1) * side + c] = F[c * side + c]  # above the diagonal, where nothing is read
+    bad = eliminate(F, side, width)
+    if bad >= 0:
+        return bad
+    for c in range(width):
+        if not F[c * side + c] ** 2 > SMALLEST * F[(side - 1) * side + c]:
+            return c
+    return -1
+
+
+@driver("void(i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[:,::1], i8[::1])")
+def grown(
+    variables: Any, cliques: Any, factors: Any, lists: Any, removed: Any, terms: Any, orphans: Any,
+    elements: Any, made: Any, waste: Any,
+) -> None:  # fmt: skip
+    """Put new cliques in the place of those removed; what these had of the lists and the fronts is waste ``(2,)``."""
+    for k in range(len(removed)):
+        c = removed[k]
+        waste[0] += cliques[c, COUNT]
+        waste[1] += cliques[c, SIDE] * cliques[c, SIDE]
+        cliques[c, LIST] = cliques[c, FRONT] = -1
+    for k in range(len(made)):
+        key = lists[made[k, LIST]]
+        for t in range(made[k, LIST], made[k, LIST] + made[k, OWN]):
+            variables[lists[t], CLIQUE] = key
+        for column in range(FRONT + 1):
+            cliques[key, column] = made[k, column]
+        cliques[key, CHILD] = cliques[key, TERM] = cliques[key, SEEN] = -1
+    for k in range(len(made)):
+        parent = made[k, PARENT]
+        adopted(lists[made[k, LIST]], lists[made[parent, LIST]] if parent >= 0 else -1, cliques)
+    for k in range(len(orphans)):
+        adopted(orphans[k], lists[made[elements[len(terms) + k, 3], LIST]], cliques)
+    for k in range(len(terms)):
+        key, f = lists[made[elements[k, 3], LIST]], terms[k]
+        factors[f, FOLLOWING], factors[f, FRESH] = cliques[key, TERM], 0
+        cliques[key, TERM] = f
+
+
+@driver
+def adopted(c: Any, parent: Any, cliques: Any) -> None:
+    """Make a clique the child of another; -1 for the root."""
+    cliques[c, PARENT], cliques[c, NEXT] = parent, -1
+    if parent >= 0:
+        cliques[c, NEXT] = cliques[parent, CHILD]
+        cliques[parent, CHILD] = c

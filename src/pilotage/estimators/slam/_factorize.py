@@ -37,6 +37,22 @@ def fill(indptr: Any, before: Any, parents: Any, seen: Any, counts: Any, starts:
                 u = parents[u]
 
 
+@driver("void(i8[:,::1], i8[::1])")
+def parts(ties: Any, part: Any) -> None:
+    """Number the connected parts of a graph by one of their variables; each is a part of its own at first."""
+    for k in range(len(ties)):
+        a, b = ties[k, 0], ties[k, 1]
+        while part[a] != a:
+            part[a] = part[part[a]]
+            a = part[a]
+        while part[b] != b:
+            part[b] = part[part[b]]
+            b = part[b]
+        part[max(a, b)] = min(a, b)
+    for v in range(len(part)):
+        part[v] = part[part[v]]
+
+
 @driver(
     "i8(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8,"
     " i8[::1], f8[::1], f8[::1], f8[::1], f8[::1])"
@@ -184,6 +200,7 @@ def eliminate(F: Any, n: Any, width: Any, last: Any) -> int:
     return -1
 
 
+<<<<<<< HEAD
 @driver("i8(f8[::1], i8, i8)")
 def front(F: Any, n: Any, width: Any) -> int:
     """Eliminate the first columns of a dense symmetric matrix in place; what is left is symmetric again."""
@@ -194,6 +211,8 @@ def front(F: Any, n: Any, width: Any) -> int:
     return bad
 
 
+=======
+>>>>>>> fix-inc
 @driver("void(i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[::1])")
 def solve(firsts: Any, starts: Any, rows: Any, places: Any, L: Any, x: Any) -> None:
     """``x <- (L L')^-1 x``."""

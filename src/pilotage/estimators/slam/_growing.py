@@ -1,199 +1,209 @@
-"""The state of incremental smoothing: the values at which factors are linearised, and the Bayes tree."""
+"""The state of incremental smoothing: a Bayes tree of variables and factors, of which a part is eliminated again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pilotage.core import ShapeError, Space
-from pilotage.core.settings import shown, whole
-from pilotage.models.trace import code_of, parameters
 
-from ._bayes_tree import BayesTree, Term
-from ._system import information_of, measured
-from .factors import FactorGraph, Factors, Variables
-from .kernels import RobustKernel
+from . import _bayes_tree as tree
+from . import _tree_steps
+from ._memory import Pool, enlarged
+from ._minimum_degree import ordered
+from ._readings import Readings
+from ._unknowns import Unknowns
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+NONE = np.zeros(0, dtype=np.int64)
 
 
-@dataclass(eq=False)
-class Linked:
-    """One reading of a factor, with its variables by number."""
+class Part(NamedTuple):
+    """The part of a tree that is eliminated again: its cliques, variables, factors, and the cliques right below."""
 
-    variables: tuple[int, ...]
-    code: Any
-    z: Array
-    W: Array
-    parameters: Array
-    known: Array
-    kernel: RobustKernel | None
-    state: int
-    term: Term | None = None
-
-    def linearized(self, values: Mapping[int, Array]) -> Term:
-        """The term at these values."""
-        given = [values[v] for v in self.variables]
-        x, context = np.concatenate(given[: self.state]), np.concatenate([np.zeros(0), *given[self.state :]])
-        out = self.code.run(x, self.known if self.state == len(given) else context, self.z, self.parameters)
-        J, W, e = np.hstack([out[name] for name in out if name != "e"]), self.W, out["e"]
-        if self.kernel is not None:
-            W = W * float(self.kernel.weight(e @ W @ e))
-        return Term(self.variables, J.T @ W @ J, J.T @ W @ e)
-
-
-@dataclass(eq=False)
-class Prior:
-    """The information of forgotten variables about others, at values that stay as they were."""
-
-    rest: Term
-    at: dict[int, Array]
-    spaces: dict[int, Space]
-    term: Term | None = None
-
-    @property
-    def variables(self) -> tuple[int, ...]:
-        return self.rest.variables
-
-    def linearized(self, values: Mapping[int, Array]) -> Term:
-        """The term, with its gradient carried to these values."""
-        d = np.concatenate([self.spaces[v].minus(values[v], self.at[v]) for v in self.variables])
-        return Term(self.variables, self.rest.H, self.rest.g + self.rest.H @ d)
+    removed: Indices
+    again: Indices
+    terms: Indices
+    orphans: Indices
 
 
 class GrowingGraph:
-    """The state of the smoother: the values at which factors are linearised, and the Bayes tree."""
+    """The state of the smoother: variables, readings, and the Bayes tree.
+
+    Attributes:
+        unknowns, readings: its variables and factors.
+        eliminated: how many variables were eliminated the last time.
+    """
 
     def __init__(self, spaces: Mapping[str, Space], far: float) -> None:
-        self.spaces, self.tree = spaces, BayesTree(far)
-        self.values: dict[int, Array] = {}
-        self._ids: dict[str, list[int]] = {kind: [] for kind in spaces}
-        self._kinds: list[tuple[str, int]] = []
-
-    def ids_of(self, kind: str) -> list[int]:
-        if kind not in self._ids:
-            raise ShapeError(f"the smoother has no variables {shown(kind)}; it has {', '.join(self._ids)}")
-        return self._ids[kind]
-
-    def variable(self, kind: str, index: int) -> int:
-        """The number of a variable that is there."""
-        ids = self.ids_of(kind)
-        v = ids[whole(index, f"the index of {kind}", 0, len(ids) - 1)]
-        if v not in self.values:
-            raise ShapeError(f"{kind} {index} was forgotten; expected a variable that is still there")
-        return v
-
-    def numbered(self, given: Mapping[str, ArrayLike]) -> dict[int, tuple[str, Array]]:
-        """New variables by number, not added yet."""
-        new: dict[int, tuple[str, Array]] = {}
-        for kind, values in given.items():
-            self.ids_of(kind)
-            for value in Variables(self.spaces[kind], np.asarray(values)).values:
-                new[len(self._kinds) + len(new)] = kind, value
-        return new
-
-    def linked(self, factors: Factors, new: Mapping[int, tuple[str, Array]]) -> list[Linked]:
-        """The readings of factors."""
-        named = [self._numbers(kind, indices, new, factors) for kind, indices in factors.variables]
-        graph, count = self._small(factors, named, new), len(factors.x)
-        mounted = graph.factors[0]
-        z, W = measured(mounted, information_of(graph, mounted))
-        code = code_of(mounted.sensor, f"e E{' G' if len(named) > count else ''}")
-        empty, p, known = np.zeros(0), parameters(mounted.sensor), mounted.known
-        return [
-            Linked(vs, code, z[k], W[k], p, empty if known is None else known[k], factors.kernel, count)
-            for k, vs in enumerate(zip(*named, strict=True))
-        ]
-
-    def _numbers(self, kind: str, indices: Any, new: Mapping[int, tuple[str, Array]], factors: Factors) -> list[int]:
-        """The numbers of variables, old and new ones."""
-        if kind not in self._ids:
-            raise ShapeError(f"{factors.sensor!r} names variables {kind!r}; expected one of {', '.join(self._ids)}")
-        known, fresh = self._ids[kind], [v for v, (k, _) in new.items() if k == kind]
-        numbers = list[int]()
-        for k in indices.tolist():
-            within = 0 <= k < len(known) + len(fresh)
-            v = (known[k] if k < len(known) else fresh[k - len(known)]) if within else -1
-            if v not in self.values and v not in new:
-                raise ShapeError(f"{factors.sensor!r} names {kind} {k}, which is not there or was forgotten")
-            numbers.append(v)
-        return numbers
-
-    def _small(self, factors: Factors, named: list[list[int]], new: Mapping[int, tuple[str, Array]]) -> FactorGraph:
-        """A graph of these factors alone, which checks them."""
-        places: dict[str, dict[int, int]] = {}
-        x = list[tuple[str, list[int]]]()
-        for (kind, _), numbers in zip(factors.variables, named, strict=True):
-            own = places.setdefault(kind, {})
-            x.append((kind, [own.setdefault(v, len(own)) for v in numbers]))
-        variables = {
-            kind: Variables(
-                self.spaces[kind], np.array([self.value(v) if v in self.values else new[v][1] for v in own])
-            )
-            for kind, own in places.items()
-        }
-        count = len(factors.x)
-        context = x[count:] if len(x) > count else factors.context
-        return FactorGraph(variables, [replace(factors, x=x[:count], context=context)])
-
-    def value(self, v: int) -> Array:
-        """The estimate of a variable."""
-        step = self.tree.steps.get(v)
-        return self.values[v] if step is None else self._space(v).plus(self.values[v], step)
-
-    def _space(self, v: int) -> Space:
-        return self.spaces[self._kinds[v][0]]
+        self.unknowns = Unknowns(spaces, far)
+        self.readings = Readings(self.unknowns)
+        self.eliminated, self._far, self._search = 0, far, 0
+        self._cliques = np.full((64, 11), -1, dtype=np.int64)
+        self._lists = Pool(np.int64, tree.LIST, tree.COUNT)
+        self._fronts = Pool(np.float64, tree.FRONT, tree.SIDE, 2)
 
     def eliminate(
-        self, touched: set[int], new: Mapping[int, tuple[str, Array]], moved: set[int], added: Sequence[Any],
-        threshold: float, first: Sequence[int] = (),
+        self, touched: Indices, moved: Indices = NONE, added: Indices = NONE, first: int = 0, *, new: Indices = NONE,
+        wildfire: float,
     ) -> None:  # fmt: skip
-        """Eliminate variables again, with new ones and new factors; some at other values."""
-        before = {v: self.values[v] for v in moved}
-        for v, (kind, value) in new.items():
-            self._kinds.append((kind, len(self._ids[kind])))
-            self._ids[kind].append(v)
-            self.values[v] = value
-        for v in moved:
-            self.values[v] = self.value(v)
-        terms = dict[Any, Term]()
+        """Eliminate variables again, with new ones and new factors; some at other values.
 
-        def term(factor: Any) -> Term:
-            if factor.term is not None and moved.isdisjoint(factor.variables):
-                return factor.term
-            terms[factor] = factor.linearized(self.values)
-            return terms[factor]
+        Args:
+            touched: variables that were there before.
+            moved: those of them that are linearised where they are now.
+            added: new factors.
+            first: how many of the touched are eliminated first, each in a clique of its own.
+            new: new variables.
+            wildfire: change of a step up to which it is kept; see `IncrementalSmoother`.
 
-        again, dims = self.tree.above(touched), {v: self.spaces[kind].dim for v, (kind, _) in new.items()}
-        last = {v for factor in added for v in factor.variables} - set(first)
+        Raises:
+            ShapeError: if a variable is not determined; then the tree and the values are as they were.
+        """
+        table, flagged = self.unknowns.table, np.concatenate([moved, touched[:first]])
+        self._cliques = enlarged(self._cliques, self.unknowns.count)
+        table[flagged, tree.MOVED] = 1
+        part = self._affected(touched)
+        again = part.again if not first else np.concatenate(
+            [touched[:first], part.again[~np.isin(part.again, touched[:first])]]
+        )  # fmt: skip
+        part = part._replace(again=np.concatenate([again, new]), terms=np.concatenate([part.terms, added]))
+        before = self.unknowns.move(moved)
         try:
-            order = self.tree.eliminate(again, dims, added, term, last, first)
-        except np.linalg.LinAlgError as error:
-            kind, index = self._kinds[error.args[0]]
-            self._undo(new, before)
-            raise ShapeError(
-                f"the readings so far leave {kind} {index} free to move; expected readings that determine every "
-                "variable; add them with a prior, or when there are more"
-            ) from None
-        for factor, made in terms.items():
-            factor.term = made
-        self.tree.solve(order, threshold)
+            self.readings.linearize(part.terms)
+            self._replace(part, self.readings.variables(added), first, wildfire)
+        except ShapeError:
+            self.unknowns.move_back(moved, before)
+            self.readings.linearize(part.terms)
+            raise
+        finally:
+            table[flagged, tree.MOVED] = 0
+        self.eliminated = len(part.again)
 
-    def _undo(self, new: Mapping[int, tuple[str, Array]], before: Mapping[int, Array]) -> None:
-        """Take back variables that could not be eliminated."""
-        for v, (kind, _) in reversed(list(new.items())):
-            del self.values[v], self._kinds[v], self._ids[kind][-1]
-        self.values.update(before)
+    def covariance(self, v: int) -> Array:
+        """The marginal covariance of a variable."""
+        table = self.unknowns.table
+        dim = int(table[v, tree.DIM])
+        right, out = np.zeros((len(self.unknowns.steps), dim)), np.empty((dim, dim))
+        _tree_steps.covariance.compiled(table, self._cliques, self._lists.array, self._fronts.array, v, right, out)
+        return out
 
     def remove(self, v: int) -> None:
-        """Marginalise a leaf."""
+        """Marginalise a variable that was eliminated first: what is left for its separator becomes a factor."""
+        at = int(self.unknowns.table[v, tree.CLIQUE])
+        clique = self._cliques[at].copy()
+        tied = self._lists.array[clique[tree.LIST] + 1 :][: clique[tree.COUNT] - 1].tolist()
+        side, width, parent = (int(clique[k]) for k in (tree.SIDE, tree.WIDTH, tree.PARENT))
+        rest = self._fronts.array[clique[tree.FRONT] :][: side * side].reshape(side, side)[width:, width:]
+        self.readings.drop(self._factors_of(at))
+        self._take_out(at)
+        self.unknowns.table[v, tree.CLIQUE] = -1
+        if parent >= 0:
+            H = np.triu(rest[:-1, :-1])  # kept column by column
+            f = self.readings.add_prior(H + np.triu(H, 1).T, rest[:-1, -1].copy(), tied)
+            self.readings.table[f, tree.FOLLOWING] = self._cliques[parent, tree.TERM]
+            self._cliques[parent, tree.TERM] = f
 
-        def kept(rest: Term) -> Prior:
-            return Prior(rest, {u: self.values[u] for u in rest.variables}, {u: self._space(u) for u in rest.variables})
+    def _factors_of(self, clique: int) -> Indices:
+        found, f = list[int](), int(self._cliques[clique, tree.TERM])
+        while f >= 0:
+            found.append(f)
+            f = int(self.readings.table[f, tree.FOLLOWING])
+        return np.array(found, dtype=np.int64)
 
-        self.tree.remove(v, kept)
-        del self.values[v]
+    def _take_out(self, clique: int) -> None:
+        """Take a clique without children out of the tree."""
+        row, cliques = self._cliques[clique].copy(), self._cliques
+        self._lists.waste += int(row[tree.COUNT])
+        self._fronts.waste += int(row[tree.SIDE] ** 2)
+        cliques[clique] = -1
+        if row[tree.PARENT] >= 0:
+            at, column = int(row[tree.PARENT]), tree.CHILD
+            while cliques[at, column] != clique:
+                at, column = int(cliques[at, column]), tree.NEXT
+            cliques[at, column] = row[tree.NEXT]
+
+    def _affected(self, touched: Indices) -> Part:
+        """The part of the tree above some variables, and all cliques with one that moved."""
+        self._search += 1
+        n, m, counts = self.unknowns.count, len(self.readings.table), np.zeros(4, dtype=np.int64)
+        found = [np.empty(size, dtype=np.int64) for size in (n, n, m, n)]
+        tree.affected.compiled(
+            self.unknowns.table, self._cliques, self.readings.table, self._lists.array, touched, self._search, *found,
+            counts,
+        )  # fmt: skip
+        return Part(*(each[:count] for each, count in zip(found, counts.tolist(), strict=True)))
+
+    def _replace(self, part: Part, last: Indices, first: int, wildfire: float) -> None:
+        """Eliminate a part of the tree, and put what it gives in its place."""
+        used = self._lists.used, self._fronts.used
+        cliques, pool, elements = self._ordered(part, last, first)
+        made = self._laid(part.again, cliques, pool, elements)
+        bad = self._filled(part, elements, made)
+        if bad >= 0:
+            self._lists.used, self._fronts.used = used[0], int(made[0, tree.FRONT])
+            raise ShapeError(
+                f"the readings so far leave {self.unknowns.name_of(bad)} free to move; expected readings that "
+                "determine every variable; add them with a prior, or when there are more"
+            )
+        waste = np.zeros(2, dtype=np.int64)
+        tree.grown.compiled(
+            self.unknowns.table, self._cliques, self.readings.table, self._lists.array, part.removed, part.terms,
+            part.orphans, elements, made, waste,
+        )  # fmt: skip
+        self._lists.waste += int(waste[0])
+        self._fronts.waste += int(waste[1])
+        self._solve(part.orphans, made, wildfire)
+
+    def _ordered(self, part: Part, last: Indices, first: int) -> tuple[Indices, Indices, Indices]:
+        """An order of elimination: its cliques, their variables, and the elements that each of them joins."""
+        table, N, T = self.unknowns.table, len(part.again), len(part.terms) + len(part.orphans)
+        table[part.again, tree.LOCAL] = np.arange(N)
+        groups = np.ones(N, dtype=np.int64)
+        groups[table[last, tree.LOCAL]] = 2
+        groups[:first] = 0
+        links = self.readings.table[part.terms, tree.TIED].sum() + self._cliques[part.orphans, tree.COUNT].sum()
+        elements, pool = np.empty((T + N, 6), dtype=np.int64), np.empty(int(links), dtype=np.int64)
+        used = tree.tied.compiled(
+            table, self._cliques, self.readings.table, self._lists.array, self.readings.links.array, part.terms,
+            part.orphans, elements, pool,
+        )  # fmt: skip
+        cliques, pool = ordered(elements, pool[:used], groups, table[part.again, tree.DIM])
+        return cliques, pool, elements[: T + len(cliques)]
+
+    def _laid(self, again: Indices, cliques: Indices, pool: Indices, elements: Indices) -> Indices:
+        """A table of new cliques, with room for their fronts."""
+        rows = self.unknowns.count
+        self._lists.room(int(cliques[:, 2].sum()), self._cliques, rows)
+        made, ends = np.full((len(cliques), 11), -1, dtype=np.int64), np.array([self._lists.used, 0])
+        tree.laid.compiled(
+            self.unknowns.table, again, cliques, pool, elements[len(elements) - len(made) :], made, self._lists.array,
+            ends,
+        )  # fmt: skip
+        self._lists.used, count = ends.tolist()
+        self._fronts.room(count, self._cliques, rows)
+        made[:, tree.FRONT] += self._fronts.used
+        self._fronts.used += count
+        return made
+
+    def _filled(self, part: Part, elements: Indices, made: Indices) -> int:
+        """Eliminate the fronts of new cliques; the variable that is not determined, or -1."""
+        sides = made[:, tree.SIDE].max(initial=0), self._cliques[part.orphans, tree.SIDE].max(initial=0)
+        rows = np.empty(int(max(sides)), dtype=np.int64)
+        heads = np.empty(len(elements) + len(made), dtype=np.int64)
+        return tree.eliminated.compiled(
+            self.unknowns.table, self._cliques, self.readings.table, self._lists.array, self.readings.links.array,
+            part.terms, part.orphans, elements, made, self.readings.data.array, self._fronts.array, rows, heads,
+        )  # fmt: skip
+
+    def _solve(self, orphans: Indices, made: Indices, wildfire: float) -> None:
+        unknowns = self.unknowns
+        right, waiting = np.empty(len(unknowns.steps)), np.empty(unknowns.count, dtype=np.int64)
+        _tree_steps.solved.compiled(
+            unknowns.table, self._cliques, self._lists.array, self._fronts.array, unknowns.steps, made, orphans,
+            self._search, self._far, wildfire, unknowns.long, unknowns.long_count, right, waiting,
+        )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
@@ -129,9 +129,11 @@ class System:
 
     def split(self, x: Array) -> dict[str, Array]:
         """The values in such a vector by kind ``(N, size)``."""
-        variables = self.graph.variables
-        parts = np.split(x, np.cumsum([v.values.size for v in variables.values()]))
-        return {kind: part.reshape(v.values.shape) for (kind, v), part in zip(variables.items(), parts, strict=False)}
+        parts, at = dict[str, Array](), 0
+        for kind, v in self.graph.variables.items():
+            parts[kind] = x[at : at + v.values.size].reshape(v.values.shape)
+            at += v.values.size
+        return parts
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -234,6 +236,11 @@ def information_of(graph: FactorGraph, factors: Factors) -> Array:
     if factors.information is not None:
         return factors.information.copy()
     given = [graph.variables[kind].values[indices] for kind, indices in factors.variables]
+    return information_at(factors, given)
+
+
+def information_at(factors: Factors, given: Sequence[Array]) -> Array:
+    """The inverse of the sensor's noise, for values of the variables of each reading."""
     x, tied = np.hstack(given[: len(factors.x)]), given[len(factors.x) :]
     R = np.asarray(factors.sensor.noise(x, np.hstack(tied) if tied else factors.known))
     try:

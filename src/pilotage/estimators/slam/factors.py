@@ -24,7 +24,11 @@ Named = tuple[str, Any]
 
 def refuse_indefinite(information: NDArray[np.float64]) -> None:
     """Refuse information matrices ``(K, d, d)`` with a negative eigenvalue, but for rounding."""
-    values = np.linalg.eigvalsh(information)
+    try:
+        np.linalg.cholesky(information)  # the quicker question, which is enough for most
+        return
+    except np.linalg.LinAlgError:
+        values = np.linalg.eigvalsh(information)
     negative = values[:, 0] < -1e-9 * abs(values[:, -1])
     if negative.any():
         k = int(np.argmax(negative))
@@ -133,7 +137,7 @@ class Factors:
                 raise ShapeError(f"information has shape {W.shape}; expected {wanted} or {wanted[1:]}")
             if not np.isfinite(W).all():
                 raise ShapeError("information holds NaN or infinity; expected inverse covariances of the readings")
-            if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
+            if (abs(W - (Wt := np.swapaxes(W, -1, -2))) > 1e-8 * abs(Wt)).any():
                 raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
             refuse_indefinite(W.reshape(-1, *wanted[1:]))
             object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted), order="C"))
@@ -243,6 +247,15 @@ class FactorGraph:
         variables = {k: replace(v, values=values[k]) if k in values else v for k, v in self.variables.items()}
         return replace(self, variables=variables)
 
+    def solved(self, values: Mapping[str, Array]) -> FactorGraph:
+        """The same graph at values that a solver found for all variables, which need no checks."""
+        variables = dict[str, Variables]()
+        for kind, v in self.variables.items():
+            own = values[kind].copy()
+            own.flags.writeable = False
+            variables[kind] = _trusted(v, {"space": v.space, "values": own, "fixed": v.fixed})
+        return _trusted(self, {"variables": variables, "factors": self.factors})
+
     def of_kind(self, kind: str) -> Variables:
         """The variables of a kind.
 
@@ -263,12 +276,10 @@ class FactorGraph:
         if _is_named(context):
             self._fits(sensor, "context", wanted, context)
         elif wanted.size:
-            context = _known(context, (given.count, wanted.size), sensor)
+            context = contexts_of(context, (given.count, wanted.size), sensor)
         elif context is not None:
             raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
-        for (kind, i), (other, j) in combinations(given.variables, 2):
-            if kind == other and (same := i == j).any():
-                raise ShapeError(f"{sensor!r} ties {kind} {i[same][0]} to itself; expected different variables")
+        refuse_ties_to_itself(given)
         done = sensor is given.sensor and context is given.context
         return given if done else replace(given, sensor=sensor, context=context)
 
@@ -290,12 +301,26 @@ class FactorGraph:
         return [self.variables[kind].space for kind, _ in named]
 
 
+def _trusted(like: Any, fields: dict[str, Any]) -> Any:
+    """An object of the same class, with these fields as they are."""
+    made = object.__new__(type(like))
+    made.__dict__.update(fields)
+    return made
+
+
+def refuse_ties_to_itself(given: Factors) -> None:
+    """Refuse readings that name a variable twice."""
+    for (kind, i), (other, j) in combinations(given.variables, 2):
+        if kind == other and (same := i == j).any():
+            raise ShapeError(f"{given.sensor!r} ties {kind} {i[same][0]} to itself; expected different variables")
+
+
 def _agree(a: Part, b: Part) -> bool:
     """Whether two parts have the same geometry and, where both have units, the same ones."""
     return a.same_kind(b) and (a.units == b.units or not any(a.units) or not any(b.units))
 
 
-def _known(given: Any, shape: tuple[int, int], sensor: Sensor) -> Array:
+def contexts_of(given: Any, shape: tuple[int, int], sensor: Sensor) -> Array:
     """The contexts of a sensor as numbers ``(K, size)``."""
     known = numbers(np.zeros((0, 0)) if given is None else given, "context")
     if known.shape not in (shape, shape[1:]):

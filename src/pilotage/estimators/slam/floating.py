@@ -8,12 +8,12 @@ that changes no residual to first order.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import csgraph
+
+from ._factorize import parts
 
 if TYPE_CHECKING:
     from ._system import System
@@ -54,10 +54,8 @@ def floating(system: System) -> str:
         held = fixed[v].any(axis=1) | (v.shape[1] == 1)
         known[v[held]] = True
         ends += [v[~held][:, [0, k]] for k in range(1, v.shape[1])]
-    i, j = np.concatenate(ends).T
-    ties: Any = sparse.coo_matrix((np.ones(len(i)), (i, j)), shape=(n, n))
-    parts, part = csgraph.connected_components(ties, directed=False)
-    tied = np.zeros(parts, dtype=bool)
+    part, tied = np.arange(n), np.zeros(n, dtype=bool)
+    parts.compiled(np.concatenate(ends), part)
     tied[part[known]] = True
     loose = np.flatnonzero(~tied[part])
     if len(loose) == 0 or _free_direction(system) is None:

@@ -114,20 +114,25 @@ class Graduation:
         kernel: the loss in the end.
         count: number of readings K.
         factor: of mu from one time to the next.
+        limits: the square c^2 of the scale of each reading ``(K,)``; default: that of the kernel.
 
     Attributes:
         weights: ``(K,)``, 1 at first.
         final: whether the weights are those of the kernel itself.
     """
 
-    def __init__(self, kernel: TruncatedSquare | GemanMcClure, count: int, factor: float = 1.4) -> None:
-        self._c2, self._factor, self._mu = kernel.scale**2, factor, 0.0
+    def __init__(
+        self, kernel: TruncatedSquare | GemanMcClure, count: int, factor: float = 1.4, limits: Array | None = None
+    ) -> None:
+        self._c2 = np.full(count, kernel.scale**2) if limits is None else limits
+        self._factor, self._mu = factor, 0.0
         self._truncated = isinstance(kernel, TruncatedSquare)
         self.weights, self.final = np.ones(count), count == 0
 
     def weigh(self, s: Array) -> None:
-        """Set the weights by squared residuals ``(K,)``."""
-        self._mu = self._mu or self._first(float(s.max(initial=0.0)))
+        """Set the weights by squared residuals ``(K,)``; a reading whose s is infinite is left out from the start."""
+        if not self._mu:
+            self._mu = self._first(2.0 * float((s / self._c2)[np.isfinite(s)].max(initial=0.0)))
         if self._truncated:
             self.weights = self._truncated_weights(s)
             self.final = bool(((self.weights == 0.0) | (self.weights == 1.0)).all())
@@ -137,16 +142,16 @@ class Graduation:
             self.final = self._mu == 1.0
             self._mu = max(1.0, self._mu / self._factor)
 
-    def _first(self, worst: float) -> float:
-        """A mu at which the cost is convex for all residuals up to the worst."""
+    def _first(self, twice: float) -> float:
+        """A mu at which the cost is convex for all residuals up to the worst, of which this is ``2 s / c^2``."""
         if self._truncated:
-            return self._c2 / (2.0 * worst - self._c2) if 2.0 * worst > self._c2 else np.inf
-        return max(1.0, 2.0 * worst / self._c2)
+            return 1.0 / (twice - 1.0) if twice > 1.0 else np.inf
+        return max(1.0, twice)
 
     def _truncated_weights(self, s: Array) -> Array:
         mu, c2 = self._mu, self._c2
         if mu == np.inf:
-            return np.ones(len(s))
+            return np.where(np.isfinite(s), 1.0, 0.0)
         low, high = mu / (mu + 1.0) * c2, (mu + 1.0) / mu * c2
         between = np.sqrt(c2 * mu * (mu + 1.0) / np.clip(s, low, high)) - mu
         return np.where(s <= low, 1.0, np.where(s >= high, 0.0, between))

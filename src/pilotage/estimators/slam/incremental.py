@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core import Gaussian, ShapeError, Space
 from pilotage.core.settings import Count, NonNegative, Positive, instance, settings, shown, whole
 
-from ._growing import GrowingGraph
+from ._growing import NONE, GrowingGraph
 from .factors import Factors
 
 Array = NDArray[np.float64]
@@ -79,20 +79,29 @@ class IncrementalSmoother:
                 changed then.
         """
         memory: GrowingGraph = self._memory
-        new = memory.numbered(variables)
-        added = [each for given in factors for each in memory.linked(instance(given, Factors, "update"), new)]
-        loose = set(new) - {v for factor in added for v in factor.variables}
-        if loose:
-            kind, _ = new[min(loose)]
-            raise ShapeError(
-                f"{len(loose)} new variables, {kind} the first, float: no reading names them; give each one"
-            )
-        lengths = memory.tree.lengths
-        moved = set(sorted(lengths, key=lengths.__getitem__, reverse=True)[: self.budget])
-        touched = {v for factor in added for v in factor.variables} | moved
-        for v in moved:
-            touched.update(memory.tree.tied_below(v))
-        memory.eliminate(touched, new, moved, added, self.wildfire)
+        unknowns, readings = memory.unknowns, memory.readings
+        mark, added, tied = unknowns.add(variables), [NONE], [NONE]
+        try:
+            for given in factors:
+                ids, named = readings.add(instance(given, Factors, "update"), mark.total)
+                added.append(ids)
+                tied.append(named.ravel())
+            named = np.concatenate(tied)
+            loose = np.ones(unknowns.count - mark.total, dtype=bool)
+            loose[named[named >= mark.total] - mark.total] = False
+            if loose.any():
+                first = unknowns.name_of(mark.total + int(np.argmax(loose)))
+                raise ShapeError(
+                    f"{loose.sum()} new variables, {first} the first, float: no reading names them; give each one"
+                )
+            new = np.arange(mark.total, unknowns.count)
+            moved = unknowns.long_steps(self.budget)
+            touched = np.concatenate([named[named < mark.total], moved])
+            memory.eliminate(touched, moved, np.concatenate(added), new=new, wildfire=self.wildfire)
+        except BaseException:
+            readings.drop(np.concatenate(added))
+            unknowns.undo(mark)
+            raise
 
     def relax(self, updates: int = 10) -> None:
         """Linearise again until all steps are short: then the values are those of batch optimisation.
@@ -102,10 +111,10 @@ class IncrementalSmoother:
         """
         memory: GrowingGraph = self._memory
         for _ in range(whole(updates, "updates", 1, 10**6)):
-            long = {v for v, step in memory.tree.steps.items() if abs(step).max() > 1e-9}
-            if not long:
+            long = memory.unknowns.longer(1e-9)
+            if not len(long):
                 break
-            memory.eliminate(set(memory.tree.nodes), {}, long, [], 0.0)
+            memory.eliminate(memory.unknowns.all, long, wildfire=0.0)
 
     def forget(self, kind: str, indices: ArrayLike) -> None:
         """Marginalise variables: what their readings say about the others is kept as linearised.
@@ -118,21 +127,24 @@ class IncrementalSmoother:
             ShapeError: if there are no such variables.
         """
         memory: GrowingGraph = self._memory
-        leaving = [memory.variable(kind, int(k)) for k in np.atleast_1d(indices)]
-        touched = set(leaving).union(*(memory.tree.tied_below(v) for v in leaving))
-        memory.eliminate(touched, {}, set(), [], self.wildfire, leaving)
-        for v in leaving:
+        leaving = np.array([memory.unknowns.there(kind, int(k)) for k in np.atleast_1d(indices)], dtype=np.int64)
+        memory.eliminate(leaving, first=len(leaving), wildfire=self.wildfire)
+        for v in leaving.tolist():
             memory.remove(v)
 
     def __getitem__(self, kind: str) -> Array:
         """Values of all variables of a kind ``(N, size)``; NaN for those forgotten."""
         memory: GrowingGraph = self._memory
-        ids = memory.ids_of(kind)
-        out = np.full((len(ids), self.spaces[kind].size), np.nan)
-        for k, v in enumerate(ids):
-            if v in memory.values:
-                out[k] = memory.value(v)
-        return out
+        return memory.unknowns.values_of(kind)
+
+    def value(self, kind: str, index: int) -> Array:
+        """The value of one variable ``(size,)``.
+
+        Raises:
+            ShapeError: if there is no such variable, or it was forgotten.
+        """
+        memory: GrowingGraph = self._memory
+        return memory.unknowns.value(memory.unknowns.there(kind, index))
 
     def belief(self, kind: str, index: int) -> Gaussian:
         """The marginal belief of one variable.
@@ -141,5 +153,5 @@ class IncrementalSmoother:
             ShapeError: if there is no such variable, or it was forgotten.
         """
         memory: GrowingGraph = self._memory
-        v = memory.variable(kind, index)
-        return Gaussian(self.spaces[kind], memory.value(v), memory.tree.covariance(v))
+        v = memory.unknowns.there(kind, index)
+        return Gaussian(self.spaces[kind], memory.unknowns.value(v), memory.covariance(v))

@@ -84,7 +84,7 @@ class GraphSolver(ABC):
         reason = f"{status.value} after {counted(len(end.chi2) - 1, 'step')} at chi2 {end.chi2[-1]:.6g}"
         if loose := weak(system):
             status, reason = SolveStatus.UNDETERMINED, loose
-        return Solution(system.graph.moved(system.split(end.x)), status, reason, end.chi2, system)
+        return Solution(system.graph.solved(system.split(end.x)), status, reason, end.chi2, system)
 
     def descend(self, system: System) -> Descent:
         """The steps from where the system was linearised."""
