@@ -227,7 +227,7 @@ def determined(F: Any, side: Any, width: Any) -> int:
     """Eliminate the first columns of a front; the first of them that its terms leave free to move, or -1."""
     for c in range(width):
         F[(side - 1) * side + c] = F[c * side + c]  # above the diagonal, where nothing is read
-    bad = eliminate(F, side, width)
+    bad = eliminate(F, side, width, side)
     if bad >= 0:
         return bad
     for c in range(width):

@@ -200,19 +200,6 @@ def eliminate(F: Any, n: Any, width: Any, last: Any) -> int:
     return -1
 
 
-<<<<<<< HEAD
-@driver("i8(f8[::1], i8, i8)")
-def front(F: Any, n: Any, width: Any) -> int:
-    """Eliminate the first columns of a dense symmetric matrix in place; what is left is symmetric again."""
-    bad = eliminate(F, n, width, n)
-    for c in range(width, n):
-        for r in range(c + 1, n):
-            F[r * n + c] = F[c * n + r]
-    return bad
-
-
-=======
->>>>>>> fix-inc
 @driver("void(i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[::1])")
 def solve(firsts: Any, starts: Any, rows: Any, places: Any, L: Any, x: Any) -> None:
     """``x <- (L L')^-1 x``."""
