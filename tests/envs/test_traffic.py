@@ -348,7 +348,7 @@ def test_recorded_cars_move_as_they_did_whatever_the_own_one_does():
     for _ in range(5):
         x = traffic.step(x, HOLD, 0.1)
     assert len(present(x)) == 0
-    assert not np.isin(11, others(xs[0])[:, 0])
+    assert abs(others(xs[0])[:, 0] - xs[0, 0])[others(xs[0])[:, 4] > 0].min() > 10.0  # not its own neighbour
 
 
 def test_a_recording_with_faults_is_refused():
@@ -449,3 +449,32 @@ def test_a_thousand_cars_and_none():
     y = traffic.step(empty, HOLD, 0.1)
     assert len(present(y)) == 0 and TrafficTask(1000).constraint(y, HOLD).max() < 0.0
     assert ContextRaster(1000).images(y)[1].max() == 0
+
+
+def test_wrong_shapes_are_refused_before_a_kernel_sees_them():
+    traffic = ReactiveTraffic(cars=50, warm_up=5)
+    x, road = traffic.start(0), traffic.road
+    for wrong in (lambda: traffic.step(x[:-1], HOLD, 0.1), lambda: traffic.step(x, [0.5], 0.1)):
+        with pytest.raises(ShapeError):
+            wrong()
+    for look in (ContextRaster(50, road), Neighbours(50, road)):
+        with pytest.raises(ShapeError, match="x of traffic"):
+            look.observe(x[:40])
+    with pytest.raises(ShapeError, match="x of traffic"):
+        TrafficTask(50, road).constraint(x[:40], HOLD)
+    with pytest.raises(ShapeError, match="target"):
+        IDMDriver(road)(np.stack([x, x]), 0.0)
+    with pytest.raises(ShapeError, match="u of traffic"):
+        made().step(made().start(vehicle=10), [0.0], 0.1)
+    assert np.isnan(traffic.step(np.full(x.shape, np.nan), HOLD, 0.1)).any()
+
+
+def test_times_of_recordings_begin_anywhere_and_rows_are_not_shared_at_once():
+    t, space = 1.7e9 + np.arange(200) / 10, Space("x y [m]", "yaw: angle", "speed [m/s]")
+    rows = np.stack([10.0 * (t - t[0]), 0 * t, 0 * t, 0 * t + 10.0], -1)
+    first, then = slice(0, 100), slice(100, 200)
+    table = TrackTable(t, np.where(np.arange(200) < 100, 4, 9), rows, space=space)
+    traffic = ReplayedTraffic(table, {4: (4.5, 1.8), 9: (4.5, 1.8)}, Road(lanes=1))
+    assert traffic.ids.shape == (200, 2) and (traffic.ids[first, 0] == 4).all() and (traffic.ids[then, 1] == 9).all()
+    u, _ = IDMDriver(Road(lanes=1))(traffic.recorded(9)[0])
+    assert np.isfinite(u).all()

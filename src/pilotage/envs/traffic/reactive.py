@@ -33,7 +33,7 @@ from ._flow import (
     turns,
 )
 from .road import Road
-from .state import ACTION, expected, traffic_space
+from .state import ACTION, expected, pairs, traffic_space
 
 LOOK = 36.1
 """How far the own car sees to the front and to the rear [m]."""
@@ -136,7 +136,8 @@ class ReactiveTraffic(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The states after `dt` seconds."""
-        return self._moved(np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64), dt)
+        xs, us, batch = pairs(x, u, self.state.size)
+        return self._moved(xs, us, dt).reshape(*batch, self.state.size)
 
     def start(self, rng: Rng = None) -> Array:
         """A state ``(n,)`` of traffic that has found its flow, with any of the cars as the own one, at x = 0."""
@@ -147,7 +148,7 @@ class ReactiveTraffic(Dynamics):
         x[WAVE] = 0.0 if self.waves is None else stream.uniform(*self.waves)
         x[PHASE] = stream.uniform(-math.pi, math.pi)
         for _ in range(self.warm_up):
-            x = self._moved(x, np.zeros(2), 0.1)
+            x = self._moved(x[None], np.zeros((1, 2)), 0.1)[0]
         rows, before = x[EGO:].reshape(-1, COLUMNS), x
         ego = int(stream.choice(np.flatnonzero(rows[:, LENGTH] < 6.0)))
         rest = np.delete(rows, ego, axis=0)
@@ -184,12 +185,9 @@ class ReactiveTraffic(Dynamics):
         ends = np.cumsum(share) / share.sum() * (self.cars + 1)
         return np.searchsorted(ends[:-1], np.arange(self.cars + 1) + 0.5).astype(np.int64)
 
-    def _moved(self, x: Array, u: Array, dt: float) -> Array:
-        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
-        n = x.shape[-1]
-        xs = np.array(np.broadcast_to(x, (*batch, n)), order="C").reshape(-1, n)
-        us = np.array(np.broadcast_to(u, (*batch, 2)), order="C").reshape(-1, 2)
-        out, count = np.empty_like(xs), (n - EGO) // COLUMNS + 1
+    def _moved(self, xs: Array, us: Array, dt: float) -> Array:
+        """The states ``(N, n)`` after `dt` seconds, with any number of cars."""
+        out, count = np.empty_like(xs), (xs.shape[1] - EGO) // COLUMNS + 1
         memory, order = np.empty((count, COLUMNS)), np.empty(count, np.int64)
         react(xs, us, expected(), self.road.packed, float(dt), memory, order, out)
-        return out.reshape(*batch, n)
+        return out

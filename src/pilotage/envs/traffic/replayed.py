@@ -15,7 +15,7 @@ from ...core.settings import instance, positive, whole
 from ...core.streams import Rng, generator
 from ._flow import COLUMNS, EGO, GOAL, KEY, LENGTH, TARGET, TICK, WIDTH, X, Y, replay, reveal
 from .road import Road
-from .state import ACTION, traffic_space
+from .state import ACTION, EGO_DRIVER, pairs, traffic_space
 
 Integers = NDArray[np.int64]
 
@@ -62,7 +62,7 @@ class ReplayedTraffic(Dynamics):
         self.road = instance(road, Road, "ReplayedTraffic")
         self.skip = whole(skip, "skip", 0)
         rows, ticks = _rows(instance(tracks, TrackTable, "ReplayedTraffic"), sizes), _ticks(tracks.t)
-        ticks = ticks - ticks.min(initial=0)
+        ticks = ticks - (ticks.min() if len(ticks) else 0)
         self.table, self.ids = _table(rows, ticks, tracks.id)
         self.cars = self.ids.shape[1]
         self.state = traffic_space(self.cars)
@@ -80,13 +80,10 @@ class ReplayedTraffic(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The states after `dt` seconds, 0.1 s of the recording."""
-        x, u = np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64)
-        batch, n = np.broadcast_shapes(x.shape[:-1], u.shape[:-1]), x.shape[-1]
-        xs = np.array(np.broadcast_to(x, (*batch, n)), order="C").reshape(-1, n)
-        us = np.array(np.broadcast_to(u, (*batch, 2)), order="C").reshape(-1, 2)
+        xs, us, batch = pairs(x, u, self.state.size)
         out = np.empty_like(xs)
         replay(xs, us, self.table, self.ids, float(dt), out)
-        return out.reshape(*batch, n)
+        return out.reshape(*batch, self.state.size)
 
     def start(self, rng: Rng = None, *, vehicle: int | None = None) -> Array:
         """The state ``(n,)`` where a recorded car begins to be driven anew."""
@@ -136,6 +133,7 @@ def _rows(tracks: TrackTable, sizes: Mapping[int, tuple[float, float]]) -> Array
     if (rows[:, [LENGTH, WIDTH]] <= 0.0).any():
         raise ShapeError(f"sizes has a length or width of {both.min():g} m; expected lengths above 0")
     rows[:, TARGET] = rows[:, Y]
+    rows[:, TARGET + 1 :] = EGO_DRIVER  # for those who ask what the others might do
     return rows
 
 
@@ -147,7 +145,7 @@ def _table(rows: Array, ticks: Integers, ids: Integers) -> tuple[Array, Integers
     np.maximum.at(last, car, ticks)
     place, ends = np.zeros(len(names), np.int64), list[int]()
     for i in np.argsort(first, kind="stable"):
-        free = [k for k, end in enumerate(ends) if end < first[i]]
+        free = [k for k, end in enumerate(ends) if end + 1 < first[i]]
         place[i] = free[0] if free else len(ends)
         ends[place[i] : place[i] + 1] = [int(last[i])]
     K = int(ticks.max(initial=-1)) + 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import Space
 from ...core.arrays import Array
+from ...core.errors import ShapeError
 from ...core.settings import whole
 from ._flow import COLUMNS, EGO, LENGTH, POLITE
 
@@ -33,6 +34,25 @@ def traffic_space(cars: int) -> Space:
     count = whole(cars, "cars")
     own = ("x y [m]", "yaw: angle", "speed [m/s]", "length width goal ring [m]")
     return Space(*own, "tick", "key", "wave [m/s]", "phase: angle", f"cars: float64[{count}, {COLUMNS}]")
+
+
+def rows(x: Any, size: int, what: str) -> Array:
+    """A copy of an array ``(..., size)`` as contiguous rows ``(N, size)``; a `ShapeError` if it has another size."""
+    given = np.asarray(x, dtype=np.float64)
+    if given.ndim == 0 or given.shape[-1] != size:
+        raise ShapeError(f"{what} has shape {given.shape}; expected (..., {size})")
+    return np.array(given, order="C").reshape(-1, size)
+
+
+def pairs(x: Any, u: Any, size: int) -> tuple[Array, Array, tuple[int, ...]]:
+    """States ``(N, size)`` and actions ``(N, 2)`` for each other, and their batch axes."""
+    given, actions = np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64)
+    for each, width, what in ((given, size, "x"), (actions, 2, "u")):
+        if each.ndim == 0 or each.shape[-1] != width:
+            raise ShapeError(f"{what} of traffic has shape {each.shape}; expected (..., {width})")
+    batch = np.broadcast_shapes(given.shape[:-1], actions.shape[:-1])
+    xs, us = np.broadcast_to(given, (*batch, size)), np.broadcast_to(actions, (*batch, 2))
+    return rows(xs, size, "x"), rows(us, 2, "u"), batch
 
 
 def others(x: Any) -> Array:

@@ -10,7 +10,7 @@ from ...core import Task
 from ...core.settings import Count, settings
 from ._flow import ESPEED, EX, EYAW, GOAL, judge
 from .road import Road
-from .state import ACTION, traffic_space
+from .state import ACTION, rows, traffic_space
 
 
 @settings
@@ -46,7 +46,7 @@ class TrafficTask(Task):
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """The depths [m] of a collision, and of the middle of the car beside the road ``(..., 2)``."""
         x = np.asarray(x, dtype=np.float64)
-        xs = np.array(x, order="C").reshape(-1, x.shape[-1])
+        xs = rows(x, self.state.size, "x of traffic")
         out = np.empty((len(xs), 2))
         judge(xs, self.road.packed, out)
         return out.reshape(*x.shape[:-1], 2)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ....core.arrays import Array
 from ....core.settings import Count, Natural, settings
 from ....envs.traffic import ReactiveTraffic, ReplayedTraffic, TrafficTask
+from ....envs.traffic.state import ACTION
 from ...evaluation import EvaluationProtocol, SuccessRate
 
 
@@ -127,7 +128,9 @@ def _episode(
         driver.reset()
     x0, speeds = x[0], [x[3]]
     for _ in range(budget):
-        u = driver(x) if act is None else act(x).u
+        u = np.clip(
+            ACTION.check(driver(x) if act is None else act(x).u, "the action of a driver"), ACTION.low, ACTION.high
+        )
         x = traffic.step(x, u, task.dt)
         speeds.append(x[3])
         hit, beside = task.constraint(x, u) > 0.0

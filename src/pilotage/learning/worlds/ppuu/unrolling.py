@@ -36,7 +36,7 @@ class UnrollSettings(TrainingSettings):
         pace: weight of the square of a speed below that at the start, (m/s)^-2.
         effort: weight of squared accelerations, (m/s^2)^-2.
 
-    Source: weights of Henaff, Canziani, LeCun, ICLR 2019, appendix, but for `pace` and `effort`.
+    The discount is that of Henaff, Canziani, LeCun, ICLR 2019; the other weights are our own.
 
     Example:
         >>> UnrollSettings(kind="plain").horizon
@@ -65,8 +65,8 @@ class Unrolled:
         loss = mean_t gamma^t [C(s_t) + pace max(v_0 - v_t, 0)^2 + effort a_t^2 + lambda U_t]
 
     along ``s_{t+1} = model(s_t, policy(s_t), z)`` with latents from the prior, where C are the costs of `ObjectCosts`.
-    U is the variance of the places that the models of an ensemble predict for the next tick, beyond what they have on
-    actions of experts ("uncertainty"), or the squared distance from where the driver of the data was ("expert").
+    U is the variance of the accelerations that the models of an ensemble predict after the next tick, beyond what they
+    have on actions of experts ("uncertainty"), or the distance from where the driver of the data was ("expert").
 
     Args:
         driver: the policy, which is trained in place.
