@@ -82,7 +82,7 @@ def test_actions_that_are_none(name):
     if not isinstance(far, dict):
         far, near = {"only": far}, {"only": near}
     for part in far:
-        np.testing.assert_array_equal(far[part], near[part])
+        np.testing.assert_allclose(far[part], near[part], rtol=1e-6, atol=1e-6)  # bounds of the box are float32
 
 
 def simulated(kind):

@@ -349,6 +349,8 @@ EXEMPT = {
     "Replanner": "holds the search of a DStarLite for one goal",
     "Bank": "holds an estimator and the beliefs of many targets",
     "FrontierExploration": "chooses its goal itself",
+    "LandmarkMapper": "holds a belief over the robot and a map that grows",
+    "LandmarkEngine": "the inner part of a LandmarkMapper",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""
 

@@ -392,5 +392,5 @@ def rows_of(x: Array) -> Array:
 
 def exact(dynamics: Dynamics) -> bool:
     """Whether dynamics have the default noise, which is zero."""
-    noise = type(dynamics).noise
+    noise = getattr(dynamics.noise, "__func__", None)  # of the instance, which may have one of its own
     return getattr(noise, "of_any", noise) is Dynamics.noise

@@ -55,8 +55,8 @@ class RasterCosts:
     safe distance ``d = 1.5 s v + 1 m`` before and behind the car, and at the width of a car from its middle on either
     side. So that both reach 1, they end at the largest value of the tent, which a raster of an even number of columns
     has beside its middle; in the authors' code a mask 24 pixels wide ends at 0.74 for a car of 1.8 m. The mask of lanes
-    is 1 along the middle of the car and falls to 0 at half a lane on either side. Gradients pass through the rasters and
-    not through the masks, hence not through the speed.
+    is 1 along the middle of the car and falls to 0 at half a lane on either side. Gradients pass through the rasters
+    and not through the masks, hence not through the speed.
 
     Attributes:
         scale: pixels a metre of the raster.
