@@ -320,9 +320,11 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 if importlib.util.find_spec("torch"):
     from torch.nn.init import normal_
 
+    from pilotage.envs.traffic import ReactiveTraffic, Road
     from pilotage.envs.truck.yard import kinematics
     from pilotage.learning import Ensemble, NetworkPolicy, Switch
     from pilotage.learning.worlds import TruckPolicy, WallsPolicy
+    from pilotage.learning.worlds.ppuu import TrafficDriver
 
     def policy() -> NetworkPolicy:
         """A policy of networks that disagree."""
@@ -338,6 +340,7 @@ if importlib.util.find_spec("torch"):
     CONTROLLERS["NetworkPolicy"] = lambda: (policy(), CAR)
     CONTROLLERS["TruckPolicy"] = lambda: (TruckPolicy.new(hidden=(8,)), kinematics(1, 4, False))
     CONTROLLERS["WallsPolicy"] = lambda: (WallsPolicy.new(hidden=(8,)), kinematics(1, 4, False))
+    CONTROLLERS["TrafficDriver"] = lambda: (TrafficDriver(cars=12), ReactiveTraffic(Road(lanes=2), cars=12))
     CONTROLLERS["Switch"] = lambda: (switch(high=0.1), CAR)
     CONTROLLERS["Switch, the policy acts"] = lambda: (switch(high=10.0), CAR)
 

@@ -13,8 +13,9 @@ from ....core import Action, ActionStatus
 from ....core.arrays import Array
 from ....core.errors import ShapeError
 from ....core.settings import Count, Natural, instance, settings
+from ....core.states import state_of
 from ....envs.traffic import Road, others
-from ....envs.traffic.state import ACTION
+from ....envs.traffic.state import ACTION, traffic_space
 from ...networks import SetAttention
 from ._features import AROUND, alone, alone_size, around
 from .ego import ACCEL, CURVATURE, DT
@@ -57,6 +58,7 @@ class TrafficDriver:
     Args:
         settings: the sizes.
         road: the lanes, for `act`.
+        cars: number of other cars in the states that `act` takes.
 
     Example:
         >>> from pilotage.envs.traffic import ReactiveTraffic
@@ -67,7 +69,8 @@ class TrafficDriver:
     dt = DT
     action = ACTION
 
-    def __init__(self, settings: DriverSettings | None = None, road: Road | None = None) -> None:
+    def __init__(self, settings: DriverSettings | None = None, road: Road | None = None, cars: int = 50) -> None:
+        self.state = traffic_space(cars)
         self.settings = s = DriverSettings() if settings is None else settings
         self.road = Road() if road is None else instance(road, Road, "TrafficDriver")
         self.network = SetAttention(
@@ -76,7 +79,7 @@ class TrafficDriver:
         torch.nn.init.zeros_(self.network.linear.weight)
         torch.nn.init.zeros_(self.network.linear.bias)
         self.modules: dict[str, torch.nn.Module] = {"driver": self.network}
-        self._seen = list[Array]()
+        self._seen, self._last = list[Array](), np.zeros(2)
 
     def __call__(self, scene: Scene) -> Tensor:
         """Acceleration [m/s^2] and curvature [1/m] ``(..., 2)`` in scenes."""
@@ -86,16 +89,24 @@ class TrafficDriver:
 
     def reset(self, *, seed: int | None = None) -> None:
         """Start a new episode."""
-        self._seen = []
+        self._seen, self._last = [], np.zeros(2)
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The action in a state of the environment `Traffic`."""
+        """The action in a state ``(n,)`` of the environment `Traffic`. If the state is NaN, the last one is held.
+
+        Raises:
+            ShapeError: if the state has the wrong length.
+        """
         begun = time.perf_counter()
-        x = np.asarray(belief_or_state, dtype=np.float64)
+        x = state_of(belief_or_state, self.state, finite=False)
+        if not np.isfinite(x).all():
+            reason = "the state is NaN or infinite; fell back to hold"
+            return Action(self._last.copy(), ActionStatus.FALLBACK, None, reason=reason)
         self._seen = [*self._seen, x][-(self.settings.past + 1) :]
         with torch.no_grad():
             u = self(scene_of(np.stack(self._seen), self.road, self.settings.past)).double().numpy()
-        return Action(u, ActionStatus.SOLVED, solve_time=time.perf_counter() - begun)
+        self._last = u
+        return Action(u.copy(), ActionStatus.SOLVED, solve_time=time.perf_counter() - begun)
 
 
 def scene_of(xs: Array, road: Road, past: int = 5, cars: int = 20) -> Scene:
