@@ -293,3 +293,16 @@ def test_what_is_refused() -> None:
     with pytest.raises((ShapeError, PilotageError)):
         robot.predict(0.1, u=[np.nan, 0.0])
     assert np.array_equal(robot.belief.means, before)
+
+
+def test_a_landmark_that_only_some_particles_hold_keeps_its_column() -> None:
+    """Its id has one column, also after those that lack it have begun it."""
+    robot = FastSLAM(unicycle(noise=(0.1, 0.1, 0.1)), dt=0.5, particles=10)
+    mapper, sensor = robot.start(mean=[0, 0, 0], std=1e-3, rng=0), range_bearing(std=[0.3, 0.1])
+    mapper.update(sensor, [[4.0, 0.1]], ids=[6])
+    marks: Any = mapper._engine.marks  # pyright: ignore[reportAttributeAccessIssue]
+    marks.remove(np.arange(10)[:, None] % 2 == 0)
+    for _ in range(3):
+        mapper.update(sensor, [[4.0, 0.1]], ids=[6])
+    marks = mapper._engine.marks  # pyright: ignore[reportAttributeAccessIssue]
+    assert marks.ids.tolist() == [6] and marks.there.all()

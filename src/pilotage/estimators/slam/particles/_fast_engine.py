@@ -271,7 +271,12 @@ class FastEngine(LandmarkEngine):
             id = self.next_id if ids is None else int(ids[k])
             self.next_id = max(self.next_id, id + 1)
             facts = np.tile([1.0, float(self.scans), self._odds], (len(rows), 1, 1))
-            marks.add(rows, np.array([id]), places[:, None], covs[:, None], facts)
+            column = np.flatnonzero(marks.ids == id)
+            if len(column):  # some particles have it already
+                lacks = ~marks.there[rows, column[0]]
+                marks.put(rows[lacks], np.repeat(column, lacks.sum()), places[lacks], covs[lacks], facts[lacks, 0])
+            else:
+                marks.add(rows, np.array([id]), places[:, None], covs[:, None], facts)
             if best in rows:
                 found[k], new[k] = id, True
         return found.astype(np.int64), new
