@@ -388,8 +388,8 @@ def test_range_only_landmarks_begin_after_a_turn(algorithm: Any) -> None:
     assert e @ np.linalg.solve(robot.belief.cov, e) < chi2.ppf(0.999, 3)
 
 
-def test_delayed_readings_count_once() -> None:
-    """With linear models: three readings of one component each, that begin a landmark of two, as in a batch."""
+def test_readings_of_one_component_do_not_begin_a_landmark_of_two() -> None:
+    """They wait; once another sensor has begun it, they make it more certain along their component alone."""
 
     @sensor(state=PLACE, reading=Space("along [m]"), context=PLACE, params={"c": 1.0, "s": 0.0}, std=0.1)
     def along(x: Any, c: Any, p: Any, m: Any) -> Any:

@@ -100,7 +100,9 @@ def test_random_samples_survive_outliers(share: float) -> None:
         z2[bad] = scattered(camera, int(bad.sum()), rng)
         found = TwoViewGeometry().solve(camera, z1, z2, rng=k)
         assert found.status in (TwoViewStatus.SOLVED, TwoViewStatus.PARALLAX) and found.pose is not None
-        assert found.inliers[~bad].mean() > 0.85 and found.inliers[bad].mean() < 0.1 if share else True
+        assert found.inliers[~bad].mean() > 0.85
+        if share:
+            assert found.inliers[bad].mean() < 0.1
         e = np.asarray(SPATIAL.minus(pose, found.pose))
         errors.append(float(np.abs(e).max()))
         values, vectors = np.linalg.eigh(found.cov)
