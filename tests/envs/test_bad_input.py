@@ -162,13 +162,16 @@ def test_more_robots_than_bullet_has_servers():
     """Bullet has 1024 servers at most in a process; those of robots that are gone are free again."""
     pytest.importorskip("pybullet")
     for _ in range(1100):
-        BulletDynamics(ROD).close()
+        robot = BulletDynamics(ROD)
+        assert np.isfinite(robot.step(np.zeros(robot.state.size), np.zeros(robot.action.size), 0.01)).all()
+        robot.close()
 
 
 @pytest.mark.slow
 def test_two_thousand_models_of_mujoco():
+    first = MujocoDynamics(SLED).step([0.0, 0.0], [1.0], 0.01)
     for _ in range(2000):
-        MujocoDynamics(SLED).step([0.0, 0.0], [0.0], 0.01)
+        np.testing.assert_array_equal(MujocoDynamics(SLED).step([0.0, 0.0], [1.0], 0.01), first)
 
 
 def test_environments_run_in_other_processes():

@@ -121,7 +121,7 @@ class Exploration:
         return self.agent.step(observation, t)
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Nothing: an exploration is started anew by `Explorer.start`."""
+        """No change: `Explorer.start` begins another exploration."""
 
     def perceive(self, observation: Any, u: Any, t: float) -> Belief:
         """Move by the wheels, and match a scan if it is time for one."""

@@ -1,7 +1,7 @@
 """Dense traffic on a road of several lanes, simulated or replayed, as dynamics and as an environment.
 
 - `ReactiveTraffic`, `Drivers`: drivers that follow by `idm` and change lanes by `mobil`
-- `ReplayedTraffic`, `ngsim_traffic`, `commonroad_traffic`: recordings, of which one car is driven anew
+- `ReplayedTraffic`, `ngsim_traffic`, `commonroad_traffic`: recordings in which one car is replaced by the own one
 - `ContextRaster`, `Neighbours`: what the own car sees, as a picture or as numbers
 - `TrafficTask`: to reach the goal without a collision and without leaving the road
 - `IDMDriver`: a reference that knows where all cars are

@@ -1,4 +1,4 @@
-"""Recorded traffic, of which one car is driven anew."""
+"""Recorded traffic in which the own car takes the place of one of the cars."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Integers = NDArray[np.int64]
 
 
 class ReplayedTraffic(Dynamics):
-    """Recorded cars that move as they did, and one of them that is driven anew; they do not react to it.
+    """Recorded cars that move as they did, but for one whose place the own car takes; they do not react to it.
 
     A car has the same row as long as it is there. `start` draws one of the recorded cars, or takes the one that is
     asked for. It begins where and as that car did, and its goal is where the recording of it ends.
@@ -31,7 +31,7 @@ class ReplayedTraffic(Dynamics):
             s.
         sizes: length and width of each car [m], by id.
         road: the lanes; its length does not matter.
-        least: shortest way of a car that can be driven anew [m].
+        least: shortest way of a car that can be replaced [m].
         skip: ticks of a car's recording before the episode starts, so that there is a history.
 
     Raises:
@@ -86,7 +86,7 @@ class ReplayedTraffic(Dynamics):
         return out.reshape(*batch, self.state.size)
 
     def start(self, rng: Rng = None, *, vehicle: int | None = None) -> Array:
-        """The state ``(n,)`` where a recorded car begins to be driven anew."""
+        """The state ``(n,)`` where the own car takes the place of a recorded one."""
         if vehicle is None:
             vehicle = int(generator(rng).choice(self.vehicles))
         return self.recorded(vehicle, 1)[0]
@@ -104,7 +104,7 @@ class ReplayedTraffic(Dynamics):
 
 
 class Span(NamedTuple):
-    """The ticks of a car that can be driven anew, and x where it starts and where it is at last."""
+    """The ticks of a car that can be replaced, and x where it starts and where it is at last."""
 
     first: int
     last: int

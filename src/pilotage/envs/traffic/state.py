@@ -15,7 +15,7 @@ from ._flow import COLUMNS, EGO, LENGTH, POLITE
 ACTION = Space("accel [m/s^2] in [-6.2, 6.2]", "curvature [1/m] in [-0.065, 0.065]")
 """Acceleration and curvature of the way of the own car, as in PPUU."""
 EGO_DRIVER = (30.0, 1.4, 1.2, 2.0, 2.0, 0.2)
-"""What other drivers expect of the own car: the numbers of `idm`, and politeness."""
+"""The driver that others expect in the own car: the numbers of `idm`, and politeness."""
 
 
 def traffic_space(cars: int) -> Space:

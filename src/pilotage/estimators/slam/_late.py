@@ -1,9 +1,9 @@
-"""How well a loop closure fits the poses by the others, given how uncertain these are.
+"""The innovation of a loop closure by the poses that the other edges give, and its squared Mahalanobis distance.
 
     e = z (-) x_i^-1 x_j,    d^2 = e' (I^-1 + J H^-1 J')^-1 e      if it is not one of those in H
                              d^2 = e' (I^-1 - J H^-1 J')^-1 e      if it is
 
-which is how much chi2 grows when the closure joins the others, or falls when it leaves them, to first order. A part of
+This is the change of chi2 when the closure joins the others, or leaves them, to first order. A part of
 the map that one closure holds may be far from where that closure puts it, and free to go there.
 """
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ....core.arrays import Array
 from ....core.errors import SettingError
 from ....core.settings import Count, setting, whole
-from ....envs.traffic import ContextRaster, IDMDriver, ReactiveTraffic, ReplayedTraffic, others
+from ....envs.traffic import ContextRaster, ReactiveTraffic, ReplayedTraffic, others
 from ....envs.traffic._flow import EGO
 from ....io import Episode
+from ._simulated import simulated
 from .ego import actions_of
 
 CHANNELS = ("lanes", "cars", "off-road")
@@ -90,15 +91,8 @@ def simulated_drives(
     T, count = whole(ticks, "ticks"), setting(cars, Count, "cars")
     if count > traffic.cars:
         raise SettingError(f"cars is {count}, but the traffic has {traffic.cars} besides the own one")
-    look, driver = _look(traffic, half), IDMDriver(traffic.road)
-    for seed in seeds:
-        x, target = traffic.start(seed), None
-        xs = [x]
-        for _ in range(T):
-            u, target = driver(x, target)
-            x = traffic.step(x, u, 0.1)
-            xs.append(x)
-        world = np.stack(xs)
+    look = _look(traffic, half)
+    for seed, world in simulated(traffic, seeds, T):
         stream = np.random.default_rng([seed, 1])
         for car in np.sort(stream.choice(traffic.cars, count, replace=False)):
             yield _drive(swapped(world, int(car)), look, (seed, int(car)))

@@ -13,7 +13,8 @@ from torch import Tensor
 from ....core.arrays import Array
 from ....core.errors import PilotageError
 from ....core.settings import Count, setting, whole
-from ....envs.traffic import IDMDriver, ReactiveTraffic, ReplayedTraffic, Road, others
+from ....envs.traffic import ReactiveTraffic, ReplayedTraffic, Road, others
+from ._simulated import simulated
 from .ego import DT
 
 REACH = 60.0
@@ -93,15 +94,8 @@ def simulated_logs(traffic: ReactiveTraffic, seeds: Iterable[int], ticks: Count 
         >>> log.cars.shape, bool(log.there.all())
         ((21, 51, 6), True)
     """
-    T, driver, logs = whole(ticks, "ticks"), IDMDriver(traffic.road), list[TrafficLog]()
-    for seed in seeds:
-        x, target = traffic.start(seed), None
-        xs = [x]
-        for _ in range(T):
-            u, target = driver(x, target)
-            x = traffic.step(x, u, 0.1)
-            xs.append(x)
-        world = np.stack(xs)
+    logs = list[TrafficLog]()
+    for _, world in simulated(traffic, seeds, whole(ticks, "ticks")):
         cars = np.concatenate([world[:, None, :6], others(world)[..., :6]], 1)
         ring = float(world[0, 7])
         if ring > 0.0:
