@@ -97,16 +97,12 @@ def slam(
         ("seconds", seconds, Positive),
     ):
         setting(value, kind, name)
-    live = not log.exists() and ENVIRONMENT.fullmatch(str(log)) is not None
     files = _targets(Path(log.name.split(".")[0]) if out is None else out, force)
     of_logs = {
         "no-odometry": no_odometry or None, "failed": failed, "truth": truth, "relations": relations, "scans": scans,
         "odometry": odometry, "base": base, "mount": mount, "state": state,
     }  # fmt: skip
-    if live and (given := [f"--{name}" for name, value in of_logs.items() if value is not None]):
-        raise PilotageError(f"{log} is an environment, and {', '.join(given)} is for logs; leave it out")
-    if not live and map is not None:
-        raise PilotageError(f"--map {map} is the building of an environment, but {log} is a log; leave it out")
+    live = _live(log, of_logs, map)
     if animation is not None:
         require("pilotage.viz", extra="viz")
     began = time.perf_counter()
@@ -114,15 +110,14 @@ def slam(
     if live:
         from .slam_live import explored
 
-        settings = ScanSLAM(max_range=max_range) if not no_loops else ScanSLAM(max_range=max_range, loops=None)
+        settings = _settings(max_range, no_loops)
         mapper, known, more = explored(str(log), settings, map, seed, seconds, goals, (resolution, noise), film)
         related = None
     else:
         taken = _taken(log, failed, scans, odometry, base, mount)
         known = None if truth is None else known_poses(truth, taken.ts)
         related = None if relations is None else read_relations(relations)
-        far = min(max_range, taken.max_range)
-        settings = ScanSLAM(max_range=far) if not no_loops else ScanSLAM(max_range=far, loops=None)
+        settings = _settings(min(max_range, taken.max_range), no_loops)
         wheels = not no_odometry and bool(np.isfinite(taken.odometry).all())
         mapper = driven(taken, settings, odometry=wheels, state=state, watch=film and film.every(len(taken.ts)))
         more = {"odometry": "the log's" if wheels else "none", "left_out": dict(taken.left_out)}
@@ -134,6 +129,20 @@ def slam(
     facts = finite(rounded({**facts, "files": {name: str(file) for name, file in files.items()}}))
     write_atomic(files["report"], report(facts))
     print(jsonlib.dumps(facts) if json else text(facts))
+
+
+def _live(log: Path, of_logs: dict[str, Any], map: str | None) -> bool:
+    """Whether the log is an environment; options of the other kind are refused."""
+    live = not log.exists() and ENVIRONMENT.fullmatch(str(log)) is not None
+    if live and (given := [f"--{name}" for name, value in of_logs.items() if value is not None]):
+        raise PilotageError(f"{log} is an environment, and {', '.join(given)} is for logs; leave it out")
+    if not live and map is not None:
+        raise PilotageError(f"--map {map} is the building of an environment, but {log} is a log; leave it out")
+    return live
+
+
+def _settings(max_range: float, no_loops: bool) -> ScanSLAM:
+    return ScanSLAM(max_range=max_range, loops=None) if no_loops else ScanSLAM(max_range=max_range)
 
 
 def driven(
