@@ -38,6 +38,14 @@ def first_belief(space: Space, mean: Any, std: Any, cov: Any, belief: Any) -> An
     return Gaussian.of(space, mean, std=std, cov=cov)
 
 
+def moving(estimator: Any) -> Any:
+    """The dynamics of an estimator; an error where there are none."""
+    if estimator.dynamics is None:
+        name = type(estimator).__name__
+        raise ModelError(f"{name} has no dynamics; give some, as in {name}(dynamics=car, dt=0.05)")
+    return estimator.dynamics
+
+
 def action(u: Any, space: Space) -> np.ndarray:
     """Checked actions ``(..., m)``; None is zero."""
     return np.zeros(space.size) if u is None else space.check(u, "action")

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..core import ModelError, Rng, Sensor
+from ..core import Rng, Sensor
 from ..core.streams import checked
-from ._inputs import first_belief
+from ._inputs import first_belief, moving
 
 if TYPE_CHECKING:
     from .filter import Filter
@@ -60,10 +60,7 @@ class Startable(ABC):
 
     def moving(self) -> Any:
         """The dynamics; an error where there are none."""
-        name = type(self).__name__
-        if self.dynamics is None:
-            raise ModelError(f"{name} has no dynamics; give some, as in {name}(dynamics=car, dt=0.05)")
-        return self.dynamics
+        return moving(self)
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from pilotage.core import Dynamics, ModelError, Sensor
+from pilotage.core import Dynamics, Sensor
 from pilotage.core.settings import Count, Fraction, Positive, settings
 
-from ..._inputs import check_belief, first_belief
+from ..._inputs import check_belief, first_belief, moving
 from ._frames import Components, Frame
 from ._gaussian_engine import GaussianEngine
 from .association import Association, JointCompatibility
@@ -65,13 +65,10 @@ class GaussianSLAM(ABC):
             ModelError: if the estimator has no dynamics.
             CovarianceError: if neither `std`, `cov` nor `belief` is given.
         """
-        if self.dynamics is None:
-            name = type(self).__name__
-            raise ModelError(f"{name} has no dynamics; give some, as in {name}(dynamics=car, dt=0.05)")
-        space = self.dynamics.state
-        first = first_belief(space, mean, std, cov, belief)
-        check_belief(first, space)
-        return LandmarkMapper(GaussianEngine(self, self.dynamics, first.moments(), self.frame()), t, self.dt, sensors)
+        dynamics = moving(self)
+        first = first_belief(dynamics.state, mean, std, cov, belief)
+        check_belief(first, dynamics.state)
+        return LandmarkMapper(GaussianEngine(self, dynamics, first.moments(), self.frame()), t, self.dt, sensors)
 
     @abstractmethod
     def frame(self) -> Frame:

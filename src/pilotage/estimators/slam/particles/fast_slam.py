@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pilotage.core import Dynamics, ModelError, Rng, Sensor, generator
+from pilotage.core import Dynamics, Rng, Sensor, generator
 from pilotage.core.errors import SettingError
 from pilotage.core.settings import Count, Fraction, Interval, Positive, settings
 
-from ..._inputs import check_belief, first_belief
+from ..._inputs import check_belief, first_belief, moving
 from ...resampling import Resampling
 from ..landmarks import LandmarkMapper
 from ._fast_engine import FastEngine
@@ -109,9 +109,8 @@ class FastSLAM:
             ModelError: if the estimator has no dynamics.
             CovarianceError: if neither `std`, `cov` nor `belief` is given.
         """
-        if self.dynamics is None:
-            raise ModelError("FastSLAM has no dynamics; give some, as in FastSLAM(dynamics=car, dt=0.05)")
-        first = first_belief(self.dynamics.state, mean, std, cov, belief)
-        check_belief(first, self.dynamics.state)
-        engine = FastEngine(self, self.dynamics, first.moments(), generator(rng))
+        dynamics = moving(self)
+        first = first_belief(dynamics.state, mean, std, cov, belief)
+        check_belief(first, dynamics.state)
+        engine = FastEngine(self, dynamics, first.moments(), generator(rng))
         return LandmarkMapper(engine, t, self.dt, sensors)
